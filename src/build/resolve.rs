@@ -1,0 +1,1 @@
+//! Do the locked versions satisfy everybody?.

@@ -1,0 +1,1 @@
+//! Composer versions and constraints.

@@ -1,0 +1,1 @@
+//! Reads `wikis.yml`, the simple list of a farm's wikis.
