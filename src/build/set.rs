@@ -34,6 +34,8 @@ pub struct Set {
     pub parts: Vec<Part>,
     /// Extensions that this one pulls in, in load order.
     pub requires: Vec<ExtensionId>,
+    /// The runtime that its PHP files name.
+    pub runtime: Key,
 }
 
 /// What the base set says of the whole tree.
