@@ -63,6 +63,17 @@ impl Output {
     }
 }
 
+/// How the user wants to be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// How much is said.
+    pub verbosity: Verbosity,
+    /// With or without colours; `None` leaves it to the terminal and the environment.
+    pub colours: Option<bool>,
+    /// Whether there may be progress bars.
+    pub progress: bool,
+}
+
 /// How much is said on stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verbosity {
