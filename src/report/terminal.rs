@@ -15,6 +15,9 @@ use super::{ExitCode, Output, Phase, Problem, Reporter, Settings, Verbosity, esc
 /// How long a phase goes on before it gets a progress bar: what is over sooner would only flicker.
 const PATIENCE: Duration = Duration::from_millis(250);
 
+/// What a bug says that says nothing.
+const SILENT: &str = "it stopped without saying why";
+
 /// Shows messages and progress on stderr, and results on stdout.
 pub struct Terminal {
     look: Look,
@@ -187,18 +190,25 @@ pub fn usage(message: &clap::Error) -> ExitCode {
 
 /// Runs the program, and turns a panic into a message and an exit code.
 pub fn catch_bugs(program: impl FnOnce() -> ExitCode + UnwindSafe) -> ExitCode {
+    caught(program).unwrap_or_else(|problem| {
+        let _ = io::stderr().write_all(strip_str(&errors(std::slice::from_ref(&problem))).to_string().as_bytes());
+        problem.exit
+    })
+}
+
+/// What the program ends with, or the bug that ended it.
+fn caught(program: impl FnOnce() -> ExitCode + UnwindSafe) -> Result<ExitCode, Problem> {
     static FIRST: Mutex<Option<Problem>> = Mutex::new(None);
 
     // The hook runs on the thread that panics, which need not be this one, and knows the place; it prints
     // nothing, so that one message is all there is.
+    let hook = panic::take_hook();
     panic::set_hook(Box::new(|info| {
         unpoisoned(&FIRST).get_or_insert_with(|| bug_of(info));
     }));
-    panic::catch_unwind(program).unwrap_or_else(|_| {
-        let problem = unpoisoned(&FIRST).take().unwrap_or_else(|| bug("it stopped without saying why"));
-        let _ = io::stderr().write_all(strip_str(&errors(&[problem])).to_string().as_bytes());
-        ExitCode::Bug
-    })
+    let result = panic::catch_unwind(program);
+    panic::set_hook(hook);
+    result.map_err(|_| unpoisoned(&FIRST).take().unwrap_or_else(|| bug(SILENT)))
 }
 
 /// A bug, with the request to report it.
@@ -213,7 +223,7 @@ fn bug_of(info: &PanicHookInfo<'_>) -> Problem {
     let payload = info.payload();
     let words =
         payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    let mut problem = bug(words.unwrap_or("it stopped without saying why"));
+    let mut problem = bug(words.unwrap_or(SILENT));
     if let Some(place) = info.location() {
         problem = problem.cause(format!("{}:{}:{}", place.file(), place.line(), place.column()));
     }
@@ -379,6 +389,20 @@ mod tests {
         assert!(shown());
         terminal.end();
         assert!(!shown());
+    }
+
+    #[test]
+    fn a_panic_becomes_a_problem_wherever_it_happens() {
+        assert_eq!(caught(|| ExitCode::Unmet), Ok(ExitCode::Unmet));
+        let problem = caught(|| {
+            let thread = std::thread::spawn(|| panic!("index {} is {}", 3, "out of bounds"));
+            std::panic::resume_unwind(thread.join().unwrap_err())
+        });
+        let problem = problem.unwrap_err();
+        assert_eq!(problem.exit, ExitCode::Bug);
+        assert_eq!(problem.what, "this is a bug in mwfarm: index 3 is out of bounds");
+        assert!(problem.causes[0].starts_with("src/report/terminal.rs:"), "{:?}", problem.causes);
+        assert!(problem.hint.is_some_and(|hint| hint.contains("please report it") && hint.contains("mwfarm 0.")));
     }
 
     #[test]
