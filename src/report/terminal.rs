@@ -1,6 +1,5 @@
 //! A terminal, or whatever stands in its place: messages, progress bars, results, and the last words of a bug.
 
-use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, IsTerminal, Write};
 use std::panic::{self, PanicHookInfo, UnwindSafe};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -214,7 +213,7 @@ fn caught(program: impl FnOnce() -> ExitCode + UnwindSafe) -> Result<ExitCode, P
 /// A bug, with the request to report it.
 fn bug(what: &str) -> Problem {
     Problem::new(ExitCode::Bug, format!("this is a bug in mwfarm: {what}")).hint(format!(
-        "please report it, with this text and the command line; this is mwfarm {}; with `RUST_BACKTRACE=1` it says more",
+        "please report it, with this text and the command line; this is mwfarm {}",
         env!("CARGO_PKG_VERSION")
     ))
 }
@@ -226,11 +225,6 @@ fn bug_of(info: &PanicHookInfo<'_>) -> Problem {
     let mut problem = bug(words.unwrap_or(SILENT));
     if let Some(place) = info.location() {
         problem = problem.cause(format!("{}:{}:{}", place.file(), place.line(), place.column()));
-    }
-    // Captured only when the user asks for it by RUST_BACKTRACE.
-    let trace = Backtrace::capture();
-    if trace.status() == BacktraceStatus::Captured {
-        problem = problem.causes(trace.to_string().lines().map(str::trim));
     }
     problem
 }
