@@ -8,6 +8,8 @@ mod problem;
 pub mod summary;
 mod table;
 mod terminal;
+pub mod verification;
+pub mod why;
 
 pub use escape::escaped;
 pub use problem::Problem;
