@@ -40,7 +40,7 @@ pub struct Arguments {
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Global {
-    /// Use DIR, which holds the tree's composer.json, instead of the current directory
+    /// The directory of the tree's composer.json, instead of the current one, to which other paths stay relative
     #[arg(short = 'd', long, global = true, value_name = "DIR")]
     pub working_dir: Option<PathBuf>,
     /// Print only results and errors
