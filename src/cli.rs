@@ -9,6 +9,8 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+use crate::report::{Settings, Verbosity};
+
 /// Everything that `argv` says.
 #[derive(Debug, Clone, PartialEq, Eq, Parser)]
 #[command(
@@ -38,7 +40,7 @@ pub struct Arguments {
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Global {
-    /// Use DIR, which holds the tree's composer.json, instead of the current directory
+    /// The directory of the tree's composer.json, instead of the current one, to which other paths stay relative
     #[arg(short = 'd', long, global = true, value_name = "DIR")]
     pub working_dir: Option<PathBuf>,
     /// Print only results and errors
@@ -62,6 +64,24 @@ pub struct Global {
     /// Work with N threads [default: one per processor]
     #[arg(short, long, global = true, value_name = "N", value_parser = jobs)]
     pub jobs: Option<NonZeroUsize>,
+}
+
+impl Global {
+    /// How the user wants to be told what happens.
+    #[must_use]
+    pub fn report(&self) -> Settings {
+        Settings {
+            verbosity: match self.verbose {
+                _ if self.quiet => Verbosity::Quiet,
+                0 => Verbosity::Normal,
+                1 => Verbosity::Verbose,
+                2 => Verbosity::VeryVerbose,
+                _ => Verbosity::Debug,
+            },
+            colours: (self.ansi || self.no_ansi).then_some(self.ansi),
+            progress: !self.no_progress,
+        }
+    }
 }
 
 /// A command.
@@ -332,12 +352,17 @@ mod tests {
     }
 
     #[test]
-    fn the_last_of_ansi_and_no_ansi_wins() {
-        let global = |line| read(line).unwrap().global;
-        let last = global("mwfarm verify --ansi --no-ansi");
-        assert_eq!((last.ansi, last.no_ansi), (false, true));
-        let last = global("mwfarm verify --no-ansi --ansi");
-        assert_eq!((last.ansi, last.no_ansi), (true, false));
+    fn flags_say_how_to_report() {
+        let report = |flags| read(&format!("mwfarm verify{flags}")).unwrap().global.report();
+        let plain = Settings { verbosity: Verbosity::Normal, colours: None, progress: true };
+        assert_eq!(report(""), plain);
+        assert_eq!(report(" -q"), Settings { verbosity: Verbosity::Quiet, ..plain });
+        assert_eq!(report(" -v"), Settings { verbosity: Verbosity::Verbose, ..plain });
+        assert_eq!(report(" -v -v"), Settings { verbosity: Verbosity::VeryVerbose, ..plain });
+        assert_eq!(report(" -vvvv"), Settings { verbosity: Verbosity::Debug, ..plain });
+        assert_eq!(report(" --no-progress"), Settings { progress: false, ..plain });
+        assert_eq!(report(" --ansi --no-ansi"), Settings { colours: Some(false), ..plain });
+        assert_eq!(report(" --no-ansi --ansi"), Settings { colours: Some(true), ..plain });
     }
 
     #[test]

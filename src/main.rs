@@ -6,7 +6,7 @@ use mwfarm::{cli, report};
 fn main() -> std::process::ExitCode {
     report::catch_bugs(|| match cli::parse(std::env::args_os()) {
         Ok(arguments) => {
-            let terminal = Terminal::new(&arguments.global);
+            let terminal = Terminal::new(arguments.global.report());
             terminal.finish(mwfarm::run(arguments, &terminal))
         }
         Err(message) => report::usage(&message),

@@ -8,6 +8,8 @@ mod problem;
 pub mod summary;
 mod table;
 mod terminal;
+pub mod verification;
+pub mod why;
 
 pub use escape::escaped;
 pub use problem::Problem;
@@ -61,6 +63,17 @@ impl Output {
         self.exit = exit;
         self
     }
+}
+
+/// How the user wants to be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// How much is said.
+    pub verbosity: Verbosity,
+    /// With or without colours; `None` leaves it to the terminal and the environment.
+    pub colours: Option<bool>,
+    /// Whether there may be progress bars.
+    pub progress: bool,
 }
 
 /// How much is said on stderr.

@@ -1,6 +1,5 @@
 //! A terminal, or whatever stands in its place: messages, progress bars, results, and the last words of a bug.
 
-use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, IsTerminal, Write};
 use std::panic::{self, PanicHookInfo, UnwindSafe};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,11 +9,13 @@ use anstream::adapter::strip_str;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::problem::{errors, warning};
-use super::{ExitCode, Output, Phase, Problem, Reporter, Verbosity, escaped};
-use crate::cli::Global;
+use super::{ExitCode, Output, Phase, Problem, Reporter, Settings, Verbosity, escaped};
 
 /// How long a phase goes on before it gets a progress bar: what is over sooner would only flicker.
 const PATIENCE: Duration = Duration::from_millis(250);
+
+/// What a bug says that says nothing.
+const SILENT: &str = "it stopped without saying why";
 
 /// Shows messages and progress on stderr, and results on stdout.
 pub struct Terminal {
@@ -23,7 +24,7 @@ pub struct Terminal {
     running: Mutex<Option<Running>>,
 }
 
-/// What the flags and the surroundings together allow.
+/// What the user and the surroundings together allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Look {
     verbosity: Verbosity,
@@ -52,10 +53,10 @@ struct Running {
 }
 
 impl Terminal {
-    /// The terminal of this process, as the flags want it.
+    /// The terminal of this process, as the user wants it.
     #[must_use]
-    pub fn new(flags: &Global) -> Self {
-        Self::with(Look::new(flags, Surroundings::of_process()), Box::new(io::stderr()))
+    pub fn new(settings: Settings) -> Self {
+        Self::with(Look::new(settings, Surroundings::of_process()), Box::new(io::stderr()))
     }
 
     fn with(look: Look, stderr: Box<dyn Write + Send>) -> Self {
@@ -151,18 +152,12 @@ impl Reporter for Terminal {
 }
 
 impl Look {
-    fn new(flags: &Global, around: Surroundings) -> Self {
-        let verbosity = match flags.verbose {
-            _ if flags.quiet => Verbosity::Quiet,
-            0 => Verbosity::Normal,
-            1 => Verbosity::Verbose,
-            2 => Verbosity::VeryVerbose,
-            _ => Verbosity::Debug,
-        };
+    fn new(settings: Settings, around: Surroundings) -> Self {
+        let Settings { verbosity, colours, progress } = settings;
         Self {
             verbosity,
-            colours: flags.ansi || (!flags.no_ansi && around.terminal && !around.no_color && !around.ci),
-            bars: around.terminal && !around.ci && !flags.no_progress && !flags.no_ansi && !flags.quiet,
+            colours: colours.unwrap_or(around.terminal && !around.no_color && !around.ci),
+            bars: progress && around.terminal && !around.ci && colours != Some(false) && verbosity > Verbosity::Quiet,
         }
     }
 }
@@ -194,24 +189,31 @@ pub fn usage(message: &clap::Error) -> ExitCode {
 
 /// Runs the program, and turns a panic into a message and an exit code.
 pub fn catch_bugs(program: impl FnOnce() -> ExitCode + UnwindSafe) -> ExitCode {
+    caught(program).unwrap_or_else(|problem| {
+        let _ = io::stderr().write_all(strip_str(&errors(std::slice::from_ref(&problem))).to_string().as_bytes());
+        problem.exit
+    })
+}
+
+/// What the program ends with, or the bug that ended it.
+fn caught(program: impl FnOnce() -> ExitCode + UnwindSafe) -> Result<ExitCode, Problem> {
     static FIRST: Mutex<Option<Problem>> = Mutex::new(None);
 
     // The hook runs on the thread that panics, which need not be this one, and knows the place; it prints
     // nothing, so that one message is all there is.
+    let hook = panic::take_hook();
     panic::set_hook(Box::new(|info| {
         unpoisoned(&FIRST).get_or_insert_with(|| bug_of(info));
     }));
-    panic::catch_unwind(program).unwrap_or_else(|_| {
-        let problem = unpoisoned(&FIRST).take().unwrap_or_else(|| bug("it stopped without saying why"));
-        let _ = io::stderr().write_all(strip_str(&errors(&[problem])).to_string().as_bytes());
-        ExitCode::Bug
-    })
+    let result = panic::catch_unwind(program);
+    panic::set_hook(hook);
+    result.map_err(|_| unpoisoned(&FIRST).take().unwrap_or_else(|| bug(SILENT)))
 }
 
 /// A bug, with the request to report it.
 fn bug(what: &str) -> Problem {
     Problem::new(ExitCode::Bug, format!("this is a bug in mwfarm: {what}")).hint(format!(
-        "please report it, with this text and the command line; this is mwfarm {}; with `RUST_BACKTRACE=1` it says more",
+        "please report it, with this text and the command line; this is mwfarm {}",
         env!("CARGO_PKG_VERSION")
     ))
 }
@@ -220,14 +222,9 @@ fn bug_of(info: &PanicHookInfo<'_>) -> Problem {
     let payload = info.payload();
     let words =
         payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    let mut problem = bug(words.unwrap_or("it stopped without saying why"));
+    let mut problem = bug(words.unwrap_or(SILENT));
     if let Some(place) = info.location() {
         problem = problem.cause(format!("{}:{}:{}", place.file(), place.line(), place.column()));
-    }
-    // Captured only when the user asks for it by RUST_BACKTRACE.
-    let trace = Backtrace::capture();
-    if trace.status() == BacktraceStatus::Captured {
-        problem = problem.causes(trace.to_string().lines().map(str::trim));
     }
     problem
 }
@@ -273,63 +270,63 @@ mod tests {
 
     const TERMINAL: Surroundings = Surroundings { terminal: true, no_color: false, ci: false };
 
-    fn flags(line: &str) -> Global {
-        let argv = ["mwfarm", "verify"].into_iter().chain(line.split_whitespace()).map(Into::into);
-        crate::cli::parse(argv).unwrap().global
-    }
+    const PLAIN: Settings = Settings { verbosity: Verbosity::Normal, colours: None, progress: true };
 
-    fn terminal(line: &str) -> (Terminal, Paper) {
+    fn terminal(settings: Settings) -> (Terminal, Paper) {
         let paper = Paper::default();
-        let look = Look::new(&flags(line), Surroundings::default());
-        (Terminal::with(look, Box::new(paper.clone())), paper)
+        (Terminal::with(Look::new(settings, Surroundings::default()), Box::new(paper.clone())), paper)
+    }
+
+    fn saying(verbosity: Verbosity) -> Settings {
+        Settings { verbosity, ..PLAIN }
     }
 
     #[test]
-    fn colours_need_a_terminal_or_a_flag() {
-        let colours = |line, around| Look::new(&flags(line), around).colours;
-        assert!(colours("", TERMINAL));
-        assert!(!colours("", Surroundings::default()));
-        assert!(!colours("", Surroundings { no_color: true, ..TERMINAL }));
-        assert!(!colours("", Surroundings { ci: true, ..TERMINAL }));
-        assert!(!colours("--no-ansi", TERMINAL));
-        assert!(colours("--ansi", Surroundings { no_color: true, ci: true, terminal: false }));
+    fn colours_need_a_terminal_or_a_wish() {
+        let colours = |wish, around| Look::new(Settings { colours: wish, ..PLAIN }, around).colours;
+        assert!(colours(None, TERMINAL));
+        assert!(!colours(None, Surroundings::default()));
+        assert!(!colours(None, Surroundings { no_color: true, ..TERMINAL }));
+        assert!(!colours(None, Surroundings { ci: true, ..TERMINAL }));
+        assert!(!colours(Some(false), TERMINAL));
+        assert!(colours(Some(true), Surroundings { no_color: true, ci: true, terminal: false }));
     }
 
     #[test]
-    fn bars_need_a_terminal_and_no_flag_against_them() {
-        let bars = |line, around| Look::new(&flags(line), around).bars;
-        assert!(bars("", TERMINAL));
-        assert!(bars("", Surroundings { no_color: true, ..TERMINAL }));
-        assert!(!bars("", Surroundings::default()));
-        assert!(!bars("--ansi", Surroundings::default()));
-        assert!(!bars("", Surroundings { ci: true, ..TERMINAL }));
-        for line in ["-q", "--no-progress", "--no-ansi"] {
-            assert!(!bars(line, TERMINAL), "{line}");
-        }
+    fn bars_need_a_terminal_and_nothing_against_them() {
+        let bars = |settings, around| Look::new(settings, around).bars;
+        assert!(bars(PLAIN, TERMINAL));
+        assert!(bars(PLAIN, Surroundings { no_color: true, ..TERMINAL }));
+        assert!(!bars(PLAIN, Surroundings::default()));
+        assert!(!bars(Settings { colours: Some(true), ..PLAIN }, Surroundings::default()));
+        assert!(!bars(PLAIN, Surroundings { ci: true, ..TERMINAL }));
+        assert!(!bars(Settings { colours: Some(false), ..PLAIN }, TERMINAL));
+        assert!(!bars(Settings { progress: false, ..PLAIN }, TERMINAL));
+        assert!(!bars(saying(Verbosity::Quiet), TERMINAL));
     }
 
     #[test]
     fn verbosity_decides_what_is_said() {
-        for (line, said) in [
-            ("-q", ""),
-            ("", "warning: odd\nnormal\n"),
-            ("-v", "warning: odd\nnormal\nverbose\n"),
-            ("-vv", "warning: odd\nnormal\nverbose\nvery verbose\n"),
-            ("-vvv", "warning: odd\nnormal\nverbose\nvery verbose\ndebug\n"),
+        for (verbosity, said) in [
+            (Verbosity::Quiet, ""),
+            (Verbosity::Normal, "warning: odd\nnormal\n"),
+            (Verbosity::Verbose, "warning: odd\nnormal\nverbose\n"),
+            (Verbosity::VeryVerbose, "warning: odd\nnormal\nverbose\nvery verbose\n"),
+            (Verbosity::Debug, "warning: odd\nnormal\nverbose\nvery verbose\ndebug\n"),
         ] {
-            let (terminal, paper) = terminal(line);
+            let (terminal, paper) = terminal(saying(verbosity));
             terminal.warning("odd");
             terminal.note(Verbosity::Normal, "normal");
             terminal.note(Verbosity::Verbose, "verbose");
             terminal.note(Verbosity::VeryVerbose, "very verbose");
             terminal.note(Verbosity::Debug, "debug");
-            assert_eq!(paper.text(), said, "{line}");
+            assert_eq!(paper.text(), said, "{verbosity:?}");
         }
     }
 
     #[test]
     fn errors_are_said_even_when_quiet_and_the_first_decides() {
-        let (terminal, paper) = terminal("-q");
+        let (terminal, paper) = terminal(saying(Verbosity::Quiet));
         let problems = vec![Problem::new(ExitCode::Farm, "a"), Problem::new(ExitCode::Unmet, "b")];
         assert_eq!(terminal.finish(Err(problems)), ExitCode::Farm);
         assert_eq!(paper.text(), "error: a\nerror: b\n");
@@ -337,29 +334,29 @@ mod tests {
 
     #[test]
     fn failing_without_a_reason_is_a_bug() {
-        let (terminal, paper) = terminal("");
+        let (terminal, paper) = terminal(PLAIN);
         assert_eq!(terminal.finish(Err(Vec::new())), ExitCode::Bug);
         assert!(paper.text().starts_with("error: this is a bug in mwfarm: "), "{}", paper.text());
     }
 
     #[test]
     fn ansi_colours_messages() {
-        let (terminal, paper) = terminal("--ansi");
+        let (terminal, paper) = terminal(Settings { colours: Some(true), ..PLAIN });
         terminal.warning("odd");
         assert_eq!(paper.text(), "\u{1b}[1m\u{1b}[33mwarning:\u{1b}[0m odd\n");
     }
 
     #[test]
     fn notes_are_escaped() {
-        let (terminal, paper) = terminal("");
+        let (terminal, paper) = terminal(PLAIN);
         terminal.note(Verbosity::Normal, "a\u{1b}[31m");
         assert_eq!(paper.text(), "a\\u{1b}[31m\n");
     }
 
     #[test]
     fn a_phase_tells_its_time_when_asked_and_draws_nothing_elsewhere() {
-        for (line, prefix) in [("", ""), ("-v", "scanned 3 PHP files in 0.0")] {
-            let (terminal, paper) = terminal(line);
+        for (verbosity, prefix) in [(Verbosity::Normal, ""), (Verbosity::Verbose, "scanned 3 PHP files in 0.0")] {
+            let (terminal, paper) = terminal(saying(verbosity));
             terminal.begin(Phase::Scan, 3);
             for _ in 0..3 {
                 terminal.step();
@@ -373,7 +370,7 @@ mod tests {
 
     #[test]
     fn a_bar_waits_before_it_is_shown() {
-        let look = Look::new(&flags(""), TERMINAL);
+        let look = Look::new(PLAIN, TERMINAL);
         let terminal = Terminal::with(look, Box::new(Paper::default()));
         let shown = || terminal.running().as_ref().is_some_and(|running| running.shown);
         terminal.begin(Phase::Scan, 3);
@@ -386,6 +383,20 @@ mod tests {
         assert!(shown());
         terminal.end();
         assert!(!shown());
+    }
+
+    #[test]
+    fn a_panic_becomes_a_problem_wherever_it_happens() {
+        assert_eq!(caught(|| ExitCode::Unmet), Ok(ExitCode::Unmet));
+        let problem = caught(|| {
+            let thread = std::thread::spawn(|| panic!("index {} is {}", 3, "out of bounds"));
+            std::panic::resume_unwind(thread.join().unwrap_err())
+        });
+        let problem = problem.unwrap_err();
+        assert_eq!(problem.exit, ExitCode::Bug);
+        assert_eq!(problem.what, "this is a bug in mwfarm: index 3 is out of bounds");
+        assert!(problem.causes[0].starts_with("src/report/terminal.rs:"), "{:?}", problem.causes);
+        assert!(problem.hint.is_some_and(|hint| hint.contains("please report it") && hint.contains("mwfarm 0.")));
     }
 
     #[test]
