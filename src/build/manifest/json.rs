@@ -1,0 +1,250 @@
+//! JSON as Composer and MediaWiki write it: objects keep the order of their keys, a key given twice is refused,
+//! and an empty list stands for an empty object, because PHP writes it so.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use super::Error;
+
+/// Parses a whole file. Nesting deeper than 128 levels is refused (`serde_json`'s own limit).
+pub(super) fn parse<T: DeserializeOwned>(file: &str, bytes: &[u8]) -> Result<T, Error> {
+    // PHP's `json_decode` takes neither: the file would not work with Composer or MediaWiki either.
+    if bytes.starts_with(b"\xef\xbb\xbf") {
+        return Err(Error::of_file(file, "begins with a byte order mark, which Composer does not accept"));
+    }
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        return Err(Error::of_file(file, "is UTF-16, but JSON is UTF-8"));
+    }
+    match serde_json::from_slice(bytes) {
+        Ok(value) => Ok(value),
+        // Following the path costs time, so only a file that is wrong is read again with it.
+        Err(error) => Err(located(file, bytes, error, PhantomData::<T>)),
+    }
+}
+
+fn located<T: DeserializeOwned>(file: &str, bytes: &[u8], error: serde_json::Error, _: PhantomData<T>) -> Error {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let (path, error) = match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
+        Err(located) => (located.path().to_string(), located.into_inner()),
+        Ok(_) => (".".to_owned(), error),
+    };
+    if error.is_data() && path != "." {
+        return Error::Field { file: file.to_owned(), field: path, reason: error.to_string() };
+    }
+    if error.is_data() {
+        return Error::of_file(file, format!("has the wrong form: {error}"));
+    }
+    Error::of_file(file, format!("is not JSON: {error}"))
+}
+
+/// An object whose keys are names: pairs in the order written.
+#[derive(Debug, Clone)]
+pub(super) struct Pairs<T>(pub(super) Vec<(String, T)>);
+
+impl<T> Default for Pairs<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Pairs<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(PairsVisitor(PhantomData))
+    }
+}
+
+struct PairsVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for PairsVisitor<T> {
+    type Value = Pairs<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut pairs = Vec::new();
+        let mut seen = HashSet::new();
+        while let Some(key) = map.next_key::<String>()? {
+            let value = map.next_value()?;
+            if !seen.insert(key.clone()) {
+                return Err(A::Error::custom(format_args!("duplicate key `{}`", key.escape_debug())));
+            }
+            pairs.push((key, value));
+        }
+        Ok(Pairs(pairs))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
+        only_empty(seq)?;
+        Ok(Pairs::default())
+    }
+}
+
+/// An object with known fields. A derived type alone would also take a list, field by field.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Object<T>(pub(super) T);
+
+impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ObjectVisitor(PhantomData))
+    }
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de> + Default> Visitor<'de> for ObjectVisitor<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
+        only_empty(seq)?;
+        Ok(Object::default())
+    }
+}
+
+fn only_empty<'de, A: SeqAccess<'de>>(mut seq: A) -> Result<(), A::Error> {
+    match seq.next_element::<IgnoredAny>()? {
+        None => Ok(()),
+        Some(_) => Err(A::Error::custom("expected an object, found a list")),
+    }
+}
+
+/// A string, or a list of strings; of an object only the values count, as PHP's casts have it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Strings(pub(super) Vec<String>);
+
+impl<'de> Deserialize<'de> for Strings {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(StringsVisitor)
+    }
+}
+
+struct StringsVisitor;
+
+impl<'de> Visitor<'de> for StringsVisitor {
+    type Value = Strings;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a string or a list of strings")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Strings(vec![text.to_owned()]))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut strings = Vec::new();
+        while let Some(text) = seq.next_element()? {
+            strings.push(text);
+        }
+        Ok(Strings(strings))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        let pairs = PairsVisitor(PhantomData).visit_map(map)?;
+        Ok(Strings(pairs.0.into_iter().map(|(_, text)| text).collect()))
+    }
+}
+
+/// Keeps apart a field that is `null` (`Some(None)`) from one that is not there (`None`).
+pub(super) fn nullable<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    Option::deserialize(deserializer).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Default, Deserialize)]
+    struct Sample {
+        require: Option<Pairs<String>>,
+        files: Option<Strings>,
+        inner: Option<Object<Inner>>,
+        #[serde(default, deserialize_with = "nullable")]
+        path: Option<Option<String>>,
+    }
+
+    #[derive(Debug, Default, Deserialize)]
+    struct Inner {
+        on: Option<bool>,
+    }
+
+    fn read(text: &str) -> Result<Sample, String> {
+        parse::<Object<Sample>>("x.json", text.as_bytes()).map(|o| o.0).map_err(|e| e.to_string())
+    }
+
+    fn message(bytes: &[u8]) -> String {
+        parse::<Object<Sample>>("x.json", bytes).map(|o| o.0).expect_err("refused").to_string()
+    }
+
+    #[test]
+    fn keys_keep_their_order_and_an_empty_list_is_an_empty_object() {
+        let sample = read(r#"{"require": {"z/z": "1", "a/a": "2"}, "inner": []}"#).expect("good");
+        let names: Vec<_> = sample.require.expect("given").0.into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["z/z", "a/a"]);
+        assert_eq!(sample.inner.expect("given").0.on, None);
+        assert!(read(r#"{"require": []}"#).expect("good").require.expect("given").0.is_empty());
+    }
+
+    #[test]
+    fn one_string_is_a_list_of_one() {
+        assert_eq!(read(r#"{"files": "a"}"#).expect("good").files.expect("given").0, ["a"]);
+        assert_eq!(read(r#"{"files": ["a", "b"]}"#).expect("good").files.expect("given").0, ["a", "b"]);
+        assert_eq!(read(r#"{"files": {"0": "a"}}"#).expect("good").files.expect("given").0, ["a"]);
+    }
+
+    #[test]
+    fn null_is_told_from_nothing() {
+        assert_eq!(read("{}").expect("good").path, None);
+        assert_eq!(read(r#"{"path": null}"#).expect("good").path, Some(None));
+    }
+
+    #[test]
+    fn bad_files_are_refused_with_their_field() {
+        let cases: &[(&[u8], &str)] = &[
+            (br#"{"require": {"a/a": 1}}"#, "`x.json`, field `require.a/a`: invalid type: integer `1`, expected a string"),
+            (br#"{"require": {"a/a": "1", "a/a": "2"}}"#, "`x.json`, field `require`: duplicate key `a/a`"),
+            (br#"{"require": "a/a"}"#, "`x.json`, field `require`: invalid type: string \"a/a\", expected an object"),
+            (br#"{"require": ["a/a"]}"#, "`x.json`, field `require`: expected an object, found a list"),
+            (br#"{"files": [1]}"#, "`x.json`, field `files[0]`: invalid type: integer `1`"),
+            (br#"{"inner": {"on": "yes"}}"#, "`x.json`, field `inner.on`: invalid type: string \"yes\", expected a boolean"),
+            (br#"{"require": {}, "require": {}}"#, "`x.json` has the wrong form: duplicate field `require`"),
+            (br#"[{}]"#, "`x.json` has the wrong form: expected an object, found a list"),
+            (br#"{"files": "a",}"#, "`x.json` is not JSON: trailing comma"),
+            (b"{} x", "`x.json` is not JSON: trailing characters"),
+            (b"", "`x.json` is not JSON: EOF"),
+            (b"{\"files\": \"\xff\"}", "`x.json` is not JSON: invalid unicode"),
+            (b"\xef\xbb\xbf{}", "`x.json` begins with a byte order mark"),
+            (b"\xff\xfe{\0}\0", "`x.json` is UTF-16"),
+        ];
+        for (bytes, expected) in cases {
+            let found = message(bytes);
+            assert!(found.starts_with(expected), "{found}\nshould begin with\n{expected}");
+        }
+    }
+
+    #[test]
+    fn deep_nesting_is_refused() {
+        let deep = format!("{{\"files\": {}{}}}", "[".repeat(100_000), "]".repeat(100_000));
+        assert!(message(deep.as_bytes()).contains("files"), "names the field");
+        let unused = format!("{{\"unused\": {}{}}}", "[".repeat(100_000), "]".repeat(100_000));
+        let _ = read(&unused);
+    }
+}
