@@ -14,7 +14,7 @@ use fs_err as fs;
 
 /// The staging directory's name. Only the holder of the lock makes it, so what is there when a build begins was left
 /// by one that was killed.
-const STAGING: &str = ".mwfarm_staging";
+pub const STAGING: &str = ".mwfarm_staging";
 
 /// Time of modification of every hashed file, 2000-01-01: OPcache compiles files younger than two seconds on every
 /// request, and what never changes may be as old as it likes.
@@ -278,6 +278,21 @@ pub fn copy_file(from: &Path, to: &Path) -> io::Result<bool> {
     let mode = file.metadata()?.permissions().mode() | (source.mode() & 0o111);
     file.set_permissions(std::fs::Permissions::from_mode(mode))?;
     file.set_times(FileTimes::new().set_modified(modified))?;
+    Ok(true)
+}
+
+/// Copies a symbolic link as a link, to where nothing is or the same link. Says whether anything was written.
+///
+/// # Errors
+/// Those of the system.
+pub fn copy_link(from: &Path, to: &Path) -> io::Result<bool> {
+    let target = fs::read_link(from)?;
+    match look(to)? {
+        Some(metadata) if metadata.is_symlink() && fs::read_link(to)? == target => return Ok(false),
+        Some(_) => fs::remove_file(to)?,
+        None => {}
+    }
+    std::os::unix::fs::symlink(&target, to).map_err(|error| named(to, error))?;
     Ok(true)
 }
 

@@ -2,11 +2,11 @@
 
 use super::exclude::Pattern;
 use super::generated::Generated;
+use super::manifest::is_platform;
 use super::package::{Link, Package, RootPart, Tree};
 use super::rules::{Resolved, Rules, Territories};
 use super::scan::{self, Found, Scan, ScanPath, ScannedFile};
 use super::set::{self, Autoload, Candidates, Directory};
-use super::autoload::platform::is_platform;
 
 /// A rule whose class map entry does not exist, which Composer refuses too.
 #[derive(Debug, thiserror::Error)]

@@ -38,6 +38,8 @@ pub struct DependencyGraph {
 struct Needs {
     packages: Vec<usize>,
     extensions: Vec<usize>,
+    /// Extensions that `extension.json` or `skin.json` requires.
+    registered: Vec<usize>,
     /// Requirements that several packages satisfy (by `provide` or `replace`), the preferred one first.
     choices: Vec<Vec<usize>>,
 }
@@ -99,11 +101,12 @@ impl DependencyGraph {
         let names = manifest_names(tree);
         for (extension, needs) in tree.extensions.iter().zip(&mut extensions) {
             for link in extension.manifests.iter().flat_map(|m| m.extensions.iter().chain(&m.skins)) {
-                needs.extensions.extend(names.get(link.target.as_str()));
+                needs.registered.extend(names.get(link.target.as_str()));
             }
         }
         for (index, needs) in extensions.iter_mut().enumerate() {
             needs.extensions.retain(|&other| other != index);
+            needs.registered.retain(|&other| other != index);
         }
 
         let mut graph = Self {
@@ -150,7 +153,8 @@ impl DependencyGraph {
                 if new {
                     for needs in self.needs(node) {
                         open.extend(needs.packages.iter().map(|&package| self.node(package)));
-                        open.extend(needs.extensions.iter().map(|&extension| Node::Extension(extension)));
+                        let extensions = needs.extensions.iter().chain(&needs.registered);
+                        open.extend(extensions.map(|&extension| Node::Extension(extension)));
                         choices.extend(needs.choices.iter().map(Vec::as_slice));
                     }
                 }
@@ -195,10 +199,23 @@ impl DependencyGraph {
         let mut nodes = BTreeSet::new();
         for needs in self.needs(node) {
             nodes.extend(needs.packages.iter().chain(needs.choices.iter().flatten()).map(|&p| self.node(p)));
-            nodes.extend(needs.extensions.iter().map(|&extension| Node::Extension(extension)));
+            let extensions = needs.extensions.iter().chain(&needs.registered);
+            nodes.extend(extensions.map(|&extension| Node::Extension(extension)));
         }
         nodes.remove(&node);
         nodes.into_iter().collect()
+    }
+
+    /// Which kinds of edges lead directly from a node to another: Composer's `require`, `extension.json`'s `requires`.
+    #[must_use]
+    pub fn kinds(&self, from: Node, to: Node) -> (bool, bool) {
+        let (mut composer, mut registration) = (false, false);
+        for needs in self.needs(from) {
+            composer |= needs.packages.iter().chain(needs.choices.iter().flatten()).any(|&p| self.node(p) == to)
+                || needs.extensions.iter().any(|&extension| Node::Extension(extension) == to);
+            registration |= needs.registered.iter().any(|&extension| Node::Extension(extension) == to);
+        }
+        (composer, registration)
     }
 
     /// The shortest way from a node to another, both included.

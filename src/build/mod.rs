@@ -170,11 +170,13 @@ pub fn read(tree: &Path, published: &Published) -> Result<(Tree, resolve::Checke
 /// See [`Error`].
 pub fn plan(request: &Request, reporter: &dyn Reporter) -> Result<Build, Error> {
     let vendor = request.vendor();
-    let published = Published::read(&vendor)?;
-    // Originals of the tree's own vendor directory stand for what an earlier build replaced there.
-    let source = if request.output.is_some() { Published::read(&request.tree.join("vendor"))? } else { published.clone() };
+    let mut published = Published::read(&vendor)?;
+    if request.output.is_some() {
+        // The tree's own vendor directory is what is copied; its originals are those of the copy.
+        published.originals = Published::read(&request.tree.join("vendor"))?.originals;
+    }
     reporter.begin(Phase::Read, 1);
-    let (mut tree, checked) = read(&request.tree, &source)?;
+    let (mut tree, checked) = read(&request.tree, &published)?;
     reporter.end();
     tree.loader.authoritative |= request.authoritative;
     tree.loader.optimize |= request.optimize || request.authoritative;
@@ -232,10 +234,11 @@ pub fn build(request: &Request, reporter: &dyn Reporter) -> Result<Build, Error>
     }
     refuse_links(&vendor)?;
     let _lock = Lock::take(&vendor, request.wait)?;
-    if request.output.is_some() {
-        copy::vendor(&request.tree, &vendor)?;
-    }
     let mut build = plan(request, reporter)?;
+    if request.output.is_some() {
+        let packages = build.tree.packages.iter().filter_map(|package| package.install_path.as_deref()).collect();
+        copy::vendor(&request.tree, &vendor, &packages)?;
+    }
     let source = write::Source {
         plan: &build.plan,
         objects: &build.objects,

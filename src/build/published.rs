@@ -156,8 +156,8 @@ pub struct Published {
     pub present: BTreeSet<Generated>,
     /// What Composer left where our two files go; what is there now, when that is not ours.
     pub originals: BTreeMap<String, Original>,
-    /// Whether the dispatcher is in place.
-    pub dispatcher_in_place: bool,
+    /// Which of our two files of Composer's names are there and ours.
+    pub in_place: BTreeSet<String>,
 }
 
 /// A vendor directory that cannot be built into.
@@ -194,7 +194,9 @@ impl Published {
         for name in [DISPATCHER, INSTALLED] {
             let current = disk::read_optional_with_mode(&vendor.join(name))?;
             let ours = current.as_ref().is_some_and(|(content, _)| is_ours(name, content));
-            published.dispatcher_in_place |= ours && name == DISPATCHER;
+            if ours {
+                published.in_place.insert(name.to_owned());
+            }
             let original = match (current, ours, &manifest) {
                 (_, true, Some(manifest)) => manifest
                     .originals

@@ -151,7 +151,7 @@ impl Source<'_> {
 
     /// Whether everything of fixed name is as it would be written.
     fn is_current(&self, classes: &[usize]) -> bool {
-        self.published.dispatcher_in_place
+        self.published.in_place.len() == 2
             && self.published.manifest.as_ref().is_some_and(|before| *before == self.manifest(&[], classes))
     }
 

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::{natural, platform};
+use super::natural;
+use crate::build::manifest::is_platform;
 use crate::build::set::{Base, Package, Part};
 use crate::php::Value;
 
@@ -84,7 +85,7 @@ fn note(
     dev: bool,
     list: impl Fn(&mut Entry) -> &mut Vec<String>,
 ) {
-    for (target, constraint) in links.iter().filter(|(target, _)| !platform::is_platform(target)) {
+    for (target, constraint) in links.iter().filter(|(target, _)| !is_platform(target)) {
         let entry = versions.entry(target.clone()).or_default();
         // A name counts as a development requirement only while all that bring it are.
         entry.dev = Some(entry.dev.unwrap_or(true) && dev);

@@ -23,7 +23,7 @@ pub struct Php {
     /// `>=`, or `>` for an exclusive bound.
     pub operator: &'static str,
     /// As `PHP_VERSION_ID`.
-    pub id: u32,
+    pub id: u64,
     /// As Composer's message shows it: `8.1.0`.
     pub shown: String,
 }
@@ -63,7 +63,7 @@ pub fn platform(base: &Base, parts: &[&Part], packages: &[&Package]) -> Platform
     for (target, constraints) in root.into_iter().chain(required) {
         if target == "php" || target == "php-64bit" {
             for lower in constraints.iter().filter_map(|text| parsed.get(text).map(Constraint::lower_bound)) {
-                if lower.greater_than(&bound) {
+                if lower.is_above(&bound) {
                     bound = lower;
                 }
             }
@@ -82,28 +82,9 @@ pub fn platform(base: &Base, parts: &[&Part], packages: &[&Package]) -> Platform
     platform.extensions = extensions.into_values().collect();
     if !bound.is_zero() {
         let operator = if bound.is_inclusive() { ">=" } else { ">" };
-        platform.php = Some(Php { operator, id: bound.php_version_id(), shown: bound.shown() });
+        platform.php = Some(Php { operator, id: bound.php_version_id(), shown: bound.php_version_text() });
     }
     platform
-}
-
-/// Whether a name is the platform's: PHP, its extensions and libraries, Composer's own interfaces.
-#[must_use]
-pub fn is_platform(name: &str) -> bool {
-    let word = |text: &str| {
-        let bytes = text.as_bytes();
-        let alphanumeric = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
-        alphanumeric(bytes.first())
-            && alphanumeric(bytes.last())
-            && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(byte))
-            && !bytes.windows(2).any(|pair| pair.iter().all(|byte| b"_.-".contains(byte)))
-    };
-    let name = name.to_ascii_lowercase();
-    matches!(
-        name.as_str(),
-        "php" | "php-64bit" | "php-ipv6" | "php-zts" | "php-debug" | "hhvm" | "composer" | "composer-plugin-api"
-            | "composer-runtime-api"
-    ) || name.strip_prefix("ext-").or_else(|| name.strip_prefix("lib-")).is_some_and(word)
 }
 
 /// The root's requirements in order, duplicates treated as the merge plugin is configured.
