@@ -43,7 +43,8 @@ pub struct Root {
 }
 
 /// What the merge plugin does with a requirement that the root has already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Duplicates {
     /// Both constraints must hold (its default).
     Merge,
