@@ -118,8 +118,12 @@ mod tests {
     #[test]
     fn wrong_types_are_named() {
         let error = |text: &str| parse("e.json", text.as_bytes(), &mut Vec::new()).expect_err("refused").to_string();
-        assert!(error(r#"{"requires": {"extensions": {"A": 1}}}"#).starts_with("`e.json`, field `requires.extensions.A`"));
-        assert!(error(r#"{"requires": {"platform": {"php": 8}}}"#).starts_with("`e.json`, field `requires.platform.php`"));
+        assert!(
+            error(r#"{"requires": {"extensions": {"A": 1}}}"#).starts_with("`e.json`, field `requires.extensions.A`")
+        );
+        assert!(
+            error(r#"{"requires": {"platform": {"php": 8}}}"#).starts_with("`e.json`, field `requires.platform.php`")
+        );
         assert!(error(r#"{"name": "a\u0007"}"#).starts_with("`e.json`, field `name`: holds a control character"));
     }
 

@@ -47,9 +47,9 @@ pub(super) fn find(files: Files, packages: &[Package], warnings: &mut Vec<String
 /// type `library`), or anywhere outside of `vendor/` by its type. Below `vendor/` it is a library.
 fn extension_of(package: &Package, warnings: &mut Vec<String>) -> Option<ExtensionId> {
     let path = package.install_path.as_deref()?;
-    let direct = ["extensions/", "skins/"].iter().any(|parent| {
-        path.strip_prefix(parent).is_some_and(|name| !name.is_empty() && !name.contains('/'))
-    });
+    let direct = ["extensions/", "skins/"]
+        .iter()
+        .any(|parent| path.strip_prefix(parent).is_some_and(|name| !name.is_empty() && !name.contains('/')));
     let typed = matches!(package.kind.as_str(), "mediawiki-extension" | "mediawiki-skin");
     if !direct && (!typed || paths::is_within(path, "vendor")) {
         return None;

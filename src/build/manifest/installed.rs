@@ -225,8 +225,7 @@ impl Entry {
             let normalized = if alias == DEFAULT_BRANCH {
                 DEFAULT_BRANCH.to_owned()
             } else {
-                version::normalize_branch(stem)
-                    .map_err(|error| place.error("extra.branch-alias", error.to_string()))?
+                version::normalize_branch(stem).map_err(|error| place.error("extra.branch-alias", error.to_string()))?
             };
             if !normalized.ends_with("-dev") || !version.eq_ignore_ascii_case(branch) {
                 continue;

@@ -219,12 +219,18 @@ mod tests {
     #[test]
     fn bad_files_are_refused_with_their_field() {
         let cases: &[(&[u8], &str)] = &[
-            (br#"{"require": {"a/a": 1}}"#, "`x.json`, field `require.a/a`: invalid type: integer `1`, expected a string"),
+            (
+                br#"{"require": {"a/a": 1}}"#,
+                "`x.json`, field `require.a/a`: invalid type: integer `1`, expected a string",
+            ),
             (br#"{"require": {"a/a": "1", "a/a": "2"}}"#, "`x.json`, field `require`: duplicate key `a/a`"),
             (br#"{"require": "a/a"}"#, "`x.json`, field `require`: invalid type: string \"a/a\", expected an object"),
             (br#"{"require": ["a/a"]}"#, "`x.json`, field `require`: expected an object, found a list"),
             (br#"{"files": [1]}"#, "`x.json`, field `files[0]`: invalid type: integer `1`"),
-            (br#"{"inner": {"on": "yes"}}"#, "`x.json`, field `inner.on`: invalid type: string \"yes\", expected a boolean"),
+            (
+                br#"{"inner": {"on": "yes"}}"#,
+                "`x.json`, field `inner.on`: invalid type: string \"yes\", expected a boolean",
+            ),
             (br#"{"require": {}, "require": {}}"#, "`x.json` has the wrong form: duplicate field `require`"),
             (br#"[{}]"#, "`x.json` has the wrong form: expected an object, found a list"),
             (br#"{"files": "a",}"#, "`x.json` is not JSON: trailing comma"),

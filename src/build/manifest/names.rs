@@ -1,14 +1,21 @@
 //! Composer's names of packages and of the platform.
 
-use super::error::Place;
 use super::Error;
+use super::error::Place;
 
 /// Whether a name is Composer's word for something that no package is: `php`, `ext-json`, `composer-plugin-api`.
 /// Follows `PlatformRepository::PLATFORM_PACKAGE_REGEX`; the name is in lower case.
 #[must_use]
 pub fn is_platform(name: &str) -> bool {
     match name {
-        "php" | "php-64bit" | "php-ipv6" | "php-zts" | "php-debug" | "hhvm" | "composer" | "composer-plugin-api"
+        "php"
+        | "php-64bit"
+        | "php-ipv6"
+        | "php-zts"
+        | "php-debug"
+        | "hhvm"
+        | "composer"
+        | "composer-plugin-api"
         | "composer-runtime-api" => true,
         _ => name.strip_prefix("ext-").or_else(|| name.strip_prefix("lib-")).is_some_and(|rest| is_words(rest, 1)),
     }
@@ -97,7 +104,8 @@ mod tests {
         ] {
             assert!(!is_package(bad), "{bad:?}");
         }
-        for good in ["php", "php-64bit", "ext-zend-opcache", "lib-icu", "composer-runtime-api", "ext-pdo_mysql", "hhvm"] {
+        for good in ["php", "php-64bit", "ext-zend-opcache", "lib-icu", "composer-runtime-api", "ext-pdo_mysql", "hhvm"]
+        {
             assert!(is_platform(good), "{good}");
         }
         for bad in ["ext-", "php-", "composer-api", "ext-é", "php/x", "ext-a--b"] {

@@ -40,8 +40,7 @@ pub(super) fn directory(file: &str) -> &str {
 
 /// Whether a normalised path is a directory or lies in it.
 pub(super) fn is_within(path: &str, directory: &str) -> bool {
-    directory.is_empty()
-        || path.strip_prefix(directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    directory.is_empty() || path.strip_prefix(directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Checks a path of an autoload rule as Composer will use it: behind `base`, which is the directory of the package
@@ -58,9 +57,7 @@ pub(super) fn check_rule(base: Base, path: &str, place: Place, field: &str) -> R
     match normalize(&path) {
         None => Err(place.error(field, format!("`{}` is absolute", short(&path)))),
         Some(_) if drive => Err(place.error(field, format!("`{}` is absolute", short(&path)))),
-        Some(normal) if leaves(&normal) => {
-            Err(place.error(field, format!("`{}` leaves the package", short(&path))))
-        }
+        Some(normal) if leaves(&normal) => Err(place.error(field, format!("`{}` leaves the package", short(&path)))),
         Some(_) => Ok(()),
     }
 }
@@ -134,7 +131,11 @@ mod tests {
         refused(Base::Package, "/../x", "`../x` leaves the package");
         refused(Base::Package, "a/../../x", "`a/../../x` leaves the package");
         refused(Base::Package, "..\\x", "`../x` leaves the package");
-        refused(Base::Package, "phar://x.phar/a.php", "`phar://x.phar/a.php` is not a path but the address of a stream");
+        refused(
+            Base::Package,
+            "phar://x.phar/a.php",
+            "`phar://x.phar/a.php` is not a path but the address of a stream",
+        );
         refused(Base::Package, "a\0b", "`a\\0b` holds a control character");
         refused(Base::Package, "a\nb", "`a\\nb` holds a control character");
     }

@@ -22,8 +22,8 @@ const TREE: &str = "../../";
 /// What Composer would write for a tree outside of version control.
 pub(super) fn derived(file: &str, json: &ComposerJson, name: &str, dev: bool) -> Result<RootBlock, Error> {
     let pretty_version = json.version.clone().unwrap_or_else(|| NO_VERSION.to_owned());
-    let version = version::normalize(&pretty_version)
-        .map_err(|error| Place::top(file).error("version", error.to_string()))?;
+    let version =
+        version::normalize(&pretty_version).map_err(|error| Place::top(file).error("version", error.to_string()))?;
     Ok(RootBlock {
         name: name.to_owned(),
         pretty_version,
@@ -70,7 +70,9 @@ pub(super) fn parse(bytes: &[u8], name: &str, dev: bool) -> Result<RootBlock, Er
     };
     let install_path = match get(root, "install_path") {
         None => TREE.to_owned(),
-        Some(Value::Below(path)) if path.starts_with('/') && !path.chars().any(char::is_control) => path[1..].to_owned(),
+        Some(Value::Below(path)) if path.starts_with('/') && !path.chars().any(char::is_control) => {
+            path[1..].to_owned()
+        }
         Some(_) => return Err(place.error("install_path", "is not relative to the file")),
     };
     Ok(RootBlock {
@@ -134,9 +136,7 @@ impl<'t> Parser<'t> {
             self.take(".")?;
             return self.text().map(Value::Below);
         }
-        for (word, value) in
-            [("null", Value::Null), ("true", Value::Bool(true)), ("false", Value::Bool(false))]
-        {
+        for (word, value) in [("null", Value::Null), ("true", Value::Bool(true)), ("false", Value::Bool(false))] {
             if self.take_word(word) {
                 return Some(value);
             }

@@ -113,7 +113,9 @@ mod tests {
 
     fn read(owner: Owner, text: &str) -> Result<AutoloadRules, String> {
         let rules = json::parse::<json::Object<Autoload>>("f.json", text.as_bytes()).expect("JSON").0;
-        rules.into_rules(owner, Place { file: "f.json", object: "packages[a/b]" }, "autoload").map_err(|e| e.to_string())
+        rules
+            .into_rules(owner, Place { file: "f.json", object: "packages[a/b]" }, "autoload")
+            .map_err(|e| e.to_string())
     }
 
     #[test]
@@ -150,7 +152,10 @@ mod tests {
             (r#"{"psr-4": {"A\\": ["x", "../y"]}}"#, ".psr-4.A\\\\[1]`: `../y` leaves the package"),
             (r#"{"psr-0": {"A\u0000": "x"}}"#, ".psr-0.A\\0`: holds a control character"),
             (r#"{"files": ["phar://a"]}"#, ".files[0]`: `phar://a` is not a path but the address of a stream"),
-            (r#"{"exclude-from-classmap": ["a/../../b"]}"#, ".exclude-from-classmap[0]`: `a/../../b` leaves the package"),
+            (
+                r#"{"exclude-from-classmap": ["a/../../b"]}"#,
+                ".exclude-from-classmap[0]`: `a/../../b` leaves the package",
+            ),
         ] {
             assert_eq!(read(PACKAGE, text), Err(format!("{field}{expected}")));
         }

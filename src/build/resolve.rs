@@ -1,1 +1,0 @@
-//! Do the locked versions satisfy everybody?.
