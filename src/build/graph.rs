@@ -68,7 +68,6 @@ impl DependencyGraph {
     /// Makes the graph.
     #[must_use]
     pub fn new(tree: &Tree) -> Self {
-        let index = resolve::Index::new(tree);
         let by_name: HashMap<&str, usize> =
             tree.packages.iter().enumerate().map(|(index, package)| (package.name.as_str(), index)).collect();
         let package_of: Vec<Option<usize>> = tree
@@ -84,13 +83,13 @@ impl DependencyGraph {
         }
         let by_id: HashMap<&ExtensionId, usize> =
             tree.extensions.iter().enumerate().map(|(index, extension)| (&extension.id, index)).collect();
-        let links = Links { tree, index, by_id: &by_id, directories: directories_by_package_name(tree) };
+        let links = Links { tree, providers: resolve::Providers::new(tree), by_id };
 
         let packages = tree.packages.iter().map(|package| links.needs(&package.require)).collect();
         let mut extensions = vec![Needs::default(); tree.extensions.len()];
         let mut base = Needs::default();
         for part in &tree.root.parts {
-            match part.owner.as_ref().and_then(|owner| by_id.get(owner)) {
+            match part.owner.as_ref().and_then(|owner| links.by_id.get(owner)) {
                 Some(&extension) => extensions[extension].add(links.needs(&part.require)),
                 None => base.add(links.needs(&part.require)),
             }
@@ -341,45 +340,33 @@ impl Needs {
 /// Turns requirements into edges.
 struct Links<'t> {
     tree: &'t Tree,
-    index: resolve::Index<'t>,
-    by_id: &'t HashMap<&'t ExtensionId, usize>,
-    directories: HashMap<&'t str, usize>,
+    providers: resolve::Providers<'t>,
+    by_id: HashMap<&'t ExtensionId, usize>,
 }
 
 impl Links<'_> {
     fn needs(&self, requirements: &[Link]) -> Needs {
         let mut needs = Needs::default();
         for link in requirements {
-            let candidates = self.index.candidates(link);
+            let candidates = self.providers.candidates(link);
+            let mut owners = candidates.parts.iter().map(|&part| self.tree.root.parts[part].owner.as_ref());
+            if owners.clone().any(|owner| owner.is_none()) {
+                // The root itself has it, for every wiki.
+                continue;
+            }
             match candidates.packages.as_slice() {
-                // The root has it, or the part of a directory that some wikis have.
                 [] => {
-                    if let Some(owner) = candidates.root.flatten() {
-                        needs.extensions.extend(self.by_id.get(&owner));
-                    } else if candidates.root.is_none() {
-                        needs.extensions.extend(self.directories.get(link.target.as_str()));
-                    }
+                    // The part of a directory that some wikis have, or a directory that calls itself so.
+                    let owner = owners.find_map(|owner| self.by_id.get(owner?).copied());
+                    let directory = self.providers.directories(&link.target).first().copied();
+                    needs.extensions.extend(owner.or(directory));
                 }
-                _ if candidates.root.is_some_and(|owner| owner.is_none()) => {}
                 [only] => needs.packages.push(*only),
                 several => needs.choices.push(several.to_vec()),
             }
         }
-        debug_assert!(needs.packages.iter().all(|&package| package < self.tree.packages.len()));
         needs
     }
-}
-
-/// Package name of a directory's `composer.json` → the directory's index, for extensions that Composer did not
-/// install: another extension that requires the name needs the directory.
-fn directories_by_package_name(tree: &Tree) -> HashMap<&str, usize> {
-    let mut names = HashMap::new();
-    for (index, extension) in tree.extensions.iter().enumerate() {
-        if let (None, Some(name)) = (&extension.package, &extension.composer_name) {
-            names.entry(name.as_str()).or_insert(index);
-        }
-    }
-    names
 }
 
 /// Name in `extension.json` or `skin.json` → the extension that has it; of several, the one whose directory is

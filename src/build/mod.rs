@@ -92,14 +92,10 @@ pub enum Error {
     #[error("the farm does not fit the tree")]
     Plan(#[from] plan::Error),
     /// A wiki turns on what needs something that is not there.
-    #[error("`{extension}` needs `{target}`, which is not in the tree")]
+    #[error("{dangling}")]
     Dangling {
-        /// The extension.
-        extension: crate::farm::ExtensionId,
-        /// The file and field of the requirement.
-        source_field: String,
-        /// What it requires.
-        target: String,
+        /// What it is.
+        dangling: resolve::Dangling,
         /// A wiki that has it on.
         wiki: crate::farm::WikiId,
     },
@@ -239,15 +235,51 @@ pub fn build(request: &Request, reporter: &dyn Reporter) -> Result<Build, Error>
         let packages = build.tree.packages.iter().filter_map(|package| package.install_path.as_deref()).collect();
         copy::vendor(&request.tree, &vendor, &packages)?;
     }
-    let source = write::Source {
-        plan: &build.plan,
-        objects: &build.objects,
-        texts: &build.texts,
-        published: &build.published,
-        inputs: &build.inputs,
-    };
-    build.written = Some(write::write(&source, &vendor, reporter)?);
+    build.written = Some(write::write(&build.source(), &vendor, reporter)?);
     Ok(build)
+}
+
+impl Build {
+    /// Whether everything that the plan needs is published, and nothing else.
+    #[must_use]
+    pub fn is_published(&self) -> bool {
+        self.source().is_published()
+    }
+
+    /// Hashed names of the generation published until now that this one does without.
+    #[must_use]
+    pub fn removed(&self) -> Vec<generated::Generated> {
+        let names = self.plan.names();
+        let files = self.published.manifest.iter().flat_map(|manifest| manifest.files.keys());
+        let before = files.filter_map(|file| generated::Generated::parse(file.split('/').next()?));
+        let before: std::collections::BTreeSet<_> = before.collect();
+        before.difference(&names).cloned().collect()
+    }
+
+    /// How many classes each set of the plan maps: as written or published, else linked for the purpose.
+    #[must_use]
+    pub fn classes(&self) -> Vec<usize> {
+        match &self.written {
+            Some(written) => written.classes.clone(),
+            None => self.source().classes(),
+        }
+    }
+
+    /// What a set's KEY is made of.
+    #[must_use]
+    pub fn set_json(&self, set: &plan::PlannedSet) -> String {
+        self.texts.set(&self.objects, set.extension, &set.added, &set.requires)
+    }
+
+    fn source(&self) -> write::Source<'_> {
+        write::Source {
+            plan: &self.plan,
+            objects: &self.objects,
+            texts: &self.texts,
+            published: &self.published,
+            inputs: &self.inputs,
+        }
+    }
 }
 
 impl Request {
@@ -277,12 +309,7 @@ fn dangling(checked: &resolve::Checked, objects: &Objects, plan: &Plan) -> Resul
             extensions.iter().any(|&extension| objects.extensions[extension] == dangling.extension)
         });
         if let Some((wiki, _)) = on {
-            return Err(Error::Dangling {
-                extension: dangling.extension.clone(),
-                source_field: dangling.field.clone(),
-                target: dangling.target.clone(),
-                wiki: wiki.id.clone(),
-            });
+            return Err(Error::Dangling { dangling: dangling.clone(), wiki: wiki.id.clone() });
         }
     }
     Ok(())

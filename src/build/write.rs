@@ -3,12 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 use rayon::prelude::*;
 
 use super::generated::Generated;
-use super::objects::{Objects, SetTexts};
+use super::objects::{Linked, Objects, SetTexts};
 use super::php::{bundle, runtime, set};
 use super::plan::{Plan, PlannedBundle, PlannedSet};
 use super::published::{self, DISPATCHER, INSTALLED, MANIFEST, Manifest, Previous, Published, digest};
@@ -80,6 +81,12 @@ struct Made {
     found: bool,
 }
 
+/// Works with this many threads from now on; the first call of a process counts.
+pub fn use_threads(threads: NonZeroUsize) {
+    // A second call finds the pool made already, which only a test does.
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build_global();
+}
+
 /// Writes what the plan creates and publishes the generation.
 ///
 /// # Errors
@@ -140,6 +147,27 @@ impl Source<'_> {
         add(Generated::Runtime(plan.runtime.clone()), Job::Runtime);
         add(Generated::Wikis(plan.generation.clone()), Job::Wikis);
         jobs
+    }
+
+    /// Whether nothing is to be written.
+    pub(super) fn is_published(&self) -> bool {
+        self.jobs().is_empty() && self.is_current(&self.classes_before())
+    }
+
+    /// The number of classes of each set.
+    pub(super) fn classes(&self) -> Vec<usize> {
+        let mut classes = self.classes_before();
+        for (count, set) in classes.iter_mut().zip(&self.plan.sets).filter(|(_, set)| !set.kept) {
+            *count = self.link(set).map.classes.len();
+        }
+        classes
+    }
+
+    fn link(&self, set: &PlannedSet) -> Linked<'_> {
+        match set.extension {
+            None => self.objects.link(&set.added),
+            Some(_) => self.objects.link_on(&self.plan.sets[0].added, &set.added),
+        }
     }
 
     /// The number of classes of each set, as far as the manifest knows it.
@@ -206,11 +234,7 @@ impl Source<'_> {
             }
             Job::Set(index, planned) => {
                 let base = planned.extension.is_none();
-                let linked = if base {
-                    objects.link(&planned.added)
-                } else {
-                    objects.link_on(&plan.sets[0].added, &planned.added)
-                };
+                let linked = self.link(planned);
                 let mut files = set::texts(&set::SetFiles {
                     key: &planned.key,
                     runtime: &plan.runtime,
