@@ -19,17 +19,17 @@ pub mod sort;
 
 /// What is linked.
 #[derive(Debug, Clone, Copy)]
-pub struct Input<'s> {
+pub struct Input<'i, 's> {
     /// What holds for the whole tree.
     pub base: &'s Base,
     /// The root's parts, in merge order.
-    pub parts: &'s [&'s Part],
+    pub parts: &'i [&'s Part],
     /// The packages, ordered by name.
-    pub packages: &'s [&'s Package],
+    pub packages: &'i [&'s Package],
     /// Packages and parts whose exclusions count although they are not linked here: the base's, for a set.
-    pub around: (&'s [&'s Part], &'s [&'s Package]),
+    pub around: (&'i [&'s Part], &'i [&'s Package]),
     /// Directories of packages and extensions that these wikis have; files of others do not count.
-    pub present: &'s HashSet<&'s str>,
+    pub present: &'i HashSet<&'s str>,
 }
 
 /// The maps of one autoloader. Paths are relative to the tree.
@@ -57,7 +57,7 @@ struct Owner<'s> {
 
 /// Links.
 #[must_use]
-pub fn link<'s>(input: &Input<'s>) -> AutoloadMap<'s> {
+pub fn link<'s>(input: &Input<'_, 's>) -> AutoloadMap<'s> {
     let sorted = sort::sorted(input.packages);
     let root = root_blocks(input.parts);
     // Reverse sorted: the root first.
