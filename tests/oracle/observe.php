@@ -32,6 +32,9 @@
 			}
 		}
 		$clean = implode( '/', $parts );
+		if ( $clean === '' ) {
+			return $path;
+		}
 		return $clean === $tree ? '.' : ( strpos( $clean, "$tree/" ) === 0 ? substr( $clean, strlen( $tree ) + 1 ) : $clean );
 	};
 	$file = static fn ( $class, $path ) => in_array( strtolower( ltrim( $class, '\\' ) ), $own, true )
