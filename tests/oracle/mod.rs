@@ -1,0 +1,4 @@
+//! mwfarm against a real Composer.
+
+mod observe;
+mod theorem;
