@@ -47,9 +47,9 @@ pub fn read_optional_with_mode(path: &Path) -> io::Result<Option<(Vec<u8>, u32)>
 /// Those of the system except that there is no such directory.
 pub fn names(directory: &Path) -> io::Result<BTreeSet<String>> {
     match fs::read_dir(directory) {
-        Ok(entries) => entries
-            .filter_map(|entry| entry.map(|entry| entry.file_name().into_string().ok()).transpose())
-            .collect(),
+        Ok(entries) => {
+            entries.filter_map(|entry| entry.map(|entry| entry.file_name().into_string().ok()).transpose()).collect()
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeSet::new()),
         Err(error) => Err(error),
     }

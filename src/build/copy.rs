@@ -83,5 +83,9 @@ pub fn vendor(tree: &Path, to: &Path, packages: &HashSet<&str>) -> Result<usize,
 /// What a build writes itself, or keeps as an original.
 fn is_ours(relative: &Path) -> bool {
     let Some(path) = relative.to_str() else { return false };
-    path == DISPATCHER || path == INSTALLED || path == MANIFEST || path == disk::STAGING || Generated::parse(path).is_some()
+    path == DISPATCHER
+        || path == INSTALLED
+        || path == MANIFEST
+        || path == disk::STAGING
+        || Generated::parse(path).is_some()
 }

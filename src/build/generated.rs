@@ -77,9 +77,18 @@ mod tests {
         }
         let hex = key.as_str();
         for name in [
-            "composer", "..", "", "autoload.php", &format!("composer{hex}/"), &format!("composer{}", hex.to_uppercase()),
-            &format!("composer{hex}0"), &format!("bundle_{hex}"), &format!("bundle_{hex}.php\n"),
-            &format!("x/bundle_{hex}.php"), &format!("wikis_{hex}_installed.php"), &format!("mwfarm_{hex}.php"),
+            "composer",
+            "..",
+            "",
+            "autoload.php",
+            &format!("composer{hex}/"),
+            &format!("composer{}", hex.to_uppercase()),
+            &format!("composer{hex}0"),
+            &format!("bundle_{hex}"),
+            &format!("bundle_{hex}.php\n"),
+            &format!("x/bundle_{hex}.php"),
+            &format!("wikis_{hex}_installed.php"),
+            &format!("mwfarm_{hex}.php"),
         ] {
             assert_eq!(Generated::parse(name), None, "{name}");
         }

@@ -120,10 +120,7 @@ impl Objects {
             around: (&parts_around, &packages_around),
             present: &present,
         };
-        Linked {
-            map: autoload::link(&input),
-            platform: platform::platform(&self.base, &parts, &packages),
-        }
+        Linked { map: autoload::link(&input), platform: platform::platform(&self.base, &parts, &packages) }
     }
 
     fn refs(&self, selection: &Selection) -> (Vec<&Part>, Vec<&Package>) {

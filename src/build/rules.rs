@@ -84,8 +84,11 @@ impl RealPaths {
 /// A file of `files` that is missing or unreadable, or a PSR-4 prefix that does not end with `\`, which Composer
 /// refuses too.
 pub fn resolve(tree: &Path, model: &Tree) -> Result<Rules, Error> {
-    let real = RealPaths::new(tree)
-        .map_err(|error| Error { file: "composer.json".into(), field: String::new(), reason: error.to_string() })?;
+    let real = RealPaths::new(tree).map_err(|error| Error {
+        file: "composer.json".into(),
+        field: String::new(),
+        reason: error.to_string(),
+    })?;
     let mut rules = Rules::default();
     for package in &model.packages {
         rules.packages.push(of_package(tree, &real, package)?);
@@ -127,8 +130,7 @@ fn of_part(
     rules: &AutoloadRules,
     field: &str,
 ) -> Result<Resolved, Error> {
-    let block =
-        Block { file: part.file.clone(), field: field.to_owned(), name: root, home: "", target_dir: None };
+    let block = Block { file: part.file.clone(), field: field.to_owned(), name: root, home: "", target_dir: None };
     block.resolve(tree, real, rules)
 }
 

@@ -80,8 +80,8 @@ pub fn verify(tree: &Path, vendor: &Path) -> Result<Verified, Error> {
     for name in published.present.iter().filter(|name| name.is_directory() && published.has(name)) {
         let known = published.digests(name).unwrap_or_default();
         let directory = name.to_string();
-        let there = disk::names(&vendor.join(&directory))
-            .map_err(|source| Error::Read { file: directory.clone(), source })?;
+        let there =
+            disk::names(&vendor.join(&directory)).map_err(|source| Error::Read { file: directory.clone(), source })?;
         let strangers = there.iter().map(|file| format!("{directory}/{file}")).filter(|file| !known.contains_key(file));
         verified.differences.extend(strangers.map(|file| (file, "is not mwfarm's".to_owned())));
     }
@@ -109,9 +109,13 @@ pub fn verify(tree: &Path, vendor: &Path) -> Result<Verified, Error> {
 fn paths(set: &Set) -> impl Iterator<Item = String> {
     let packages = set.packages.iter().map(|package| &package.autoload);
     let parts = set.parts.iter().flat_map(|part| [&part.autoload, &part.autoload_dev]);
-    packages.chain(parts).flat_map(|autoload| {
-        let psr = autoload.psr4.iter().chain(&autoload.psr0).flat_map(|(_, directories)| directories);
-        let candidates = autoload.classmap.iter().chain(psr).flat_map(|directory| &directory.files);
-        candidates.map(|file| file.path.clone()).chain(autoload.files.iter().map(|file| file.path.clone()))
-    }).collect::<Vec<_>>().into_iter()
+    packages
+        .chain(parts)
+        .flat_map(|autoload| {
+            let psr = autoload.psr4.iter().chain(&autoload.psr0).flat_map(|(_, directories)| directories);
+            let candidates = autoload.classmap.iter().chain(psr).flat_map(|directory| &directory.files);
+            candidates.map(|file| file.path.clone()).chain(autoload.files.iter().map(|file| file.path.clone()))
+        })
+        .collect::<Vec<_>>()
+        .into_iter()
 }

@@ -308,9 +308,10 @@ impl Source<'_> {
         let Some(before) = &self.published.manifest else { return Vec::new() };
         let mut previous = before.previous.clone();
         if before.generation != self.plan.generation {
-            let hashed = before.files.iter().filter(|(file, _)| {
-                file.split('/').next().is_some_and(|name| Generated::parse(name).is_some())
-            });
+            let hashed = before
+                .files
+                .iter()
+                .filter(|(file, _)| file.split('/').next().is_some_and(|name| Generated::parse(name).is_some()));
             let files = hashed.map(|(file, digest)| (file.clone(), digest.clone())).collect();
             previous.retain(|known| known.generation != before.generation && known.generation != self.plan.generation);
             previous.insert(0, Previous { files, generation: before.generation.clone() });

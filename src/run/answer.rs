@@ -80,8 +80,12 @@ fn wikis(build: &Build) -> Vec<summary::Wiki> {
     for (wiki, index) in &plan.wikis {
         let bundle = &plan.bundles[*index];
         let on: BTreeSet<usize> = bundle.selection.extensions.iter().copied().collect();
-        let extensions: Vec<ExtensionId> =
-            plan.order.iter().filter(|index| on.contains(index)).map(|&index| objects.extensions[index].clone()).collect();
+        let extensions: Vec<ExtensionId> = plan
+            .order
+            .iter()
+            .filter(|index| on.contains(index))
+            .map(|&index| objects.extensions[index].clone())
+            .collect();
         let wanted: BTreeSet<&ExtensionId> = wiki.wanted.iter().map(|wanted| &wanted.extension).collect();
         let state = match before.get(&wiki.id) {
             None => WikiState::Created,
@@ -114,17 +118,13 @@ fn wikis(build: &Build) -> Vec<summary::Wiki> {
 }
 
 /// Why a package or an extension is there.
-pub(super) fn why(
-    tree: &Tree,
-    graph: &DependencyGraph,
-    farm: &Farm,
-    flags: &cli::Why,
-) -> Result<Output, Vec<Problem>> {
+pub(super) fn why(tree: &Tree, graph: &DependencyGraph, farm: &Farm, flags: &cli::Why) -> Result<Output, Vec<Problem>> {
     let name = flags.package.as_str();
     let package = tree.packages.iter().position(|package| package.name == name.to_lowercase());
-    let extension = tree.extensions.iter().position(|extension| {
-        extension.id.as_str() == name || (!name.contains('/') && extension.id.name() == name)
-    });
+    let extension = tree
+        .extensions
+        .iter()
+        .position(|extension| extension.id.as_str() == name || (!name.contains('/') && extension.id.name() == name));
     let node = match (package, extension) {
         (Some(package), _) => graph.node(package),
         (None, Some(extension)) => Node::Extension(extension),

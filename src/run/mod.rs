@@ -164,8 +164,8 @@ fn formatted(
 ) -> Result<Vec<u8>, Vec<Problem>> {
     match format {
         Format::Text => Ok(text().into_bytes()),
-        Format::Json => json()
-            .map(String::into_bytes)
-            .map_err(|error| vec![Problem::from_error(ExitCode::Failed, &error)]),
+        Format::Json => {
+            json().map(String::into_bytes).map_err(|error| vec![Problem::from_error(ExitCode::Failed, &error)])
+        }
     }
 }

@@ -17,8 +17,9 @@ pub(super) fn problems(tree: &Path, error: Error) -> Vec<Problem> {
         Error::Dangling { dangling, wiki } => Problem::new(ExitCode::Unmet, dangling.to_string())
             .cause(format!("{}, field `{}`; wiki `{wiki}` has it on", dangling.file, dangling.field))
             .hint("add the missing extension to the tree, or turn this one off for the wiki"),
-        Error::Link(_) => Problem::from_error(ExitCode::Failed, &error)
-            .hint("build a vendor tree elsewhere with `mwfarm build --output DIR`, or give this tree a vendor of its own"),
+        Error::Link(_) => Problem::from_error(ExitCode::Failed, &error).hint(
+            "build a vendor tree elsewhere with `mwfarm build --output DIR`, or give this tree a vendor of its own",
+        ),
         Error::Lock(error) => of_lock(&error),
         Error::Published(error) => of_published(&error),
         Error::Write(error) => of_write(&error),
@@ -103,10 +104,10 @@ fn of_lock(error: &LockError) -> Problem {
 fn of_published(error: &published::Error) -> Problem {
     let hint = match error {
         published::Error::Read(_) => None,
-        published::Error::Manifest(_) | published::Error::OriginalLost(_) => {
-            Some("run `composer install && composer dump-autoload` to put Composer's loader back, remove the file, \
-                  and build again")
-        }
+        published::Error::Manifest(_) | published::Error::OriginalLost(_) => Some(
+            "run `composer install && composer dump-autoload` to put Composer's loader back, remove the file, \
+                  and build again",
+        ),
         published::Error::Schema { .. } => Some("use the mwfarm that wrote it, or a newer one"),
     };
     with_hint(Problem::from_error(ExitCode::Failed, error), hint.map(str::to_owned))

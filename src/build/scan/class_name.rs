@@ -101,7 +101,9 @@ mod tests {
 
     #[test]
     fn json_that_no_name_gives_is_refused() {
-        for json in [r#""a\u0000b""#, r#""\u0000c""#, r#""\u0000C4""#, r#""\u000041""#, r#""\u000000ff""#, r#""\u0000""#] {
+        for json in
+            [r#""a\u0000b""#, r#""\u0000c""#, r#""\u0000C4""#, r#""\u000041""#, r#""\u000000ff""#, r#""\u0000""#]
+        {
             assert!(serde_json::from_str::<ClassName>(json).is_err(), "{json}");
         }
     }

@@ -115,7 +115,9 @@ pub(super) fn first_name(code: &[u8], at: usize) -> Option<Range<usize>> {
 fn namespace_name(code: &[u8], at: usize) -> Option<Range<usize>> {
     let start = skip_space(code, at);
     let mut end = at;
-    if start > at && let Some(length) = label_length(&code[start..]) {
+    if start > at
+        && let Some(length) = label_length(&code[start..])
+    {
         end = start + length;
         loop {
             let separator = skip_space(code, end);

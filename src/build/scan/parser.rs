@@ -47,7 +47,6 @@ impl Parser {
 
 /// Whether the cleaner may make a keyword by taking a comment out of a word.
 fn joins_words(code: &[u8]) -> bool {
-    memchr::memchr_iter(b'/', code).any(|at| {
-        at > 0 && code[at - 1].is_ascii_alphabetic() && matches!(code.get(at + 1), Some(b'/' | b'*'))
-    })
+    memchr::memchr_iter(b'/', code)
+        .any(|at| at > 0 && code[at - 1].is_ascii_alphabetic() && matches!(code.get(at + 1), Some(b'/' | b'*')))
 }

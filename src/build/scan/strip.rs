@@ -557,8 +557,8 @@ fn heredoc_opener(input: &[u8], start: usize) -> Option<Opener> {
 fn symbol_length(text: &[u8]) -> usize {
     const OPERATORS: [&[u8]; 35] = [
         b"...", b"===", b"!==", b"<=>", b"**=", b"<<=", b">>=", b"??=", b"?->", b"::", b"->", b"++", b"--", b"==",
-        b"!=", b"<>", b"<=", b">=", b"+=", b"-=", b"*=", b"**", b"/=", b".=", b"%=", b"&=", b"|=", b"^=", b"??",
-        b"&&", b"||", b"<<", b">>", b"=>", b"#[",
+        b"!=", b"<>", b"<=", b">=", b"+=", b"-=", b"*=", b"**", b"/=", b".=", b"%=", b"&=", b"|=", b"^=", b"??", b"&&",
+        b"||", b"<<", b">>", b"=>", b"#[",
     ];
     const CASTS: [&[u8]; 12] = [
         b"int", b"integer", b"double", b"float", b"real", b"string", b"binary", b"array", b"object", b"bool",

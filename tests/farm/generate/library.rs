@@ -81,7 +81,15 @@ fn library(random: &mut Random, index: usize) -> Library {
     let vendor = random.pick(&["acme", "acme", "acme", "wmf", "pear", "composer", "Zeta"]);
     let pretty = format!("{vendor}/{}lib-{index}", if random.chance(12) { "Big" } else { "" });
     let version = random.pick(&[
-        "1.0.0", "1.4.2", "v2.3.0", "2.0.0-beta1", "0.9", "3.1.4.1", "dev-main", "dev-feature", "4.10.3",
+        "1.0.0",
+        "1.4.2",
+        "v2.3.0",
+        "2.0.0-beta1",
+        "0.9",
+        "3.1.4.1",
+        "dev-main",
+        "dev-feature",
+        "4.10.3",
     ]);
     let mut manifest = json!({ "name": pretty, "version": version });
     let mut sources = Sources::default();
@@ -224,7 +232,12 @@ fn psr4_of_its_own(random: &mut Random, autoload: &mut Value, sources: &mut Sour
     sources.class(&path("A.php"), &format!("{namespace}\\A"));
     sources.class(&path("Sub/B.php"), &format!("{namespace}\\Sub\\B"));
     if random.chance(40) {
-        sources.declare(&path("Kind.php"), random.pick(&["enum", "interface", "trait"]), &format!("{namespace}\\Kind"), "");
+        sources.declare(
+            &path("Kind.php"),
+            random.pick(&["enum", "interface", "trait"]),
+            &format!("{namespace}\\Kind"),
+            "",
+        );
     }
     if random.chance(30) {
         sources.declare(&path("Child.php"), "class", &format!("{namespace}\\Child"), " extends Sub\\B");
@@ -261,6 +274,10 @@ fn exclusions(random: &mut Random, autoload: &mut Value, sources: &mut Sources, 
     if random.chance(60) {
         let neighbour = index.wrapping_sub(1 + random.below(3)) % 16;
         let pattern = format!("../lib-{neighbour}/{}", random.pick(&["more/", "map/", "*/Kept.php"]));
-        push(autoload, "exclude-from-classmap", json!(if vendor == "Zeta" { "../*/more/x".to_owned() } else { pattern }));
+        push(
+            autoload,
+            "exclude-from-classmap",
+            json!(if vendor == "Zeta" { "../*/more/x".to_owned() } else { pattern }),
+        );
     }
 }
