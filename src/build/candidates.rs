@@ -64,7 +64,6 @@ impl Gatherer<'_> {
                 .map(|alias| set::Alias { asked_by: alias.asked_by.clone(), version: alias.version.clone() })
                 .collect(),
             autoload: self.autoload(rules, package.install_path.as_deref(), source)?,
-            dev: package.dev,
             include_paths: rules.include_paths.clone(),
             install_path: package.install_path.clone(),
             name: package.name.clone(),

@@ -18,12 +18,16 @@ pub struct DependencyGraph {
     /// For each extension that is not an installed package: what its directory needs; for one that is, only what its
     /// manifests need.
     extensions: Vec<Needs>,
+    /// What their development requirements add, where those count.
+    extensions_dev: Vec<Needs>,
     /// The extension that a package is.
     extension_of: Vec<Option<usize>>,
     /// The package that an extension is.
     package_of: Vec<Option<usize>>,
     /// What the base needs, packages that nobody needs included.
     base: Needs,
+    /// What the root's development requirements add.
+    base_dev: Needs,
     /// Packages that nobody needs.
     orphans: Vec<usize>,
     /// Extensions in load order: dependencies first, ties by name.
@@ -51,6 +55,8 @@ pub struct Closure {
     pub extensions: BTreeSet<usize>,
     /// C(S): indices into the tree's packages, and so in the order of names.
     pub packages: BTreeSet<usize>,
+    /// Those of C(S) that only development requirements need.
+    pub dev: BTreeSet<usize>,
 }
 
 /// A node on the way from somebody who needs to something needed.
@@ -87,16 +93,27 @@ impl DependencyGraph {
 
         let packages = tree.packages.iter().map(|package| links.needs(&package.require)).collect();
         let mut extensions = vec![Needs::default(); tree.extensions.len()];
-        let mut base = Needs::default();
+        let mut extensions_dev = extensions.clone();
+        let (mut base, mut base_dev) = (Needs::default(), Needs::default());
         for part in &tree.root.parts {
+            let (dev, always): (Vec<&Link>, Vec<&Link>) = part.require.iter().partition(|link| link.dev);
+            let (always, dev) = (links.needs(always), links.needs(dev));
             match part.owner.as_ref().and_then(|owner| links.by_id.get(owner)) {
-                Some(&extension) => extensions[extension].add(links.needs(&part.require)),
-                None => base.add(links.needs(&part.require)),
+                Some(&extension) => {
+                    extensions[extension].add(always);
+                    extensions_dev[extension].add(dev);
+                }
+                None => {
+                    base.add(always);
+                    base_dev.add(dev);
+                }
             }
         }
         // Admins list extension packages in the root as well; they belong to the wikis that turn them on.
-        base.packages.retain(|&package| extension_of[package].is_none());
-        base.extensions.clear();
+        for base in [&mut base, &mut base_dev] {
+            base.packages.retain(|&package| extension_of[package].is_none());
+            base.extensions.clear();
+        }
         let names = manifest_names(tree);
         for (extension, needs) in tree.extensions.iter().zip(&mut extensions) {
             for link in extension.manifests.iter().flat_map(|m| m.extensions.iter().chain(&m.skins)) {
@@ -111,9 +128,11 @@ impl DependencyGraph {
         let mut graph = Self {
             packages,
             extensions,
+            extensions_dev,
             extension_of,
             package_of,
             base,
+            base_dev,
             orphans: Vec::new(),
             order: Vec::new(),
             cycles: Vec::new(),
@@ -132,6 +151,19 @@ impl DependencyGraph {
     /// preferred one, as Composer's solver decides after everything without a choice is decided.
     #[must_use]
     pub fn closure(&self, extensions: &[usize]) -> Closure {
+        let mut closure = self.reach(extensions, true);
+        if self.has_dev() {
+            let always = self.reach(extensions, false);
+            closure.dev = closure.packages.difference(&always.packages).copied().collect();
+        }
+        closure
+    }
+
+    fn has_dev(&self) -> bool {
+        std::iter::once(&self.base_dev).chain(&self.extensions_dev).any(|needs| *needs != Needs::default())
+    }
+
+    fn reach(&self, extensions: &[usize], dev: bool) -> Closure {
         let mut closure = Closure::default();
         let mut open: Vec<Node> = vec![Node::Base];
         open.extend(extensions.iter().map(|&extension| Node::Extension(extension)));
@@ -150,7 +182,7 @@ impl DependencyGraph {
                     Node::Package(package) => closure.packages.insert(package),
                 };
                 if new {
-                    for needs in self.needs(node) {
+                    for needs in self.needs(node, dev) {
                         open.extend(needs.packages.iter().map(|&package| self.node(package)));
                         let extensions = needs.extensions.iter().chain(&needs.registered);
                         open.extend(extensions.map(|&extension| Node::Extension(extension)));
@@ -196,7 +228,7 @@ impl DependencyGraph {
     #[must_use]
     pub fn neighbours(&self, node: Node) -> Vec<Node> {
         let mut nodes = BTreeSet::new();
-        for needs in self.needs(node) {
+        for needs in self.needs(node, true) {
             nodes.extend(needs.packages.iter().chain(needs.choices.iter().flatten()).map(|&p| self.node(p)));
             let extensions = needs.extensions.iter().chain(&needs.registered);
             nodes.extend(extensions.map(|&extension| Node::Extension(extension)));
@@ -209,7 +241,7 @@ impl DependencyGraph {
     #[must_use]
     pub fn kinds(&self, from: Node, to: Node) -> (bool, bool) {
         let (mut composer, mut registration) = (false, false);
-        for needs in self.needs(from) {
+        for needs in self.needs(from, true) {
             composer |= needs.packages.iter().chain(needs.choices.iter().flatten()).any(|&p| self.node(p) == to)
                 || needs.extensions.iter().any(|&extension| Node::Extension(extension) == to);
             registration |= needs.registered.iter().any(|&extension| Node::Extension(extension) == to);
@@ -247,13 +279,15 @@ impl DependencyGraph {
         self.extension_of[package].map_or(Node::Package(package), Node::Extension)
     }
 
-    fn needs(&self, node: Node) -> impl Iterator<Item = &Needs> {
-        let (own, package) = match node {
-            Node::Base => (Some(&self.base), None),
-            Node::Extension(extension) => (Some(&self.extensions[extension]), self.package_of[extension]),
-            Node::Package(package) => (None, Some(package)),
+    fn needs(&self, node: Node, dev: bool) -> impl Iterator<Item = &Needs> {
+        let (own, own_dev, package) = match node {
+            Node::Base => (Some(&self.base), Some(&self.base_dev), None),
+            Node::Extension(extension) => {
+                (Some(&self.extensions[extension]), Some(&self.extensions_dev[extension]), self.package_of[extension])
+            }
+            Node::Package(package) => (None, None, Some(package)),
         };
-        own.into_iter().chain(package.map(|package| &self.packages[package]))
+        own.into_iter().chain(own_dev.filter(|_| dev)).chain(package.map(|package| &self.packages[package]))
     }
 
     /// Topological order of the extensions with circles as one component, and those circles.
@@ -345,7 +379,7 @@ struct Links<'t> {
 }
 
 impl Links<'_> {
-    fn needs(&self, requirements: &[Link]) -> Needs {
+    fn needs<'l>(&self, requirements: impl IntoIterator<Item = &'l Link>) -> Needs {
         let mut needs = Needs::default();
         for link in requirements {
             let candidates = self.providers.candidates(link);

@@ -34,6 +34,10 @@ pub struct Selection {
     pub packages: Vec<usize>,
     /// Parts of the root, in merge order.
     pub parts: Vec<usize>,
+    /// Those of the packages that only development requirements need.
+    pub dev: Vec<usize>,
+    /// Packages of the base that are development requirements there and not here; for a set only.
+    pub promoted: Vec<usize>,
 }
 
 /// A selection with everything that its files are made of.
@@ -84,6 +88,8 @@ impl Objects {
             extensions: closure.extensions.iter().copied().collect(),
             packages: closure.packages.iter().copied().collect(),
             parts: parts.collect(),
+            dev: closure.dev.iter().copied().collect(),
+            promoted: Vec::new(),
         }
     }
 
@@ -102,8 +108,8 @@ impl Objects {
     /// What `InstalledVersions` answers for a selection.
     #[must_use]
     pub fn installed(&self, selection: &Selection) -> Value {
-        let (parts, packages) = self.refs(selection);
-        autoload::installed::installed(&self.base, &parts, &packages)
+        let (parts, packages) = self.described(selection);
+        autoload::installed::installed(&self.base, &parts, &packages, &self.names(&selection.dev))
     }
 
     fn linked(&self, selection: &Selection, around: &Selection) -> Linked<'_> {
@@ -120,7 +126,21 @@ impl Objects {
             around: (&parts_around, &packages_around),
             present: &present,
         };
-        Linked { map: autoload::link(&input), platform: platform::platform(&self.base, &parts, &packages) }
+        let map = autoload::link(&input);
+        let (parts, packages) = self.described(selection);
+        let platform = platform::platform(&self.base, &parts, &packages, &self.names(&selection.dev));
+        Linked { map, platform }
+    }
+
+    /// What a selection says something new about: with packages of the base that it promotes.
+    fn described(&self, selection: &Selection) -> (Vec<&Part>, Vec<&Package>) {
+        let mut packages: Vec<usize> = selection.packages.iter().chain(&selection.promoted).copied().collect();
+        packages.sort_unstable();
+        self.refs(&Selection { packages, ..selection.clone() })
+    }
+
+    fn names(&self, packages: &[usize]) -> HashSet<&str> {
+        packages.iter().map(|&package| self.packages[package].name.as_str()).collect()
     }
 
     fn refs(&self, selection: &Selection) -> (Vec<&Part>, Vec<&Package>) {
@@ -131,7 +151,7 @@ impl Objects {
 }
 
 impl Selection {
-    /// What this has and another has not.
+    /// What this has and another, contained in it, has not.
     #[must_use]
     pub fn without(&self, other: &Self) -> Self {
         let minus = |mine: &[usize], others: &[usize]| {
@@ -142,6 +162,8 @@ impl Selection {
             extensions: minus(&self.extensions, &other.extensions),
             packages: minus(&self.packages, &other.packages),
             parts: minus(&self.parts, &other.parts),
+            dev: minus(&self.dev, &other.packages),
+            promoted: minus(&other.dev, &self.dev),
         }
     }
 }
@@ -172,15 +194,22 @@ impl SetTexts {
     #[must_use]
     pub fn set(&self, objects: &Objects, extension: Option<usize>, added: &Selection, requires: &[usize]) -> String {
         let mut text = String::from("{");
-        match extension {
-            None => text.extend(["\"base\":", &self.base]),
-            Some(extension) => text.extend(["\"extension\":", &json(&objects.extensions[extension])]),
+        let names = |packages: &[usize]| {
+            json(&packages.iter().map(|&package| &objects.packages[package].name).collect::<Vec<_>>())
+        };
+        if extension.is_none() {
+            text.extend(["\"base\":", &self.base, ","]);
+        }
+        text.extend(["\"dev\":", &names(&added.dev)]);
+        if let Some(extension) = extension {
+            text.extend([",\"extension\":", &json(&objects.extensions[extension])]);
         }
         text.extend([",\"format\":", &set::FORMAT.to_string(), ",\"packages\":["]);
         list(&mut text, added.packages.iter().map(|&index| &self.packages[index]));
         text.push_str("],\"parts\":[");
         list(&mut text, added.parts.iter().map(|&index| &self.parts[index]));
-        text.push_str("],\"requires\":");
+        text.extend(["],\"promoted\":", &names(&added.promoted)]);
+        text.push_str(",\"requires\":");
         text.push_str(&json(&requires.iter().map(|&index| &objects.extensions[index]).collect::<Vec<_>>()));
         text.extend([",\"runtime\":\"", self.runtime.as_str(), "\"}"]);
         text

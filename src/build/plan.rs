@@ -246,7 +246,7 @@ fn bundle_hash(inputs: &Inputs<'_>, runtime: &Key, sets: &[PlannedSet], selectio
     }
     for &package in &selection.packages {
         text.push_str(&inputs.objects.packages[package].name);
-        text.push('\n');
+        text.push_str(if selection.dev.contains(&package) { " dev\n" } else { "\n" });
     }
     Key::of(text.as_bytes())
 }

@@ -23,6 +23,8 @@ pub struct Set {
     /// The base only: what holds for the whole tree.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<Base>,
+    /// Those of `packages` that only development requirements need.
+    pub dev: Vec<String>,
     /// The extension; `None` for the base.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extension: Option<ExtensionId>,
@@ -32,6 +34,8 @@ pub struct Set {
     pub packages: Vec<Package>,
     /// Parts of the root that the base does not have, in merge order.
     pub parts: Vec<Part>,
+    /// Packages of the base that only development requirements need there, and this extension needs always.
+    pub promoted: Vec<String>,
     /// Extensions that this one pulls in, in load order.
     pub requires: Vec<ExtensionId>,
     /// The runtime that its PHP files name.
@@ -61,9 +65,6 @@ pub struct Package {
     pub aliases: Vec<Alias>,
     /// Its resolved autoload rules.
     pub autoload: Autoload,
-    /// Whether only development requirements need it.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub dev: bool,
     /// Directories for the include path.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub include_paths: Vec<String>,
@@ -224,9 +225,4 @@ impl Set {
     pub fn key(json: &[u8]) -> Key {
         Key::of(json)
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
-fn is_false(value: &bool) -> bool {
-    !value
 }

@@ -19,15 +19,18 @@ struct Entry {
 
 /// Makes the array that Composer's `FilesystemRepository` would write for these packages.
 ///
-/// Paths are written for a file in `vendor/`; Composer's own is in `vendor/composer/`, and the strings are the same.
+/// `dev` names the packages that only development requirements need. Paths are written for a file in `vendor/`; Composer's own is in `vendor/composer/`, and the strings are the same.
 #[must_use]
-pub fn installed(base: &Base, parts: &[&Part], packages: &[&Package]) -> Value {
+pub fn installed(base: &Base, parts: &[&Part], packages: &[&Package], dev: &HashSet<&str>) -> Value {
     let mut versions: BTreeMap<String, Entry> = BTreeMap::new();
     let files: HashSet<&str> = parts.iter().map(|part| part.file.as_str()).collect();
     let block = &base.block;
 
-    for package in packages {
+    let aliases = |package: &Package| -> Vec<String> {
         let asked = package.aliases.iter().filter(|a| a.asked_by.as_deref().is_none_or(|file| files.contains(file)));
+        asked.map(|alias| alias.version.clone()).collect()
+    };
+    for package in packages {
         let entry = Entry {
             real: Some(vec![
                 ("pretty_version", Value::text(&package.version)),
@@ -36,8 +39,8 @@ pub fn installed(base: &Base, parts: &[&Part], packages: &[&Package]) -> Value {
                 ("type", Value::text(&package.kind)),
                 ("install_path", package.install_path.as_deref().map_or(Value::Null, from_composer)),
             ]),
-            dev: Some(package.dev),
-            aliases: asked.map(|alias| alias.version.clone()).collect(),
+            dev: Some(dev.contains(&*package.name)),
+            aliases: aliases(package),
             ..Entry::default()
         };
         versions.insert(package.name.clone(), entry);
@@ -57,8 +60,12 @@ pub fn installed(base: &Base, parts: &[&Part], packages: &[&Package]) -> Value {
     versions.insert(block.name.clone(), root);
 
     for package in packages {
-        note(&mut versions, &package.replace, &package.version, package.dev, |entry| &mut entry.replaced);
-        note(&mut versions, &package.provide, &package.version, package.dev, |entry| &mut entry.provided);
+        let dev = dev.contains(&*package.name);
+        // `self.version` of an alias is the alias' version, besides its package's.
+        for version in std::iter::once(package.version.clone()).chain(aliases(package)) {
+            note(&mut versions, &package.replace, &version, dev, |entry| &mut entry.replaced);
+            note(&mut versions, &package.provide, &version, dev, |entry| &mut entry.provided);
+        }
     }
     let replace = merged(parts, |part| &part.replace);
     note(&mut versions, &replace, &block.pretty_version, false, |entry| &mut entry.replaced);

@@ -1,6 +1,6 @@
 //! Composer's platform check for C(S): the highest lower bound on PHP, and the PHP extensions needed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::build::package::{Duplicates, PlatformCheck};
 use crate::build::set::{Base, Package, Part};
@@ -37,11 +37,11 @@ impl Platform {
 }
 
 /// Collects the platform check of these packages, as `AutoloadGenerator::getPlatformCheck` does: development
-/// packages ask for nothing, and an extension that a package provides or replaces is not asked for.
+/// packages (`dev`) ask for nothing, and an extension that a package provides or replaces is not asked for.
 ///
 /// Constraints that cannot be read count as none: `resolve` has refused them before.
 #[must_use]
-pub fn platform(base: &Base, parts: &[&Part], packages: &[&Package]) -> Platform {
+pub fn platform(base: &Base, parts: &[&Part], packages: &[&Package], dev: &HashSet<&str>) -> Platform {
     let check = base.loader.platform_check;
     let mut platform = Platform::default();
     if check == PlatformCheck::Off {
@@ -58,7 +58,7 @@ pub fn platform(base: &Base, parts: &[&Part], packages: &[&Package]) -> Platform
     let mut bound = Bound::zero();
     let mut extensions: BTreeMap<String, String> = BTreeMap::new();
     let root = merged(base.duplicates, parts);
-    let required = packages.iter().filter(|package| !package.dev).flat_map(|package| &package.require);
+    let required = packages.iter().filter(|package| !dev.contains(&*package.name)).flat_map(|package| &package.require);
     let required = required.map(|(target, constraint)| (target.as_str(), vec![constraint.as_str()]));
     for (target, constraints) in root.into_iter().chain(required) {
         if target == "php" || target == "php-64bit" {

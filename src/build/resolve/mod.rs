@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 pub use self::providers::{Candidates, Providers};
 pub use self::unmet::{Checked, Dangling, Problem, Unmet};
 
-use self::providers::{By, How};
+use self::providers::{By, How, Offer};
 use super::manifest::is_platform;
 use super::package::{Duplicates, Link, RootPart, Tree};
 use super::version;
@@ -198,8 +198,9 @@ impl<'t> Check<'t> {
         }
         // Composer never installs a package next to one that replaces it, in whatever version.
         for link in replace {
-            let other = self.tree.packages.binary_search_by(|package| package.name.cmp(&link.target));
-            if other.is_ok_and(|index| By::Package(index) != source.by) {
+            let itself = |offer: &&Offer| matches!((offer.how, offer.by), (How::Itself, By::Package(_)));
+            let mut others = self.providers.offers(&link.target).iter().filter(itself);
+            if others.any(|offer| offer.by != source.by) {
                 self.unmet(source, "replace", link, Problem::Replaced);
             }
         }
