@@ -84,7 +84,10 @@ pub(crate) fn plugins() -> Vec<Value> {
     let manifest = fs::read(directory.join("composer.json")).expect("the installer has a composer.json");
     let mut installer: Value = serde_json::from_slice(&manifest).expect("composer.json is JSON");
     installer["dist"] = json!({ "type": "path", "url": directory, "reference": "installer" });
-    vec![merge, installer]
+    // Old extensions ask for the first series; the code is the same.
+    let mut old_installer = installer.clone();
+    old_installer["version"] = json!("1.12.0");
+    vec![merge, installer, old_installer]
 }
 
 /// A vendor directory in which both plugins are installed. Composer activates a plugin at the start of a run only

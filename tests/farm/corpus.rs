@@ -162,7 +162,9 @@ impl Fact {
         }
         fill(&mut sources, &self.manifest["autoload"], &self.name);
         if ships_manifest {
-            sources.text("composer.json", &self.manifest.to_string());
+            let mut manifest = self.manifest.clone();
+            manifest.as_object_mut().expect("an object").shift_remove("version");
+            sources.text("composer.json", &manifest.to_string());
         }
         sources
     }

@@ -125,6 +125,10 @@ impl World {
             let directory = self.directory.path().join("packages").join(slug(package));
             fs::create_dir_all(&directory).expect("a directory");
             write_files(&directory, &package.sources.files);
+            if package.sources.files.is_empty() {
+                // Composer forgets installed packages whose directory does not exist, and copies no empty one.
+                fs::write(directory.join("README"), "This package has no code.\n").expect("a file");
+            }
         }
     }
 

@@ -2,3 +2,4 @@
 
 mod observe;
 mod theorem;
+mod traps;

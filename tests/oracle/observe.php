@@ -52,14 +52,16 @@
 
 	set_error_handler( static function ( $level, $message ) use ( &$seen, $text ) {
 		$seen['messages'][] = "$level: " . $text( $message );
-		return true;
+		// The platform check ends the program in this way; a handler that returns true would let it go on.
+		return $level !== E_USER_ERROR;
 	} );
 	// The end of the program, whatever ended it, prints what was seen.
-	register_shutdown_function( static function () use ( &$seen, $text ) {
+	register_shutdown_function( static function () use ( &$seen, $text, $entries ) {
 		$error = error_get_last();
-		if ( $error !== null && ( $error['type'] & ( E_ERROR | E_PARSE | E_COMPILE_ERROR | E_CORE_ERROR ) ) ) {
+		if ( $error !== null && ( $error['type'] & ( E_ERROR | E_PARSE | E_COMPILE_ERROR | E_USER_ERROR ) ) ) {
 			$seen['fatal'] = $text( $error['message'] );
 		}
+		$seen['files'] = $seen['files'] ?? $entries( $GLOBALS['trace'] );
 		$seen['output'] = $text( (string)ob_get_clean() );
 		$flags = JSON_UNESCAPED_SLASHES | JSON_INVALID_UTF8_SUBSTITUTE | JSON_PRESERVE_ZERO_FRACTION;
 		fwrite( STDOUT, json_encode( $seen, $flags ) . "\n" );
@@ -92,7 +94,6 @@
 		$loader = $load();
 	} catch ( Throwable $e ) {
 		$seen['thrown'] = [ get_class( $e ), $text( $e->getMessage() ) ];
-		$seen['files'] = $entries( $GLOBALS['trace'] );
 		return;
 	}
 

@@ -213,7 +213,9 @@ impl Draft {
             fields.append(more);
         }
         if self.random.chance(50) {
-            sources.text("composer.json", &serde_json::to_string_pretty(&manifest).expect("JSON"));
+            let mut shipped = manifest.clone();
+            shipped.as_object_mut().expect("an object").shift_remove("version");
+            sources.text("composer.json", &serde_json::to_string_pretty(&shipped).expect("JSON"));
         }
         Package { manifest, sources }
     }
