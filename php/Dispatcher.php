@@ -42,10 +42,9 @@ final class Dispatcher_RUNTIMEKEY
             if ($hash === null) {
                 require_once __DIR__ . '/Merger.php';
                 $sets = array_merge([$table['set']], array_values($extensions));
+                $merger = new Merger_RUNTIMEKEY($vendor, $table['loader']);
 
-                [$loader, $installed] = [&self::$loaders[$vendor], &self::$installed[$vendor]];
-
-                return Merger_RUNTIMEKEY::load($vendor, $sets, $table['loader'], $loader, $installed);
+                return $merger->load($sets, self::$loaders[$vendor], self::$installed[$vendor]);
             }
         }
         self::$installed[$vendor] = "$vendor/bundle_{$hash}_installed.php";

@@ -14,13 +14,26 @@ use Composer\Autoload\ClassLoader;
  */
 final class Merger_RUNTIMEKEY
 {
+    /** @var string The vendor directory. */
+    private $vendor;
+
+    /** @var array{authoritative: bool, include_path: bool, prepend: bool} How the tree's loader works. */
+    private $flags;
+
+    public function __construct(string $vendor, array $flags)
+    {
+        $this->vendor = $vendor;
+        $this->flags = $flags;
+    }
+
     /**
+     * Loads the sets and returns their one loader.
+     *
      * @param list<string> $sets Keys of the sets, the base first.
-     * @param array{authoritative: bool, include_path: bool, prepend: bool} $flags How the tree's loader works.
      * @param ClassLoader|null $loader Receives the loader before any of the packages' files runs.
      * @param array|null $installed Receives what InstalledVersions answers.
      */
-    public static function load(string $vendor, array $sets, array $flags, &$loader, &$installed)
+    public function load(array $sets, ?ClassLoader &$loader, ?array &$installed): ClassLoader
     {
         $maps = ['classMap' => [], 'prefixesPsr0' => [], 'prefixLengthsPsr4' => [], 'prefixDirsPsr4' => []];
         $maps += ['fallbackDirsPsr4' => [], 'fallbackDirsPsr0' => []];
@@ -28,16 +41,16 @@ final class Merger_RUNTIMEKEY
         $installed = ['root' => [], 'versions' => []];
         class_exists(ClassLoader::class, false) || require __DIR__ . '/ClassLoader.php';
         foreach ($sets as $set) {
-            $directory = "$vendor/composer$set";
+            $directory = "$this->vendor/composer$set";
             if (is_file("$directory/platform_check.php")) {
                 require "$directory/platform_check.php";
             }
             require_once "$directory/autoload_static.php";
             $static = get_class_vars("Composer\\Autoload\\ComposerStaticInit$set");
             $files += $static['files'] ?? [];
-            $maps = self::merged($maps, $static);
+            $maps = $this->merged($maps, $static, $directory);
             if (is_file("$directory/include_paths.php")) {
-                $paths = array_merge($paths, require "$directory/include_paths.php");
+                $paths = $this->union($paths, require "$directory/include_paths.php", $directory);
             }
             $installed = self::installed($installed, require "$directory/installed.php");
         }
@@ -51,7 +64,7 @@ final class Merger_RUNTIMEKEY
         }
         ksort($installed['versions']);
 
-        $loader = new ClassLoader($vendor);
+        $loader = new ClassLoader($this->vendor);
         if ($paths) {
             set_include_path(implode(PATH_SEPARATOR, array_merge($paths, [get_include_path()])));
         }
@@ -60,9 +73,9 @@ final class Merger_RUNTIMEKEY
                 $loader->$property = $value;
             }
         }, null, ClassLoader::class)();
-        $loader->setClassMapAuthoritative($flags['authoritative']);
-        $loader->setUseIncludePath($flags['include_path']);
-        $loader->register($flags['prepend']);
+        $loader->setClassMapAuthoritative($this->flags['authoritative']);
+        $loader->setUseIncludePath($this->flags['include_path']);
+        $loader->register($this->flags['prepend']);
         $require = Closure::bind(static function ($fileIdentifier, $file) {
             if (empty($GLOBALS['__composer_autoload_files'][$fileIdentifier])) {
                 $GLOBALS['__composer_autoload_files'][$fileIdentifier] = true;
@@ -78,29 +91,39 @@ final class Merger_RUNTIMEKEY
     }
 
     /** Adds a set's maps: what is there already comes first. */
-    private static function merged(array $maps, array $static): array
+    private function merged(array $maps, array $static, string $set): array
     {
         $maps['classMap'] += $static['classMap'] ?? [];
         foreach ($static['prefixesPsr0'] ?? [] as $first => $prefixes) {
             foreach ($prefixes as $prefix => $directories) {
                 $known = $maps['prefixesPsr0'][$first][$prefix] ?? [];
-                $maps['prefixesPsr0'][$first][$prefix] = self::union($known, $directories);
+                $maps['prefixesPsr0'][$first][$prefix] = $this->union($known, $directories, $set);
             }
         }
         foreach ($static['prefixDirsPsr4'] ?? [] as $prefix => $directories) {
-            $maps['prefixDirsPsr4'][$prefix] = self::union($maps['prefixDirsPsr4'][$prefix] ?? [], $directories);
+            $known = $maps['prefixDirsPsr4'][$prefix] ?? [];
+            $maps['prefixDirsPsr4'][$prefix] = $this->union($known, $directories, $set);
         }
         foreach (['fallbackDirsPsr4', 'fallbackDirsPsr0'] as $property) {
-            $maps[$property] = self::union($maps[$property], $static[$property] ?? []);
+            $maps[$property] = $this->union($maps[$property], $static[$property] ?? [], $set);
         }
 
         return $maps;
     }
 
-    /** Two lists, each directory once. */
-    private static function union(array $known, array $directories): array
+    /** Two lists of directories, each once. Sets overlap, and each names directories from its own place. */
+    private function union(array $known, array $directories, string $set): array
     {
-        return array_values(array_unique(array_merge($known, $directories)));
+        foreach ($directories as $directory) {
+            if (strpos($directory, "$set/../") === 0) {
+                $directory = $this->vendor . substr($directory, strlen("$set/.."));
+            }
+            if (!in_array($directory, $known, true)) {
+                $known[] = $directory;
+            }
+        }
+
+        return $known;
     }
 
     /** Adds what a set knows of packages; the base alone knows the root. */
@@ -111,7 +134,7 @@ final class Merger_RUNTIMEKEY
             $known = $installed['versions'][$name] ?? [];
             foreach (['aliases', 'replaced', 'provided'] as $list) {
                 if (isset($known[$list], $version[$list])) {
-                    $version[$list] = self::union($known[$list], $version[$list]);
+                    $version[$list] = array_values(array_unique(array_merge($known[$list], $version[$list])));
                     sort($version[$list], SORT_NATURAL);
                 }
             }

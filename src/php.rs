@@ -19,6 +19,8 @@ pub enum Value {
     Text(String),
     /// `__DIR__ . '…'`: a path relative to the generated file's directory. The text begins with `/`.
     Path(String),
+    /// `\dirname(__DIR__) . '…'`: the same for a file one directory deeper.
+    PathAbove(String),
     /// An array with keys 0, 1, 2 …
     List(Vec<Value>),
     /// An array with string keys, in this order.
@@ -38,6 +40,17 @@ impl Value {
         Self::List(texts.into_iter().map(|text| Self::text(text.as_ref())).collect())
     }
 
+    /// The value for a file that lies one directory deeper.
+    #[must_use]
+    pub fn deeper(self) -> Self {
+        match self {
+            Self::Path(text) => Self::PathAbove(text),
+            Self::List(values) => Self::List(values.into_iter().map(Self::deeper).collect()),
+            Self::Map(values) => Self::Map(values.into_iter().map(|(key, value)| (key, value.deeper())).collect()),
+            other => other,
+        }
+    }
+
     /// Writes the literal, indented by four spaces a level; `level` is that of the line it begins on.
     ///
     /// Values are made by mwfarm and nest a few levels only, so recursion is bounded.
@@ -51,6 +64,10 @@ impl Value {
             }
             Self::Text(text) => string(out, text.as_bytes()),
             Self::Path(text) => path(out, text),
+            Self::PathAbove(text) => {
+                out.push_str("\\dirname(__DIR__) . ");
+                string(out, text.as_bytes());
+            }
             Self::List(values) if values.is_empty() => out.push_str("[]"),
             Self::Map(values) if values.is_empty() => out.push_str("[]"),
             Self::List(values) => {

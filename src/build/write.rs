@@ -240,7 +240,7 @@ impl Source<'_> {
                     runtime: &plan.runtime,
                     map: &linked.map,
                     platform: &linked.platform,
-                    installed: &objects.installed(&planned.added),
+                    installed: &objects.installed(&planned.added).deeper(),
                     loader: &objects.base.loader,
                     installed_versions: base && objects.base.installed_versions,
                 });
