@@ -143,13 +143,13 @@ impl Bound {
 
     /// Whether it is the stricter one of two lower bounds (`compareTo($other, '>')`).
     #[must_use]
-    pub fn is_above(&self, other: &Self) -> bool {
+    pub fn greater_than(&self, other: &Self) -> bool {
         self.0.compare_to(&other.0, ">")
     }
 
     /// The number to compare `PHP_VERSION_ID` with, as `AutoloadGenerator::getPlatformCheck` makes it.
     #[must_use]
-    pub fn php_version_id(&self) -> u64 {
+    pub fn php_version_id(&self) -> u32 {
         if self.is_zero() {
             return 0;
         }
@@ -164,7 +164,7 @@ impl Bound {
 
     /// The version in that check's message: `8.1.0`.
     #[must_use]
-    pub fn php_version_text(&self) -> String {
+    pub fn shown(&self) -> String {
         if self.is_zero() {
             return "0".to_owned();
         }
@@ -175,21 +175,21 @@ impl Bound {
     }
 }
 
-/// PHP's `intval` of a part of a version.
-fn leading_number(part: &str) -> u64 {
+/// PHP's `intval` of a part of a version; what is too large stays as large as it can be.
+fn leading_number(part: &str) -> u32 {
     let end = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
     let digits = &part[..end];
-    if digits.is_empty() { 0 } else { digits.parse().unwrap_or(i64::MAX.unsigned_abs()) }
+    if digits.is_empty() { 0 } else { digits.parse().unwrap_or(u32::MAX) }
 }
 
 /// The parser takes ASCII only (it cuts inside of characters otherwise); so do versions.
 fn plain<'a>(text: &'a str, limit: usize, what: &str) -> Result<&'a str, Error> {
-    let shown = || super::manifest::shortened(text);
+    let quoted = || super::manifest::shortened(text);
     if text.len() > limit {
-        return Err(Error(format!("`{}` is longer than a {what} can be", shown())));
+        return Err(Error(format!("`{}` is longer than a {what} can be", quoted())));
     }
     if !text.is_ascii() || text.chars().any(|c| c.is_ascii_control() && !matches!(c, '\t' | '\n' | '\r')) {
-        return Err(Error(format!("`{}` is not a {what}: it holds something else than plain text", shown())));
+        return Err(Error(format!("`{}` is not a {what}: it holds something else than plain text", quoted())));
     }
     Ok(text)
 }
@@ -245,11 +245,11 @@ mod tests {
             ("<9", 0, "0"),
             ("8.1.*", 80_100, "8.1.0"),
         ] {
-            assert_eq!((bound(text).php_version_id(), bound(text).php_version_text()), (id, shown.into()), "{text}");
+            assert_eq!((bound(text).php_version_id(), bound(text).shown()), (id, shown.into()), "{text}");
         }
-        assert!(bound(">=8.1").is_above(&bound(">=7.4")));
-        assert!(bound(">7.4").is_above(&bound(">=7.4.0@stable")), "exclusive is the stricter one");
-        assert!(!bound(">=7.4").is_above(&bound(">=7.4")));
+        assert!(bound(">=8.1").greater_than(&bound(">=7.4")));
+        assert!(bound(">7.4").greater_than(&bound(">=7.4.0@stable")), "exclusive is the stricter one");
+        assert!(!bound(">=7.4").greater_than(&bound(">=7.4")));
         assert!(Bound::zero().is_zero());
     }
 

@@ -1,7 +1,7 @@
 //! Do the locked versions satisfy everybody?
 
+mod index;
 mod manifests;
-mod providers;
 mod unmet;
 
 #[cfg(test)]
@@ -9,10 +9,10 @@ mod tests;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-pub use self::providers::{Candidates, Providers};
+pub use self::index::{Candidates, Index};
 pub use self::unmet::{Checked, Dangling, Problem, Unmet};
 
-use self::providers::{By, How};
+use self::index::{By, How};
 use super::manifest::is_platform;
 use super::package::{Duplicates, Link, RootPart, Tree};
 use super::version;
@@ -25,15 +25,15 @@ const INSTALLED: &str = "vendor/composer/installed.json";
 /// pretend is left to the check at run time.
 #[must_use]
 pub fn check(tree: &Tree) -> Checked {
-    let providers = Providers::new(tree);
-    let mut check = Check { tree, providers, checked: Checked::default(), unasked: BTreeMap::new() };
+    let index = Index::new(tree);
+    let mut check = Check { tree, index, checked: Checked::default(), unasked: BTreeMap::new() };
     for (index, require) in in_force(tree).into_iter().enumerate() {
         check.part(index, &require);
     }
     for index in 0..tree.packages.len() {
         check.package(index);
     }
-    manifests::check(tree, &check.providers, &mut check.checked);
+    manifests::check(tree, &check.index, &mut check.checked);
     check.finish()
 }
 
@@ -65,7 +65,7 @@ fn in_force(tree: &Tree) -> Vec<Vec<&Link>> {
 
 struct Check<'t> {
     tree: &'t Tree,
-    providers: Providers<'t>,
+    index: Index<'t>,
     checked: Checked,
     /// What directories want of Composer itself, and which ones do.
     unasked: BTreeMap<&'t str, Vec<&'t str>>,
@@ -113,22 +113,22 @@ impl<'t> Check<'t> {
 
     fn requirement(&mut self, source: &Source<'t>, link: &'t Link) {
         let field = if link.dev { "require-dev" } else { "require" };
-        if let Err(error) = self.providers.constraint(&link.constraint) {
+        if let Err(error) = self.index.constraint(&link.constraint) {
             return self.unmet(source, field, link, Problem::Unreadable(error.to_string()));
         }
-        if !self.providers.candidates(link).is_empty() {
+        if !self.index.candidates(link).is_empty() {
             return;
         }
         if let Some(directory) = source.directory.filter(|_| is_of_composer(&link.target)) {
             return self.unasked.entry(&link.target).or_default().push(directory);
         }
         if is_platform(&link.target) || link.target == "composer-api" {
-            if let Some(pretended) = self.unmet_platform(link) {
-                self.unmet(source, field, link, Problem::Platform(pretended));
+            if let Some(problem) = self.unmet_platform(link) {
+                self.unmet(source, field, link, problem);
             }
             return;
         }
-        if let Some(index) = self.providers.directories(&link.target).first() {
+        if let Some(index) = self.index.directories(&link.target).first() {
             let warning = format!(
                 "`{}` needs `{}` {}, which is the directory `{}`: Composer does not know its version",
                 source.who.escape_debug(),
@@ -144,7 +144,7 @@ impl<'t> Check<'t> {
 
     /// What answers to a name, though not as wanted.
     fn nearest(&self, name: &str) -> Problem {
-        let Some(offer) = self.providers.offers(name).first() else { return Problem::Missing };
+        let Some(offer) = self.index.offers(name).first() else { return Problem::Missing };
         let (by, version) = self.named(offer.by);
         match offer.how {
             How::Itself => Problem::Locked(version),
@@ -168,30 +168,30 @@ impl<'t> Check<'t> {
         }
     }
 
-    /// What `config.platform` pretends, when that does not meet the requirement.
-    fn unmet_platform(&self, link: &Link) -> Option<Option<String>> {
+    /// The problem when what `config.platform` pretends does not meet the requirement.
+    fn unmet_platform(&self, link: &Link) -> Option<Problem> {
         let platform = &self.tree.platform;
         // Composer derives the variants of PHP from `php`.
         let variant = matches!(link.target.as_str(), "php-64bit" | "php-ipv6" | "php-zts" | "php-debug");
         let pretended = platform.get(&link.target).or_else(|| platform.get("php").filter(|_| variant))?;
         let met = pretended.as_ref().is_some_and(|version| {
-            let wanted = self.providers.constraint(&link.constraint);
+            let wanted = self.index.constraint(&link.constraint);
             version::normalize(version).is_ok_and(|version| wanted.is_ok_and(|wanted| wanted.matches(&version)))
         });
-        (!met).then(|| pretended.clone())
+        (!met).then(|| Problem::Platform(pretended.clone()))
     }
 
     fn conflicts(&mut self, source: &Source<'t>, conflict: &'t [Link], replace: &'t [Link]) {
         for link in conflict {
-            let wanted = match self.providers.constraint(&link.constraint) {
+            let wanted = match self.index.constraint(&link.constraint) {
                 Ok(wanted) => wanted,
                 Err(error) => {
                     self.unmet(source, "conflict", link, Problem::Unreadable(error.to_string()));
                     continue;
                 }
             };
-            let others = self.providers.offers(&link.target).iter().filter(|offer| !same_package(offer.by, source.by));
-            if let Some(offer) = others.into_iter().find(|offer| self.providers.meets(offer, &wanted)) {
+            let others = self.index.offers(&link.target).iter().filter(|offer| !same_package(offer.by, source.by));
+            if let Some(offer) = others.into_iter().find(|offer| self.index.meets(offer, &wanted)) {
                 let (with, version) = self.named(offer.by);
                 self.unmet(source, "conflict", link, Problem::Conflict { with, version });
             }
