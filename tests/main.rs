@@ -1,2 +1,4 @@
 //! Tests.
-fn main() {}
+mod oracle {
+    mod semver;
+}

@@ -147,7 +147,8 @@ impl Bound {
         self.0.compare_to(&other.0, ">")
     }
 
-    /// The number to compare `PHP_VERSION_ID` with, as `AutoloadGenerator::getPlatformCheck` makes it.
+    /// The number to compare `PHP_VERSION_ID` with, as `AutoloadGenerator::getPlatformCheck` makes it. Beyond what
+    /// the type holds it stays the largest: no PHP is as new either way.
     #[must_use]
     pub fn php_version_id(&self) -> u32 {
         if self.is_zero() {
