@@ -1,11 +1,37 @@
 //! `mwfarm` runs a farm of MediaWiki wikis from one code tree, each wiki with just the Composer packages that
 //! its own extensions need.
+//!
+//! ```text
+//! a tree as Composer left it ─┐
+//! extension.json, skin.json  ─┤ read → check → graph → scan → link → plan → write ─→ vendor/composer<KEY>/
+//! wikis.yml                  ─┘                                                       vendor/bundle_<H>.php
+//!                                                                                     vendor/autoload.php
+//! ```
+//!
+//! * [`cli`] says what was asked, [`run`] does it, [`report`] alone prints.
+//! * [`farm`] holds the nouns every verb shares; [`config`] reads which wikis there are.
+//! * [`build`] makes sets, bundles and the dispatcher; its modules stand in the order in which data flows.
+//! * [`disk`] alone writes files, [`php`] alone quotes PHP, [`key`] names content.
+//!
+//! **Invariants**, kept by `tests/architecture`: modules that decide never look at disk, environment or clock; verbs
+//! do not know each other; `build` starts no process, opens no connection, runs nothing of the tree, and writes below
+//! one vendor directory only; the same input gives the same bytes, whatever the threads, the order of directories,
+//! the locale, the umask, the clock and the path.
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
+
+pub mod cli;
+mod run;
 
 pub mod farm;
 
 pub mod build;
 pub mod config;
 
+pub mod report;
+
+pub mod disk;
 pub mod key;
+pub mod php;
+
+pub use run::run;

@@ -1,4 +1,7 @@
 //! `build`: from a tree as Composer left it to hashed sets, bundles and the dispatcher.
+//!
+//! Reads the tree, checks that the locked versions satisfy everybody, links in memory, plans, and carries the plan
+//! out. It runs nothing of the tree and writes below one vendor directory only.
 
 pub mod package;
 
@@ -7,4 +10,322 @@ pub mod version;
 
 pub mod resolve;
 
+pub mod graph;
+
+pub mod rules;
 pub mod scan;
+
+pub mod exclude;
+pub mod set;
+
+pub mod candidates;
+
+pub mod autoload;
+pub mod objects;
+
+pub mod generated;
+pub mod published;
+
+pub mod plan;
+
+pub mod php;
+pub mod write;
+
+pub mod copy;
+pub mod eject;
+pub mod verify;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::disk::{self, Lock, LockError};
+use crate::farm::Farm;
+use crate::key::sha256;
+use crate::report::{Phase, Reporter};
+use candidates::Gatherer;
+use graph::DependencyGraph;
+use objects::{Objects, SetTexts};
+use package::Tree;
+use plan::Plan;
+use published::Published;
+use set::Base;
+
+/// What is to be built.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The tree: the directory of `composer.json`.
+    pub tree: PathBuf,
+    /// The vendor directory to write, when that is not the tree's own.
+    pub output: Option<PathBuf>,
+    /// The wikis.
+    pub farm: Farm,
+    /// Which combinations are linked ahead.
+    pub strategy: plan::Strategy,
+    /// Scan PSR directories even if the tree's Composer did not.
+    pub optimize: bool,
+    /// Take the class map for complete even if the tree's Composer did not.
+    pub authoritative: bool,
+    /// Wait for another build.
+    pub wait: bool,
+}
+
+/// Why there is no build.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The tree cannot be read.
+    #[error("cannot read the tree")]
+    Manifest(#[from] manifest::Error),
+    /// The locked versions do not satisfy everybody.
+    #[error("the extensions cannot be installed together")]
+    Unmet(Vec<resolve::Unmet>),
+    /// An autoload rule cannot be followed.
+    #[error("an autoload rule cannot be followed")]
+    Rule(#[from] rules::Error),
+    /// A class map rule leads nowhere.
+    #[error("an autoload rule leads nowhere")]
+    Missing(#[from] candidates::Missing),
+    /// PHP files cannot be scanned.
+    #[error("cannot scan for classes")]
+    Scan(#[from] scan::Error),
+    /// The farm does not fit the tree.
+    #[error("the farm does not fit the tree")]
+    Plan(#[from] plan::Error),
+    /// A wiki turns on what needs something that is not there.
+    #[error("{dangling}")]
+    Dangling {
+        /// What it is.
+        dangling: resolve::Dangling,
+        /// A wiki that has it on.
+        wiki: crate::farm::WikiId,
+    },
+    /// What is published cannot be read.
+    #[error("cannot build into the vendor directory")]
+    Published(#[from] published::Error),
+    /// The vendor directory is a link.
+    #[error("`{}` is a symbolic link, and mwfarm never writes through one", .0.display())]
+    Link(PathBuf),
+    /// Another build is at work.
+    #[error("the vendor directory is locked")]
+    Lock(#[from] LockError),
+    /// The vendor tree cannot be copied.
+    #[error("cannot copy the vendor tree")]
+    Copy(#[from] copy::Error),
+    /// Writing failed.
+    #[error("cannot publish")]
+    Write(#[from] write::Error),
+    /// Reading failed.
+    #[error("cannot read `{}`", path.display())]
+    Read {
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// A build, planned and perhaps carried out.
+#[derive(Debug)]
+pub struct Build {
+    /// The tree.
+    pub tree: Tree,
+    /// Who needs whom.
+    pub graph: DependencyGraph,
+    /// What is linked.
+    pub objects: Objects,
+    /// The plan.
+    pub plan: Plan,
+    /// What was published before.
+    pub published: Published,
+    /// What was odd.
+    pub warnings: Vec<String>,
+    /// What was written; `None` when it was only planned.
+    pub written: Option<write::Written>,
+    texts: SetTexts,
+    inputs: BTreeMap<String, String>,
+}
+
+/// Reads a tree and checks it.
+///
+/// # Errors
+/// The tree cannot be read.
+pub fn read(tree: &Path, published: &Published) -> Result<(Tree, resolve::Checked), Error> {
+    let restored = published
+        .originals
+        .iter()
+        .filter_map(|(name, original)| Some((format!("vendor/{name}"), original.content()?.0)))
+        .collect();
+    let tree = manifest::read(tree, &manifest::ReadOptions { restored })?;
+    let checked = resolve::check(&tree);
+    Ok((tree, checked))
+}
+
+/// Plans a build: everything but writing.
+///
+/// # Errors
+/// See [`Error`].
+pub fn plan(request: &Request, reporter: &dyn Reporter) -> Result<Build, Error> {
+    let vendor = request.vendor();
+    let mut published = Published::read(&vendor)?;
+    if request.output.is_some() {
+        // The tree's own vendor directory is what is copied; its originals are those of the copy.
+        published.originals = Published::read(&request.tree.join("vendor"))?.originals;
+    }
+    reporter.begin(Phase::Read, 1);
+    let (mut tree, checked) = read(&request.tree, &published)?;
+    reporter.end();
+    tree.loader.authoritative |= request.authoritative;
+    tree.loader.optimize |= request.optimize || request.authoritative;
+    if !checked.unmet.is_empty() {
+        return Err(Error::Unmet(checked.unmet));
+    }
+    let graph = DependencyGraph::new(&tree);
+    let rules = rules::resolve(&request.tree, &tree)?;
+    let territories = rules::Territories::new(&tree);
+    let paths = candidates::scan_paths(&tree, &rules);
+
+    reporter.begin(Phase::Scan, paths.len());
+    let scan = scan::scan(&request.tree, &paths)?;
+    reporter.end();
+
+    let gatherer = Gatherer { model: &tree, paths: &paths, scan: &scan, territories: &territories };
+    let base = Base {
+        block: tree.root.block.clone(),
+        duplicates: tree.root.duplicates,
+        installed_versions: request.tree.join("vendor/composer/InstalledVersions.php").is_file(),
+        loader: tree.loader.clone(),
+        name: tree.root.name.clone(),
+    };
+    let objects = Objects::new(&tree, &rules, &gatherer, base)?;
+    let texts = SetTexts::new(&objects, php::runtime::key());
+    let plan = Plan::new(&plan::Inputs {
+        objects: &objects,
+        graph: &graph,
+        texts: &texts,
+        farm: &request.farm,
+        strategy: request.strategy,
+        published: &published,
+    })?;
+    dangling(&checked, &objects, &plan)?;
+
+    let mut warnings = tree.warnings.clone();
+    warnings.extend(checked.warnings);
+    warnings.extend(scan.warnings);
+    for cycle in graph.cycles() {
+        let names: Vec<&str> = cycle.iter().map(|&extension| objects.extensions[extension].as_str()).collect();
+        warnings.push(format!("{} require each other in a circle; they load in this order", names.join(", ")));
+    }
+    let inputs = inputs(&request.tree, &tree)?;
+    Ok(Build { tree, graph, objects, plan, published, warnings, written: None, texts, inputs })
+}
+
+/// Plans a build and carries it out.
+///
+/// # Errors
+/// See [`Error`]; what was published before still is.
+pub fn build(request: &Request, reporter: &dyn Reporter) -> Result<Build, Error> {
+    let vendor = request.vendor();
+    if request.output.is_some() {
+        disk::make_directories(&vendor).map_err(|source| Error::Read { path: vendor.clone(), source })?;
+    }
+    refuse_links(&vendor)?;
+    let _lock = Lock::take(&vendor, request.wait)?;
+    let mut build = plan(request, reporter)?;
+    if request.output.is_some() {
+        let packages = build.tree.packages.iter().filter_map(|package| package.install_path.as_deref()).collect();
+        copy::vendor(&request.tree, &vendor, &packages)?;
+    }
+    build.written = Some(write::write(&build.source(), &vendor, reporter)?);
+    Ok(build)
+}
+
+impl Build {
+    /// Whether everything that the plan needs is published, and nothing else.
+    #[must_use]
+    pub fn is_published(&self) -> bool {
+        self.source().is_published()
+    }
+
+    /// Hashed names of the generation published until now that this one does without.
+    #[must_use]
+    pub fn removed(&self) -> Vec<generated::Generated> {
+        let names = self.plan.names();
+        let files = self.published.manifest.iter().flat_map(|manifest| manifest.files.keys());
+        let before = files.filter_map(|file| generated::Generated::parse(file.split('/').next()?));
+        let before: std::collections::BTreeSet<_> = before.collect();
+        before.difference(&names).cloned().collect()
+    }
+
+    /// How many classes each set of the plan maps: as written or published, else linked for the purpose.
+    #[must_use]
+    pub fn classes(&self) -> Vec<usize> {
+        match &self.written {
+            Some(written) => written.classes.clone(),
+            None => self.source().classes(),
+        }
+    }
+
+    /// What a set's KEY is made of.
+    #[must_use]
+    pub fn set_json(&self, set: &plan::PlannedSet) -> String {
+        self.texts.set(&self.objects, set.extension, &set.added, &set.requires)
+    }
+
+    fn source(&self) -> write::Source<'_> {
+        write::Source {
+            plan: &self.plan,
+            objects: &self.objects,
+            texts: &self.texts,
+            published: &self.published,
+            inputs: &self.inputs,
+        }
+    }
+}
+
+impl Request {
+    /// The vendor directory that is written.
+    #[must_use]
+    pub fn vendor(&self) -> PathBuf {
+        self.output.clone().unwrap_or_else(|| self.tree.join("vendor"))
+    }
+}
+
+/// Refuses a vendor directory that is a link, or whose `composer/` is: mwfarm would write into somebody else's tree.
+fn refuse_links(vendor: &Path) -> Result<(), Error> {
+    for path in [vendor.to_owned(), vendor.join("composer")] {
+        let found = disk::look(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
+        if found.is_some_and(|metadata| metadata.is_symlink()) {
+            return Err(Error::Link(path));
+        }
+    }
+    Ok(())
+}
+
+/// A manifest's requirement that nothing in the tree satisfies matters as soon as a wiki turns the extension on.
+fn dangling(checked: &resolve::Checked, objects: &Objects, plan: &Plan) -> Result<(), Error> {
+    for dangling in &checked.dangling {
+        let on = plan.wikis.iter().find(|(_, bundle)| {
+            let extensions = &plan.bundles[*bundle].selection.extensions;
+            extensions.iter().any(|&extension| objects.extensions[extension] == dangling.extension)
+        });
+        if let Some((wiki, _)) = on {
+            return Err(Error::Dangling { dangling: dangling.clone(), wiki: wiki.id.clone() });
+        }
+    }
+    Ok(())
+}
+
+/// Digests of the files that say what to build.
+fn inputs(directory: &Path, tree: &Tree) -> Result<BTreeMap<String, String>, Error> {
+    let parts = tree.root.parts.iter().map(|part| part.file.clone());
+    let manifests = tree.extensions.iter().flat_map(|extension| &extension.manifests).map(|m| m.file.clone());
+    let fixed = ["composer.lock", "vendor/composer/installed.json"].map(str::to_owned);
+    let mut digests = BTreeMap::new();
+    for file in parts.chain(manifests).chain(fixed) {
+        let path = directory.join(&file);
+        if let Some(content) = disk::read_optional(&path).map_err(|source| Error::Read { path, source })? {
+            digests.insert(file, sha256(&content));
+        }
+    }
+    Ok(digests)
+}

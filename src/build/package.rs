@@ -12,7 +12,8 @@ use crate::farm::ExtensionId;
 pub struct Tree {
     /// The root package.
     pub root: Root,
-    /// The locked versions L, as `installed.json` has them, ordered by name (bytes). Alias packages are not listed.
+    /// The locked versions L in the order of `installed.json`: by name as written there (bytes). Alias packages are
+    /// not listed.
     pub packages: Vec<Package>,
     /// Every extension and skin of the tree, ordered by id.
     pub extensions: Vec<Extension>,
@@ -43,7 +44,8 @@ pub struct Root {
 }
 
 /// What the merge plugin does with a requirement that the root has already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Duplicates {
     /// Both constraints must hold (its default).
     Merge,

@@ -143,14 +143,13 @@ impl Bound {
 
     /// Whether it is the stricter one of two lower bounds (`compareTo($other, '>')`).
     #[must_use]
-    pub fn greater_than(&self, other: &Self) -> bool {
+    pub fn is_above(&self, other: &Self) -> bool {
         self.0.compare_to(&other.0, ">")
     }
 
-    /// The number to compare `PHP_VERSION_ID` with, as `AutoloadGenerator::getPlatformCheck` makes it. Beyond what
-    /// the type holds it stays the largest: no PHP is as new either way.
+    /// The number to compare `PHP_VERSION_ID` with, as `AutoloadGenerator::getPlatformCheck` makes it.
     #[must_use]
-    pub fn php_version_id(&self) -> u32 {
+    pub fn php_version_id(&self) -> u64 {
         if self.is_zero() {
             return 0;
         }
@@ -165,7 +164,7 @@ impl Bound {
 
     /// The version in that check's message: `8.1.0`.
     #[must_use]
-    pub fn shown(&self) -> String {
+    pub fn php_version_text(&self) -> String {
         if self.is_zero() {
             return "0".to_owned();
         }
@@ -177,10 +176,10 @@ impl Bound {
 }
 
 /// PHP's `intval` of a part of a version; what is too large stays as large as it can be.
-fn leading_number(part: &str) -> u32 {
+fn leading_number(part: &str) -> u64 {
     let end = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
     let digits = &part[..end];
-    if digits.is_empty() { 0 } else { digits.parse().unwrap_or(u32::MAX) }
+    if digits.is_empty() { 0 } else { digits.parse().unwrap_or(i64::MAX.unsigned_abs()) }
 }
 
 /// The parser takes ASCII only (it cuts inside of characters otherwise); so do versions.
@@ -246,11 +245,11 @@ mod tests {
             ("<9", 0, "0"),
             ("8.1.*", 80_100, "8.1.0"),
         ] {
-            assert_eq!((bound(text).php_version_id(), bound(text).shown()), (id, shown.into()), "{text}");
+            assert_eq!((bound(text).php_version_id(), bound(text).php_version_text()), (id, shown.into()), "{text}");
         }
-        assert!(bound(">=8.1").greater_than(&bound(">=7.4")));
-        assert!(bound(">7.4").greater_than(&bound(">=7.4.0@stable")), "exclusive is the stricter one");
-        assert!(!bound(">=7.4").greater_than(&bound(">=7.4")));
+        assert!(bound(">=8.1").is_above(&bound(">=7.4")));
+        assert!(bound(">7.4").is_above(&bound(">=7.4.0@stable")), "exclusive is the stricter one");
+        assert!(!bound(">=7.4").is_above(&bound(">=7.4")));
         assert!(Bound::zero().is_zero());
     }
 

@@ -41,13 +41,17 @@ pub(super) fn read(bytes: &[u8], warnings: &mut Vec<String>) -> Result<Installed
     };
     let dev_names: HashSet<String> =
         file.dev_package_names.unwrap_or_default().0.into_iter().map(|name| name.to_ascii_lowercase()).collect();
-    let mut packages = Vec::with_capacity(file.packages.len());
+    let mut named: Vec<(String, Package)> = Vec::with_capacity(file.packages.len());
     for (index, Object(package)) in file.packages.into_iter().enumerate() {
-        packages.push(package.into_package(index, object, &dev_names, warnings)?);
+        let written = package.name.clone().unwrap_or_default();
+        named.push((written, package.into_package(index, object, &dev_names, warnings)?));
     }
-    packages.sort_by(|a, b| a.name.cmp(&b.name));
-    if let Some(twice) = packages.windows(2).find(|pair| pair[0].name == pair[1].name) {
-        let object = format!("packages[{}]", twice[0].name);
+    // Composer sorts the file by names as written, capitals first, and goes by the order of the file ever after.
+    named.sort_by(|a, b| a.0.cmp(&b.0));
+    let packages: Vec<Package> = named.into_iter().map(|(_, package)| package).collect();
+    let mut seen = HashSet::new();
+    if let Some(twice) = packages.iter().find(|package| !seen.insert(&package.name)) {
+        let object = format!("packages[{}]", twice.name);
         return Err(Place { file: FILE, object: &object }.error("name", "is listed twice"));
     }
     Ok(Installed { packages, dev: file.dev.unwrap_or(false) })

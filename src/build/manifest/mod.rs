@@ -171,8 +171,7 @@ fn add_inline_aliases(packages: &mut [Package], parts: &[RootPart]) -> Result<()
             let Some((version, alias)) = version::inline_alias(&link.constraint).map_err(bad)? else { continue };
             let aliased = version::normalize(version).map_err(bad)?;
             let normalized = version::normalize(alias).map_err(bad)?;
-            let Ok(index) = packages.binary_search_by(|package| package.name.cmp(&link.target)) else { continue };
-            let package = &mut packages[index];
+            let Some(package) = packages.iter_mut().find(|package| package.name == link.target) else { continue };
             let known = package.aliases.iter().filter(|alias| alias.asked_by.is_none());
             if package.version_normalized == aliased || known.into_iter().any(|a| a.version_normalized == aliased) {
                 package.aliases.push(Alias {

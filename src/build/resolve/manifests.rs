@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use super::{Checked, Dangling, Index};
+use super::{Checked, Dangling, Providers};
 use crate::build::package::{Extension, ExtensionManifest, Link, Tree};
 use crate::build::version;
 
 /// Extensions are wanted by the `name` of their manifest, which is not their directory, nor their package. A missing
 /// one dangles; versions that do not fit only warn, since they matter to wikis that turn the extension on.
-pub(super) fn check(tree: &Tree, index: &Index, checked: &mut Checked) {
+pub(super) fn check(tree: &Tree, providers: &Providers, checked: &mut Checked) {
     let mut named: HashMap<&str, Vec<&ExtensionManifest>> = HashMap::new();
     for manifest in tree.extensions.iter().flat_map(|extension| &extension.manifests) {
         if let Some(name) = &manifest.name {
@@ -19,7 +19,7 @@ pub(super) fn check(tree: &Tree, index: &Index, checked: &mut Checked) {
     let core = tree.mediawiki_version.as_ref().and_then(|version| version::normalize(version).ok().zip(Some(version)));
     for extension in &tree.extensions {
         for manifest in &extension.manifests {
-            let mut one = One { extension, manifest, index, checked: &mut *checked };
+            let mut one = One { extension, manifest, providers, checked: &mut *checked };
             if let (Some(wanted), Some((normalized, shown))) = (&manifest.mediawiki, &core) {
                 one.version("requires.MediaWiki", "MediaWiki", wanted, Some((normalized, shown)));
             }
@@ -42,7 +42,7 @@ pub(super) fn check(tree: &Tree, index: &Index, checked: &mut Checked) {
 struct One<'a> {
     extension: &'a Extension,
     manifest: &'a ExtensionManifest,
-    index: &'a Index<'a>,
+    providers: &'a Providers<'a>,
     checked: &'a mut Checked,
 }
 
@@ -67,7 +67,7 @@ impl One<'_> {
 
     /// Warns when a version, normalised and as written, is not as wanted.
     fn version(&mut self, field: &str, target: &str, wanted: &str, found: Option<(&str, &str)>) {
-        let constraint = self.index.constraint(wanted);
+        let constraint = self.providers.constraint(wanted);
         if let (Ok(constraint), Some((normalized, _))) = (&constraint, found)
             && constraint.matches(normalized)
         {

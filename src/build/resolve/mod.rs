@@ -1,7 +1,7 @@
 //! Do the locked versions satisfy everybody?
 
-mod index;
 mod manifests;
+mod providers;
 mod unmet;
 
 #[cfg(test)]
@@ -9,10 +9,10 @@ mod tests;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-pub use self::index::{Candidates, Index};
+pub use self::providers::{Candidates, Providers};
 pub use self::unmet::{Checked, Dangling, Problem, Unmet};
 
-use self::index::{By, How};
+use self::providers::{By, How, Offer};
 use super::manifest::is_platform;
 use super::package::{Duplicates, Link, RootPart, Tree};
 use super::version;
@@ -25,15 +25,15 @@ const INSTALLED: &str = "vendor/composer/installed.json";
 /// pretend is left to the check at run time.
 #[must_use]
 pub fn check(tree: &Tree) -> Checked {
-    let index = Index::new(tree);
-    let mut check = Check { tree, index, checked: Checked::default(), unasked: BTreeMap::new() };
+    let providers = Providers::new(tree);
+    let mut check = Check { tree, providers, checked: Checked::default(), unasked: BTreeMap::new() };
     for (index, require) in in_force(tree).into_iter().enumerate() {
         check.part(index, &require);
     }
     for index in 0..tree.packages.len() {
         check.package(index);
     }
-    manifests::check(tree, &check.index, &mut check.checked);
+    manifests::check(tree, &check.providers, &mut check.checked);
     check.finish()
 }
 
@@ -65,7 +65,7 @@ fn in_force(tree: &Tree) -> Vec<Vec<&Link>> {
 
 struct Check<'t> {
     tree: &'t Tree,
-    index: Index<'t>,
+    providers: Providers<'t>,
     checked: Checked,
     /// What directories want of Composer itself, and which ones do.
     unasked: BTreeMap<&'t str, Vec<&'t str>>,
@@ -113,10 +113,10 @@ impl<'t> Check<'t> {
 
     fn requirement(&mut self, source: &Source<'t>, link: &'t Link) {
         let field = if link.dev { "require-dev" } else { "require" };
-        if let Err(error) = self.index.constraint(&link.constraint) {
+        if let Err(error) = self.providers.constraint(&link.constraint) {
             return self.unmet(source, field, link, Problem::Unreadable(error.to_string()));
         }
-        if !self.index.candidates(link).is_empty() {
+        if !self.providers.candidates(link).is_empty() {
             return;
         }
         if let Some(directory) = source.directory.filter(|_| is_of_composer(&link.target)) {
@@ -128,7 +128,7 @@ impl<'t> Check<'t> {
             }
             return;
         }
-        if let Some(index) = self.index.directories(&link.target).first() {
+        if let Some(index) = self.providers.directories(&link.target).first() {
             let warning = format!(
                 "`{}` needs `{}` {}, which is the directory `{}`: Composer does not know its version",
                 source.who.escape_debug(),
@@ -144,7 +144,7 @@ impl<'t> Check<'t> {
 
     /// What answers to a name, though not as wanted.
     fn nearest(&self, name: &str) -> Problem {
-        let Some(offer) = self.index.offers(name).first() else { return Problem::Missing };
+        let Some(offer) = self.providers.offers(name).first() else { return Problem::Missing };
         let (by, version) = self.named(offer.by);
         match offer.how {
             How::Itself => Problem::Locked(version),
@@ -175,7 +175,7 @@ impl<'t> Check<'t> {
         let variant = matches!(link.target.as_str(), "php-64bit" | "php-ipv6" | "php-zts" | "php-debug");
         let pretended = platform.get(&link.target).or_else(|| platform.get("php").filter(|_| variant))?;
         let met = pretended.as_ref().is_some_and(|version| {
-            let wanted = self.index.constraint(&link.constraint);
+            let wanted = self.providers.constraint(&link.constraint);
             version::normalize(version).is_ok_and(|version| wanted.is_ok_and(|wanted| wanted.matches(&version)))
         });
         (!met).then(|| Problem::Platform(pretended.clone()))
@@ -183,23 +183,24 @@ impl<'t> Check<'t> {
 
     fn conflicts(&mut self, source: &Source<'t>, conflict: &'t [Link], replace: &'t [Link]) {
         for link in conflict {
-            let wanted = match self.index.constraint(&link.constraint) {
+            let wanted = match self.providers.constraint(&link.constraint) {
                 Ok(wanted) => wanted,
                 Err(error) => {
                     self.unmet(source, "conflict", link, Problem::Unreadable(error.to_string()));
                     continue;
                 }
             };
-            let others = self.index.offers(&link.target).iter().filter(|offer| !same_package(offer.by, source.by));
-            if let Some(offer) = others.into_iter().find(|offer| self.index.meets(offer, &wanted)) {
+            let others = self.providers.offers(&link.target).iter().filter(|offer| !same_package(offer.by, source.by));
+            if let Some(offer) = others.into_iter().find(|offer| self.providers.meets(offer, &wanted)) {
                 let (with, version) = self.named(offer.by);
                 self.unmet(source, "conflict", link, Problem::Conflict { with, version });
             }
         }
         // Composer never installs a package next to one that replaces it, in whatever version.
         for link in replace {
-            let other = self.tree.packages.binary_search_by(|package| package.name.cmp(&link.target));
-            if other.is_ok_and(|index| By::Package(index) != source.by) {
+            let itself = |offer: &&Offer| matches!((offer.how, offer.by), (How::Itself, By::Package(_)));
+            let mut others = self.providers.offers(&link.target).iter().filter(itself);
+            if others.any(|offer| offer.by != source.by) {
                 self.unmet(source, "replace", link, Problem::Replaced);
             }
         }

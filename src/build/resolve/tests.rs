@@ -138,8 +138,8 @@ fn replace_and_provide_stand_in() {
         ],
     );
     found.packages.push(package("a/virtual", "2.0", &[]));
-    let literal_first = Index::new(&found).candidates(&links(&[("a/virtual", "*")])[0]);
-    assert_eq!(literal_first, Candidates { packages: vec![1, 0], root: None });
+    let literal_first = Providers::new(&found).candidates(&links(&[("a/virtual", "*")])[0]);
+    assert_eq!(literal_first, Candidates { packages: vec![1, 0], parts: vec![] });
 }
 
 #[test]
@@ -232,7 +232,7 @@ fn a_directory_stands_for_its_package_in_an_unknown_version() {
          know its version"
         ]
     );
-    assert_eq!(Index::new(&found).directories("mediawiki/bootstrap"), [0]);
+    assert_eq!(Providers::new(&found).directories("mediawiki/bootstrap"), [0]);
 }
 
 #[test]

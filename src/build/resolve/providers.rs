@@ -6,11 +6,10 @@ use std::rc::Rc;
 
 use crate::build::package::{Link, Package, Tree};
 use crate::build::version::{self, Constraint};
-use crate::farm::ExtensionId;
 
 /// Everything in a tree that can meet a requirement, by the name it answers to. Made once per tree.
 #[derive(Debug)]
-pub struct Index<'t> {
+pub struct Providers<'t> {
     tree: &'t Tree,
     offers: HashMap<&'t str, Vec<Offer<'t>>>,
     directories: HashMap<&'t str, Vec<usize>>,
@@ -19,19 +18,19 @@ pub struct Index<'t> {
 
 /// What meets one requirement.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Candidates<'t> {
+pub struct Candidates {
     /// Indices in [`Tree::packages`]: the package of that name first, then those that replace or provide it.
     pub packages: Vec<usize>,
-    /// Whether the root meets it, by its name, by `replace` or by `provide`: `Some(None)` when a part of the base
-    /// does, which every wiki has; `Some(Some(extension))` when only a part of that extension does.
-    pub root: Option<Option<&'t ExtensionId>>,
+    /// Indices in `tree.root.parts` whose `replace` or `provide` meets it, in order; a part counts only where its
+    /// owner is on. The first part stands here, too, when the root package itself is what is wanted.
+    pub parts: Vec<usize>,
 }
 
-impl Candidates<'_> {
+impl Candidates {
     /// Whether nothing meets the requirement.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.packages.is_empty() && self.root.is_none()
+        self.packages.is_empty() && self.parts.is_empty()
     }
 }
 
@@ -57,7 +56,7 @@ pub(super) enum How<'t> {
     Provides(&'t str),
 }
 
-impl<'t> Index<'t> {
+impl<'t> Providers<'t> {
     /// Looks through the packages, the root and its parts, and the directories.
     #[must_use]
     pub fn new(tree: &'t Tree) -> Self {
@@ -92,7 +91,7 @@ impl<'t> Index<'t> {
     /// constraint allows; by `replace` and `provide`, constraints that have versions in common. Nothing does when
     /// the constraint cannot be parsed.
     #[must_use]
-    pub fn candidates(&self, link: &Link) -> Candidates<'t> {
+    pub fn candidates(&self, link: &Link) -> Candidates {
         let mut candidates = Candidates::default();
         let Ok(wanted) = self.constraint(&link.constraint) else { return candidates };
         for offer in self.offers(&link.target) {
@@ -101,13 +100,8 @@ impl<'t> Index<'t> {
             }
             match offer.by {
                 By::Package(index) if !candidates.packages.contains(&index) => candidates.packages.push(index),
-                By::Package(_) => {}
-                By::Part(index) => {
-                    let owner = self.tree.root.parts[index].owner.as_ref();
-                    if owner.is_none() || candidates.root.is_none() {
-                        candidates.root = Some(owner);
-                    }
-                }
+                By::Part(index) if !candidates.parts.contains(&index) => candidates.parts.push(index),
+                By::Package(_) | By::Part(_) => {}
             }
         }
         candidates

@@ -1,0 +1,78 @@
+//! `eject`: takes a build out of a vendor directory, leaving every byte that Composer wrote.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::Path;
+
+use super::generated::Generated;
+use super::published::{self, DISPATCHER, INSTALLED, MANIFEST, Published};
+use crate::disk::{self, Lock, LockError, Staging};
+
+/// Why nothing is taken out, or not everything.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// What is published cannot be read.
+    #[error("cannot read what is published")]
+    Published(#[from] published::Error),
+    /// There is no build.
+    #[error("mwfarm has not built in `{0}`")]
+    Nothing(String),
+    /// A build is at work.
+    #[error("the vendor directory is locked")]
+    Lock(#[from] LockError),
+    /// The system refuses.
+    #[error("cannot restore `{directory}`")]
+    System {
+        /// The vendor directory.
+        directory: String,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// What was taken out.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Ejected {
+    /// Files put back, or removed where there was none before.
+    pub restored: Vec<String>,
+    /// Hashed names removed.
+    pub removed: Vec<String>,
+}
+
+/// Puts the originals back, the dispatcher first, then removes every hashed name that the manifest lists, then the
+/// manifest. What Composer has replaced since is left as it is.
+///
+/// # Errors
+/// See [`Error`].
+pub fn eject(vendor: &Path, wait: bool) -> Result<Ejected, Error> {
+    let system = |source| Error::System { directory: vendor.display().to_string(), source };
+    let _lock = Lock::take(vendor, wait)?;
+    let published = Published::read(vendor)?;
+    let Some(manifest) = &published.manifest else { return Err(Error::Nothing(vendor.display().to_string())) };
+
+    let staging = Staging::new(vendor).map_err(system)?;
+    let mut restored = Vec::new();
+    for name in [DISPATCHER, INSTALLED] {
+        if !published.in_place.contains(name) {
+            continue;
+        }
+        match published.originals.get(name).and_then(published::Original::content) {
+            Some((content, mode)) => staging.replace(name, &content, Some(mode)),
+            None => disk::remove_file(&vendor.join(name)),
+        }
+        .map_err(system)?;
+        restored.push(name.to_owned());
+    }
+    staging.remove().map_err(system)?;
+
+    let files = manifest.files.keys().chain(manifest.previous.iter().flat_map(|previous| previous.files.keys()));
+    let names: BTreeSet<Generated> =
+        files.filter_map(|file| Generated::parse(file.split('/').next().unwrap_or_default())).collect();
+    let mut removed = Vec::new();
+    for name in names.iter().filter(|name| published.present.contains(name)) {
+        disk::remove(vendor, &name.to_string(), name.is_directory()).map_err(system)?;
+        removed.push(name.to_string());
+    }
+    disk::remove_file(&vendor.join(MANIFEST)).map_err(system)?;
+    Ok(Ejected { restored, removed })
+}

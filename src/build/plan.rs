@@ -1,0 +1,281 @@
+//! What a build would write, keep and leave behind, as a value. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::generated::Generated;
+use super::graph::DependencyGraph;
+use super::objects::{Closures, Objects, Selection, SetTexts};
+use super::php::{runtime, table};
+use super::published::Published;
+use super::set::FORMAT;
+use crate::farm::{ExtensionId, Farm, Wanted, Wiki};
+use crate::key::Key;
+
+/// The whole plan.
+#[derive(Debug)]
+pub struct Plan {
+    /// The runtime.
+    pub runtime: Key,
+    /// The base set, then one set for each extension.
+    pub sets: Vec<PlannedSet>,
+    /// One bundle for each combination in use; the first is the base's.
+    pub bundles: Vec<PlannedBundle>,
+    /// The bundle hash of all extensions together, whose `_installed.php` describes everything installed.
+    pub union: PlannedBundle,
+    /// Wikis, by id, each with the index of its bundle.
+    pub wikis: Vec<(Wiki, usize)>,
+    /// Extensions in load order.
+    pub order: Vec<usize>,
+    /// The wiki table's text; its key is the generation.
+    pub table: String,
+    /// The generation.
+    pub generation: Key,
+}
+
+/// A set to be published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedSet {
+    /// The extension; `None` for the base.
+    pub extension: Option<usize>,
+    /// Its KEY.
+    pub key: Key,
+    /// What it adds to the base.
+    pub added: Selection,
+    /// Extensions it pulls in, in load order.
+    pub requires: Vec<usize>,
+    /// Whether it is published already.
+    pub kept: bool,
+}
+
+/// A bundle to be published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedBundle {
+    /// Its hash.
+    pub hash: Key,
+    /// Everything it loads.
+    pub selection: Selection,
+    /// Wikis it serves, as indices into the farm.
+    pub wikis: Vec<usize>,
+    /// Whether it is published already.
+    pub kept: bool,
+}
+
+/// Which combinations are linked ahead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Strategy {
+    /// Those that wikis have.
+    #[default]
+    QuickBold,
+    /// All of them.
+    Bold,
+}
+
+/// The most extensions for which [`Strategy::Bold`] links all 2ⁿ combinations.
+pub const BOLD_LIMIT: usize = 12;
+
+/// A farm that cannot be planned.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A wiki wants what the tree does not have.
+    #[error("no extension `{}` in the tree", wanted.extension)]
+    UnknownExtension {
+        /// The farm's file.
+        file: String,
+        /// What is wanted, and where that is written.
+        wanted: Wanted,
+        /// The tree's extension whose name is nearest, if one is near.
+        near: Option<ExtensionId>,
+    },
+    /// Too many combinations.
+    #[error("strategy bold would link 2^{extensions} = {} combinations", 1u128.checked_shl(u32::try_from(*extensions).unwrap_or(u32::MAX)).map_or_else(|| "more than 10^38".to_owned(), |count| count.to_string()))]
+    TooManyCombinations {
+        /// How many extensions the tree has.
+        extensions: usize,
+    },
+}
+
+/// What the plan is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Inputs<'p> {
+    /// What can be linked.
+    pub objects: &'p Objects,
+    /// Who needs whom.
+    pub graph: &'p DependencyGraph,
+    /// The JSON of sets.
+    pub texts: &'p SetTexts,
+    /// The wikis.
+    pub farm: &'p Farm,
+    /// Which combinations are linked ahead.
+    pub strategy: Strategy,
+    /// What is there.
+    pub published: &'p Published,
+}
+
+impl Plan {
+    /// Plans.
+    ///
+    /// # Errors
+    /// A wiki that wants an unknown extension; too many combinations.
+    pub fn new(inputs: &Inputs<'_>) -> Result<Self, Error> {
+        let (objects, graph) = (inputs.objects, inputs.graph);
+        let closures = Closures::new(objects, graph);
+        let runtime = runtime::key();
+        let sets = sets(inputs, &closures);
+        let hash = |selection: &Selection| bundle_hash(inputs, &runtime, &sets, selection);
+
+        let mut combinations: BTreeMap<Vec<usize>, Vec<usize>> = BTreeMap::from([(Vec::new(), Vec::new())]);
+        let mut selections: BTreeMap<Vec<usize>, Selection> = BTreeMap::from([(Vec::new(), closures.base.clone())]);
+        if inputs.strategy == Strategy::Bold {
+            for chosen in subsets(objects.extensions.len())? {
+                let selection = objects.selection(&graph.closure(&chosen));
+                combinations.entry(selection.extensions.clone()).or_default();
+                selections.insert(selection.extensions.clone(), selection);
+            }
+        }
+        for (index, wiki) in inputs.farm.wikis.iter().enumerate() {
+            let selection = objects.selection(&graph.closure(&wanted(inputs, wiki)?));
+            combinations.entry(selection.extensions.clone()).or_default().push(index);
+            selections.entry(selection.extensions.clone()).or_insert(selection);
+        }
+        let bundles: Vec<PlannedBundle> = combinations
+            .into_iter()
+            .filter_map(|(extensions, wikis)| {
+                let selection = selections.remove(&extensions)?;
+                let hash = hash(&selection);
+                let kept = inputs.published.has(&Generated::Bundle(hash.clone()));
+                Some(PlannedBundle { hash, selection, wikis, kept })
+            })
+            .collect();
+        let hash_of_all = hash(&closures.all);
+        let union = PlannedBundle {
+            kept: inputs.published.has(&Generated::Installed(hash_of_all.clone())),
+            hash: hash_of_all,
+            selection: closures.all,
+            wikis: Vec::new(),
+        };
+        let mut wikis: Vec<(Wiki, usize)> = Vec::with_capacity(inputs.farm.wikis.len());
+        for (bundle, planned) in bundles.iter().enumerate() {
+            wikis.extend(planned.wikis.iter().map(|&wiki| (inputs.farm.wikis[wiki].clone(), bundle)));
+        }
+        wikis.sort_by(|a, b| a.0.id.cmp(&b.0.id));
+        let mut plan = Self {
+            runtime,
+            sets,
+            bundles,
+            union,
+            wikis,
+            order: graph.order().to_vec(),
+            table: String::new(),
+            generation: Key::of(b""),
+        };
+        plan.table = plan.table_text(objects);
+        plan.generation = Key::of(format!("{}\n{}", plan.runtime, plan.table).as_bytes());
+        Ok(plan)
+    }
+
+    /// The names below `vendor/` that this generation is made of.
+    #[must_use]
+    pub fn names(&self) -> BTreeSet<Generated> {
+        let mut names = BTreeSet::from([
+            Generated::Runtime(self.runtime.clone()),
+            Generated::Wikis(self.generation.clone()),
+            Generated::Installed(self.union.hash.clone()),
+        ]);
+        names.extend(self.sets.iter().map(|set| Generated::Set(set.key.clone())));
+        for bundle in &self.bundles {
+            names.extend([Generated::Bundle(bundle.hash.clone()), Generated::Installed(bundle.hash.clone())]);
+        }
+        names
+    }
+
+    fn table_text(&self, objects: &Objects) -> String {
+        let names = |extensions: &[usize]| -> String {
+            let names: Vec<&str> = extensions.iter().map(|&index| objects.extensions[index].as_str()).collect();
+            names.join(",")
+        };
+        let set_of: BTreeMap<usize, &PlannedSet> =
+            self.sets.iter().filter_map(|set| Some((set.extension?, set))).collect();
+        let extensions = self.order.iter().filter_map(|extension| {
+            let set = set_of.get(extension)?;
+            let requires = set.requires.iter().map(|&index| &objects.extensions[index]).collect();
+            Some((&objects.extensions[*extension], &set.key, requires))
+        });
+        table::text(&table::Table {
+            base: &self.bundles[0].hash,
+            bundles: self.bundles.iter().map(|b| (names(&b.selection.extensions), &b.hash)).collect(),
+            extensions: extensions.collect(),
+            loader: &objects.base.loader,
+            base_set: &self.sets[0].key,
+            union: &self.union.hash,
+            wikis: self.wikis.iter().map(|(wiki, bundle)| (wiki, &self.bundles[*bundle].hash)).collect(),
+        })
+    }
+}
+
+/// The base set and one for each extension.
+fn sets(inputs: &Inputs<'_>, closures: &Closures) -> Vec<PlannedSet> {
+    let objects = inputs.objects;
+    let place: BTreeMap<usize, usize> =
+        inputs.graph.order().iter().enumerate().map(|(place, &extension)| (extension, place)).collect();
+    let planned = |extension: Option<usize>, added: Selection| {
+        let mut requires: Vec<usize> =
+            added.extensions.iter().copied().filter(|&other| Some(other) != extension).collect();
+        requires.sort_by_key(|extension| place.get(extension));
+        let key = set_key(inputs, extension, &added, &requires);
+        let kept = inputs.published.has(&Generated::Set(key.clone()));
+        PlannedSet { extension, key, added, requires, kept }
+    };
+    let base = planned(None, closures.base.clone());
+    let each = closures.each.iter().enumerate();
+    let each = each.map(|(extension, closure)| planned(Some(extension), closure.without(&closures.base)));
+    debug_assert_eq!(closures.each.len(), objects.extensions.len());
+    std::iter::once(base).chain(each).collect()
+}
+
+fn set_key(inputs: &Inputs<'_>, extension: Option<usize>, added: &Selection, requires: &[usize]) -> Key {
+    Key::of(inputs.texts.set(inputs.objects, extension, added, requires).as_bytes())
+}
+
+/// A bundle's hash: of the generator's format, the runtime, the keys of the sets it is linked from, and C(S).
+fn bundle_hash(inputs: &Inputs<'_>, runtime: &Key, sets: &[PlannedSet], selection: &Selection) -> Key {
+    let mut text = format!("bundle {FORMAT}\n{runtime}\n{}\n", sets[0].key);
+    for &extension in &selection.extensions {
+        // The base set is the first one.
+        text.push_str(sets[extension + 1].key.as_str());
+        text.push('\n');
+    }
+    for &package in &selection.packages {
+        text.push_str(&inputs.objects.packages[package].name);
+        text.push_str(if selection.dev.contains(&package) { " dev\n" } else { "\n" });
+    }
+    Key::of(text.as_bytes())
+}
+
+/// The extensions that a wiki wants.
+fn wanted(inputs: &Inputs<'_>, wiki: &Wiki) -> Result<Vec<usize>, Error> {
+    let index = |wanted: &Wanted| {
+        inputs.objects.extensions.binary_search(&wanted.extension).map_err(|_| Error::UnknownExtension {
+            file: inputs.farm.file.clone(),
+            wanted: wanted.clone(),
+            near: near(&inputs.objects.extensions, &wanted.extension),
+        })
+    };
+    wiki.wanted.iter().map(index).collect()
+}
+
+/// The extension that somebody may have meant: the same name in another case or below the other directory.
+fn near(extensions: &[ExtensionId], wanted: &ExtensionId) -> Option<ExtensionId> {
+    let name = |id: &ExtensionId| {
+        let plain: String = id.name().chars().filter(|c| c.is_alphanumeric()).collect();
+        plain.to_lowercase()
+    };
+    extensions.iter().find(|id| name(id) == name(wanted)).cloned()
+}
+
+/// All subsets of n extensions.
+fn subsets(extensions: usize) -> Result<impl Iterator<Item = Vec<usize>>, Error> {
+    if extensions > BOLD_LIMIT {
+        return Err(Error::TooManyCombinations { extensions });
+    }
+    Ok((0..1u32 << extensions).map(move |mask| (0..extensions).filter(|bit| mask & (1 << bit) != 0).collect()))
+}

@@ -1,0 +1,289 @@
+//! `vendor/mwfarm.json`: what is published, with a digest of every file, and what was there before.
+//!
+//! The schema is versioned (semver): a reader refuses another major version rather than guess.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use semver::Version;
+use serde::{Deserialize, Serialize};
+
+use super::generated::Generated;
+use super::php::runtime;
+use crate::disk;
+use crate::farm::{ExtensionId, Host, WikiId};
+use crate::key::{Key, sha256};
+
+/// The manifest's name in `vendor/`.
+pub const MANIFEST: &str = "mwfarm.json";
+
+/// The dispatcher's name in `vendor/`.
+pub const DISPATCHER: &str = "autoload.php";
+
+/// The other file of Composer's that is replaced, in `vendor/`.
+pub const INSTALLED: &str = "composer/installed.php";
+
+/// The version of the manifest that this mwfarm writes.
+const SCHEMA: Version = Version::new(1, 0, 0);
+
+/// The manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// The bundles.
+    pub bundles: Vec<Bundle>,
+    /// Every file of this generation below `vendor/`, with its SHA-256.
+    pub files: BTreeMap<String, String>,
+    /// The generation that the dispatcher names.
+    pub generation: Key,
+    /// SHA-256 of the files that say what to build, by path relative to the tree.
+    pub inputs: BTreeMap<String, String>,
+    /// Extensions in load order.
+    pub order: Vec<ExtensionId>,
+    /// What was where `autoload.php` and `composer/installed.php` are now.
+    pub originals: BTreeMap<String, Original>,
+    /// Earlier generations whose files may still be there, the latest first.
+    pub previous: Vec<Previous>,
+    /// The version of this form.
+    pub schema: Version,
+    /// The sets, the base first.
+    pub sets: Vec<Set>,
+    /// The file that describes everything installed.
+    pub union: String,
+    /// The wikis.
+    pub wikis: Vec<Wiki>,
+}
+
+/// A published set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Set {
+    /// How many classes it maps.
+    pub classes: usize,
+    /// The extension; none for the base.
+    pub extension: Option<ExtensionId>,
+    /// Its KEY.
+    pub key: Key,
+}
+
+/// A published bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bundle {
+    /// S*.
+    pub extensions: Vec<ExtensionId>,
+    /// Its hash.
+    pub hash: Key,
+}
+
+/// A published wiki.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wiki {
+    /// Its bundle's hash.
+    pub bundle: Key,
+    /// Where it answers.
+    pub hosts: Vec<Host>,
+    /// Its identifier.
+    pub id: WikiId,
+}
+
+/// A generation published before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Previous {
+    /// Its hashed files, with their SHA-256.
+    pub files: BTreeMap<String, String>,
+    /// Its name.
+    pub generation: Key,
+}
+
+/// A file that was replaced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum Original {
+    /// There was none.
+    Absent,
+    /// It was this text, with this mode.
+    Text {
+        /// Permission bits.
+        mode: u32,
+        /// The content.
+        content: String,
+    },
+    /// It was these bytes, in hex, with this mode.
+    Bytes {
+        /// Permission bits.
+        mode: u32,
+        /// The content, in lower-case hex.
+        content: String,
+    },
+}
+
+impl Original {
+    /// Keeps a file's content and mode.
+    #[must_use]
+    pub fn new(content: Vec<u8>, mode: u32) -> Self {
+        match String::from_utf8(content) {
+            Ok(content) => Self::Text { mode, content },
+            Err(bytes) => {
+                let content = bytes.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+                Self::Bytes { mode, content }
+            }
+        }
+    }
+
+    /// The content and mode to put back; `None` when there was no file.
+    #[must_use]
+    pub fn content(&self) -> Option<(Vec<u8>, u32)> {
+        match self {
+            Self::Absent => None,
+            Self::Text { mode, content } => Some((content.clone().into_bytes(), *mode)),
+            Self::Bytes { mode, content } => {
+                let digits = content.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap_or_default());
+                Some((digits.filter_map(|pair| u8::from_str_radix(pair, 16).ok()).collect(), *mode))
+            }
+        }
+    }
+}
+
+/// What is in a vendor directory.
+#[derive(Debug, Clone, Default)]
+pub struct Published {
+    /// The manifest, when mwfarm has built here.
+    pub manifest: Option<Manifest>,
+    /// Hashed names that are there.
+    pub present: BTreeSet<Generated>,
+    /// What Composer left where our two files go; what is there now, when that is not ours.
+    pub originals: BTreeMap<String, Original>,
+    /// Which of our two files of Composer's names are there and ours.
+    pub in_place: BTreeSet<String>,
+}
+
+/// A vendor directory that cannot be built into.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Reading failed.
+    #[error("cannot read what is published")]
+    Read(#[from] std::io::Error),
+    /// The manifest is not one.
+    #[error("`{MANIFEST}` of the vendor directory is not a manifest of mwfarm: {0}")]
+    Manifest(String),
+    /// The manifest is of another major version.
+    #[error("`{MANIFEST}` of the vendor directory has schema {found}, and this mwfarm reads {SCHEMA}")]
+    Schema {
+        /// Its version.
+        found: Version,
+    },
+    /// Our file is there, but not the manifest that keeps what it replaced.
+    #[error("`{0}` of the vendor directory is mwfarm's, but `{MANIFEST}`, which keeps what it replaced, is missing")]
+    OriginalLost(String),
+}
+
+impl Published {
+    /// Reads a vendor directory; one that does not exist holds nothing.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn read(vendor: &Path) -> Result<Self, Error> {
+        let manifest = disk::read_optional(&vendor.join(MANIFEST))?.map(|json| manifest(&json)).transpose()?;
+        let mut published = Self {
+            present: disk::names(vendor)?.iter().filter_map(|name| Generated::parse(name)).collect(),
+            ..Self::default()
+        };
+        for name in [DISPATCHER, INSTALLED] {
+            let current = disk::read_optional_with_mode(&vendor.join(name))?;
+            let ours = current.as_ref().is_some_and(|(content, _)| is_ours(name, content));
+            if ours {
+                published.in_place.insert(name.to_owned());
+            }
+            let original = match (current, ours, &manifest) {
+                (_, true, Some(manifest)) => manifest
+                    .originals
+                    .get(name)
+                    .cloned()
+                    .ok_or_else(|| Error::Manifest(format!("it does not keep the original of `{name}`")))?,
+                (_, true, None) => return Err(Error::OriginalLost(name.to_owned())),
+                (Some((content, mode)), false, _) => Original::new(content, mode),
+                (None, false, _) => Original::Absent,
+            };
+            published.originals.insert(name.to_owned(), original);
+        }
+        published.manifest = manifest;
+        Ok(published)
+    }
+
+    /// Whether a hashed name is there and the manifest knows its content.
+    #[must_use]
+    pub fn has(&self, name: &Generated) -> bool {
+        self.present.contains(name) && self.digests(name).is_some()
+    }
+
+    /// The digests of a hashed name's files, as the manifest has them: of this generation or of an earlier one.
+    #[must_use]
+    pub fn digests(&self, name: &Generated) -> Option<BTreeMap<String, String>> {
+        let manifest = self.manifest.as_ref()?;
+        let generations = std::iter::once(&manifest.files).chain(manifest.previous.iter().map(|p| &p.files));
+        generations.map(|files| digests_of(files, name)).find(|files| !files.is_empty())
+    }
+}
+
+/// The files of a hashed name among others.
+fn digests_of(files: &BTreeMap<String, String>, name: &Generated) -> BTreeMap<String, String> {
+    let name = name.to_string();
+    let within = |file: &String| file.strip_prefix(&name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    files
+        .range(name.clone()..)
+        .take_while(|(file, _)| file.starts_with(&name))
+        .filter(|(file, _)| within(file))
+        .map(|(file, digest)| (file.clone(), digest.clone()))
+        .collect()
+}
+
+impl Manifest {
+    /// The manifest as it is written: keys in order, a line each, so that changes read well.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        let mut json = serde_json::to_vec_pretty(self).unwrap_or_default();
+        json.push(b'\n');
+        json
+    }
+
+    /// The version that is written.
+    #[must_use]
+    pub fn schema() -> Version {
+        SCHEMA
+    }
+}
+
+/// Reads a manifest.
+///
+/// # Errors
+/// It is of another major version, or none.
+pub fn manifest(json: &[u8]) -> Result<Manifest, Error> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        schema: Version,
+    }
+    let Versioned { schema } = serde_json::from_slice(json).map_err(|error| Error::Manifest(error.to_string()))?;
+    if schema.major != SCHEMA.major {
+        return Err(Error::Schema { found: schema });
+    }
+    let deserializer = &mut serde_json::Deserializer::from_slice(json);
+    serde_path_to_error::deserialize(deserializer)
+        .map_err(|error| Error::Manifest(format!("field `{}`: {}", error.path(), error.inner())))
+}
+
+/// Whether a file that goes by a fixed name is ours.
+fn is_ours(name: &str, content: &[u8]) -> bool {
+    if name == INSTALLED {
+        return content == runtime::INSTALLED.as_bytes();
+    }
+    content.starts_with(b"<?php\n\n// autoload.php @generated by mwfarm\n")
+}
+
+/// The SHA-256 of a file's content, as the manifest has it.
+#[must_use]
+pub fn digest(content: &[u8]) -> String {
+    sha256(content)
+}

@@ -1,0 +1,281 @@
+//! Reads what autoload rules mean on this disk: real directories of packages, exclusions resolved against them,
+//! content of `files`. What it returns needs no further look except the scan of PHP.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use md5::{Digest, Md5};
+
+use super::package::{AutoloadRules, Package, RootPart, Tree};
+use super::set::{Exclude, File};
+use crate::key::sha256;
+
+/// The rules of a tree, resolved.
+#[derive(Debug, Default)]
+pub struct Rules {
+    /// For each package of the tree.
+    pub packages: Vec<Resolved>,
+    /// For each part of the root: `autoload` and `autoload-dev`.
+    pub parts: Vec<(Resolved, Resolved)>,
+}
+
+/// The rules of one `autoload` block. Paths are relative to the tree.
+#[derive(Debug, Clone, Default)]
+pub struct Resolved {
+    /// The directory that the rules belong to; empty for the root.
+    pub home: String,
+    /// Prefix → directories.
+    pub psr4: Vec<(String, Vec<String>)>,
+    /// Prefix → directories.
+    pub psr0: Vec<(String, Vec<String>)>,
+    /// Files and directories to scan, each with the rule as written.
+    pub classmap: Vec<(String, String)>,
+    /// Files to load always.
+    pub files: Vec<File>,
+    /// Exclusions.
+    pub exclude: Vec<Exclude>,
+    /// Directories for the include path.
+    pub include_paths: Vec<String>,
+}
+
+/// A rule that cannot be resolved.
+#[derive(Debug, thiserror::Error)]
+#[error("`{}`, field `{}`: {reason}", file.escape_debug(), field.escape_debug())]
+pub struct Error {
+    /// The file that holds the rule.
+    pub file: String,
+    /// The field.
+    pub field: String,
+    /// What is wrong.
+    pub reason: String,
+}
+
+/// Real paths, relative to the real tree where they lie in it.
+#[derive(Debug)]
+pub struct RealPaths {
+    tree: PathBuf,
+    real: PathBuf,
+}
+
+impl RealPaths {
+    /// For a tree.
+    ///
+    /// # Errors
+    /// The tree does not exist or cannot be entered.
+    pub fn new(tree: &Path) -> io::Result<Self> {
+        Ok(Self { tree: tree.to_owned(), real: fs_err::canonicalize(tree)? })
+    }
+
+    /// The real path of a path of the tree; `None` when it does not exist or is not UTF-8.
+    #[must_use]
+    pub fn of(&self, path: &str) -> Option<String> {
+        let real = fs_err::canonicalize(self.tree.join(path)).ok()?;
+        match real.strip_prefix(&self.real) {
+            Ok(inside) => inside.to_str().map(str::to_owned),
+            Err(_) => real.to_str().map(str::to_owned),
+        }
+    }
+}
+
+/// Resolves all rules of a tree.
+///
+/// # Errors
+/// A file of `files` that is missing or unreadable, or a PSR-4 prefix that does not end with `\`, which Composer
+/// refuses too.
+pub fn resolve(tree: &Path, model: &Tree) -> Result<Rules, Error> {
+    let real = RealPaths::new(tree).map_err(|error| Error {
+        file: "composer.json".into(),
+        field: String::new(),
+        reason: error.to_string(),
+    })?;
+    let mut rules = Rules::default();
+    for package in &model.packages {
+        rules.packages.push(of_package(tree, &real, package)?);
+    }
+    for part in &model.root.parts {
+        let resolve = |autoload, field| of_part(tree, &real, &model.root.name, part, autoload, field);
+        let mut resolved = resolve(&part.autoload, "autoload")?;
+        resolved.include_paths = part.include_path.iter().map(|path| join("", path.trim_matches('/'))).collect();
+        rules.parts.push((resolved, resolve(&part.autoload_dev, "autoload-dev")?));
+    }
+    Ok(rules)
+}
+
+fn of_package(tree: &Path, real: &RealPaths, package: &Package) -> Result<Resolved, Error> {
+    // What is not installed (a metapackage) cannot autoload anything.
+    let Some(install_path) = package.install_path.as_deref() else { return Ok(Resolved::default()) };
+    // Rules of a package with target-dir are relative to the directory above it.
+    let home = match &package.target_dir {
+        Some(target) => install_path.strip_suffix(&format!("/{}", target.trim_matches('/'))).unwrap_or(install_path),
+        None => install_path,
+    };
+    let block = Block {
+        file: "vendor/composer/installed.json".to_owned(),
+        field: format!("packages[{}].autoload", package.name),
+        name: &package.name,
+        home,
+        target_dir: package.target_dir.as_deref(),
+    };
+    let mut resolved = block.resolve(tree, real, &package.autoload)?;
+    resolved.include_paths = package.include_path.iter().map(|path| join(home, path.trim_matches('/'))).collect();
+    Ok(resolved)
+}
+
+fn of_part(
+    tree: &Path,
+    real: &RealPaths,
+    root: &str,
+    part: &RootPart,
+    rules: &AutoloadRules,
+    field: &str,
+) -> Result<Resolved, Error> {
+    let block = Block { file: part.file.clone(), field: field.to_owned(), name: root, home: "", target_dir: None };
+    block.resolve(tree, real, rules)
+}
+
+/// One `autoload` block with what its paths are relative to.
+struct Block<'b> {
+    file: String,
+    field: String,
+    name: &'b str,
+    home: &'b str,
+    target_dir: Option<&'b str>,
+}
+
+impl Block<'_> {
+    fn resolve(&self, tree: &Path, real: &RealPaths, rules: &AutoloadRules) -> Result<Resolved, Error> {
+        let prefixes = |rules: &[(String, Vec<String>)]| -> Vec<(String, Vec<String>)> {
+            let normalised = |(prefix, paths): &(String, Vec<String>)| {
+                let paths = paths.iter().map(|path| join(self.home, path)).collect();
+                (prefix.trim_start_matches('\\').to_owned(), paths)
+            };
+            rules.iter().map(normalised).collect()
+        };
+        let resolved = Resolved {
+            home: self.home.to_owned(),
+            psr4: prefixes(&rules.psr4),
+            psr0: prefixes(&rules.psr0),
+            classmap: rules
+                .classmap
+                .iter()
+                .map(|path| (join(self.home, &self.targeted(tree, path)), path.clone()))
+                .collect(),
+            files: rules.files.iter().map(|path| self.file(tree, path)).collect::<Result<_, _>>()?,
+            exclude: rules.exclude_from_classmap.iter().filter_map(|path| self.exclude(tree, real, path)).collect(),
+            include_paths: Vec::new(),
+        };
+        match resolved.psr4.iter().find(|(prefix, _)| !prefix.is_empty() && !prefix.ends_with('\\')) {
+            Some((prefix, _)) => Err(self.error("psr-4", format!("prefix `{prefix}` does not end with `\\`"))),
+            None => Ok(resolved),
+        }
+    }
+
+    /// With target-dir, a path that is not there as written lies below the target directory.
+    fn targeted(&self, tree: &Path, path: &str) -> String {
+        match self.target_dir {
+            Some(target) if !tree.join(join(self.home, path)).exists() => format!("{target}/{path}"),
+            _ => path.to_owned(),
+        }
+    }
+
+    fn file(&self, tree: &Path, path: &str) -> Result<File, Error> {
+        let written = self.targeted(tree, path);
+        let id = hex(&Md5::digest(format!("{}:{written}", self.name)));
+        let file = join(self.home, &written);
+        let content = fs_err::read(tree.join(&file)).map_err(|error| {
+            let reason = match error.kind() {
+                io::ErrorKind::NotFound => format!("`{file}` does not exist"),
+                kind => format!("`{file}` cannot be read ({kind})"),
+            };
+            self.error("files", reason)
+        })?;
+        Ok(File { id, path: file, sha256: sha256(&content) })
+    }
+
+    /// Leading `./` and `../` of a pattern lead to a real directory that the rest is relative to; without such a
+    /// directory the pattern excludes nothing.
+    fn exclude(&self, tree: &Path, real: &RealPaths, path: &str) -> Option<Exclude> {
+        let path = self.targeted(tree, path).replace('\\', "/");
+        let mut pattern = path.trim_matches('/');
+        let mut base = self.home.to_owned();
+        loop {
+            if let Some(rest) = pattern.strip_prefix("../") {
+                base.push_str("/..");
+                pattern = rest.trim_start_matches('/');
+            } else if let Some(rest) = pattern.strip_prefix("./") {
+                pattern = rest.trim_start_matches('/');
+            } else {
+                break;
+            }
+        }
+        let mut single = String::with_capacity(pattern.len());
+        for character in pattern.chars() {
+            if character != '/' || !single.ends_with('/') {
+                single.push(character);
+            }
+        }
+        Some(Exclude { base: real.of(base.trim_start_matches('/'))?, pattern: single })
+    }
+
+    fn error(&self, rule: &str, reason: String) -> Error {
+        Error { file: self.file.clone(), field: format!("{}.{rule}", self.field), reason }
+    }
+}
+
+/// Joins and normalises as text: no `.`, no `..` where it can be resolved, no doubled or final slash.
+#[must_use]
+pub fn join(directory: &str, path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in directory.split('/').chain(path.split(['/', '\\'])) {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Directories of packages and extensions, to tell whose a file is.
+#[derive(Debug, Default)]
+pub struct Territories(BTreeMap<String, ()>);
+
+impl Territories {
+    /// Those of a tree.
+    #[must_use]
+    pub fn new(model: &Tree) -> Self {
+        let packages = model.packages.iter().filter_map(|package| package.install_path.clone());
+        let extensions = model.extensions.iter().map(|extension| extension.id.as_str().to_owned());
+        Self(packages.chain(extensions).filter(|path| !path.is_empty()).map(|path| (path, ())).collect())
+    }
+
+    /// The innermost package or extension directory that holds a path.
+    #[must_use]
+    pub fn of<'p>(&self, path: &'p str) -> Option<&'p str> {
+        let mut end = path.len();
+        loop {
+            let directory = &path[..end];
+            if self.0.contains_key(directory) {
+                return Some(directory);
+            }
+            end = directory.rfind('/')?;
+        }
+    }
+
+    /// Whether a directory has others' directories below it.
+    #[must_use]
+    pub fn any_below(&self, directory: &str) -> bool {
+        if directory.is_empty() {
+            return !self.0.is_empty();
+        }
+        let from = format!("{directory}/");
+        self.0.range(from.clone()..).next().is_some_and(|(path, ())| path.starts_with(&from))
+    }
+}

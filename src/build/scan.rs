@@ -1,1 +1,0 @@
-//! PHP files → classes.

@@ -1,0 +1,620 @@
+//! What PHP's own lexer leaves of a file when it takes comments and white space out.
+
+use super::yield_from::YieldFrom;
+
+/// Appends to `out` what `php_strip_whitespace` returns for `input` on PHP 8.4 with `short_open_tag` off, as
+/// Composer's scanner calls it.
+///
+/// White space in code is not cut down to one space unless it holds a line break: no later stage can tell spaces
+/// from one space, but a line break ends what Composer's cleaner takes for a comment or for a line of a heredoc.
+///
+/// Like PHP's, this lexer knows nothing of `__halt_compiler`.
+pub(super) fn strip(input: &[u8], out: &mut Vec<u8>) {
+    let mut lexer = Lexer {
+        input,
+        out,
+        at: 0,
+        kept: 0,
+        code: 0,
+        property: false,
+        interpolations: Vec::new(),
+        yields: YieldFrom::default(),
+    };
+    // The command line skips the first line of *every* file when it begins with `#!`. Without a line break PHP
+    // reads on past the end, and nothing is left.
+    if input.starts_with(b"#!") {
+        lexer.at = memchr::memchr(b'\n', input).map_or(input.len(), |newline| newline + 1);
+        lexer.kept = lexer.at;
+    }
+    let mut state = State::Html;
+    loop {
+        state = match state {
+            State::Html => lexer.html(),
+            State::Code => lexer.code(),
+            State::Text(text) => lexer.text(text),
+            State::AfterHeredoc => lexer.after_heredoc(),
+            State::End => break,
+        };
+    }
+    lexer.keep(input.len());
+}
+
+pub(super) const fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+}
+
+pub(super) const fn is_label_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
+}
+
+const fn is_label_start(byte: u8) -> bool {
+    is_label_byte(byte) && !byte.is_ascii_digit()
+}
+
+/// Where the lexer is.
+enum State {
+    /// Outside `<?php … ?>`.
+    Html,
+    /// In code.
+    Code,
+    /// In text that may hold variables, or in a nowdoc.
+    Text(Text),
+    /// Right after the closing label of a heredoc.
+    AfterHeredoc,
+    /// At the end of the file.
+    End,
+}
+
+/// A text that is more than one token. Labels are ranges of the input.
+#[derive(Clone, Copy)]
+enum Text {
+    Double,
+    Backtick,
+    Heredoc(Label),
+    Nowdoc(Label),
+}
+
+#[derive(Clone, Copy)]
+struct Label {
+    start: usize,
+    length: usize,
+}
+
+/// Code inside `{$…}` or `${…}`: the text around it, and how many braces are open in the code.
+struct Interpolation {
+    text: Text,
+    braces: usize,
+}
+
+struct Lexer<'a> {
+    input: &'a [u8],
+    out: &'a mut Vec<u8>,
+    /// The next byte to look at.
+    at: usize,
+    /// Everything before is in `out` or was left out.
+    kept: usize,
+    /// Since here there was nothing but code and white space.
+    code: usize,
+    /// Whether the code there comes behind `->` and comments: PHP awaits the name of a property.
+    property: bool,
+    interpolations: Vec<Interpolation>,
+    yields: YieldFrom,
+}
+
+impl Lexer<'_> {
+    /// Copies up to `end`.
+    fn keep(&mut self, end: usize) {
+        self.out.extend_from_slice(&self.input[self.kept..end]);
+        self.kept = end;
+    }
+
+    fn peek(&self, offset: usize) -> Option<u8> {
+        self.input.get(self.at + offset).copied()
+    }
+
+    fn rest(&self) -> &[u8] {
+        &self.input[self.at..]
+    }
+
+    /// Goes on in code at `at`, behind a token that is not code.
+    fn resume_code(&mut self, at: usize) {
+        self.at = at;
+        self.code = at;
+        self.property = false;
+    }
+
+    fn html(&mut self) -> State {
+        loop {
+            let Some(offset) = memchr::memchr(b'<', self.rest()) else { return State::End };
+            self.at += offset;
+            if let Some(length) = open_tag(self.rest()) {
+                self.resume_code(self.at + length);
+                return State::Code;
+            }
+            self.at += 1;
+        }
+    }
+
+    fn code(&mut self) -> State {
+        let table = if self.interpolations.is_empty() { &CODE } else { &CODE_IN_TEXT };
+        while let Some(offset) = self.rest().iter().position(|&byte| table[usize::from(byte)]) {
+            self.at += offset;
+            match self.input[self.at] {
+                b'\n' | b'\r' => self.line_break(),
+                b'\'' => self.resume_code(single_quoted_end(self.input, self.at)),
+                b'"' => match plain_double_quoted_end(self.input, self.at) {
+                    Some(end) => self.resume_code(end),
+                    None => return self.enter(Text::Double),
+                },
+                b'`' => return self.enter(Text::Backtick),
+                b'/' | b'#' => match comment_end(self.input, self.at) {
+                    Some(end) => self.comment(end),
+                    // Where a property is awaited, `#[` begins no attribute.
+                    None if self.rest().starts_with(b"#[") && self.awaits_property(self.at) => {
+                        self.comment(line_comment_end(self.input, self.at + 1));
+                    }
+                    None => self.at += 1,
+                },
+                b'<' => match heredoc_opener(self.input, self.at) {
+                    Some(opener) => return self.enter_heredoc(&opener),
+                    None => self.at += if self.peek(1) == Some(b'<') { 2 } else { 1 },
+                },
+                b'?' => match (self.peek(1), self.peek(2)) {
+                    (Some(b'>'), _) => return self.close_tag(),
+                    (Some(b'?'), Some(b'=')) => self.at += 3,
+                    (Some(b'?'), _) => self.at += 2,
+                    _ => self.at += 1,
+                },
+                byte => {
+                    self.at += 1;
+                    if let Some(text) = self.brace(byte) {
+                        return State::Text(text);
+                    }
+                }
+            }
+        }
+        State::End
+    }
+
+    /// White space that holds a line break becomes one space.
+    fn line_break(&mut self) {
+        if let Some(end) = self.yield_from(self.at) {
+            self.at = end;
+            return;
+        }
+        self.keep(self.at);
+        self.out.push(b' ');
+        self.at += self.rest().iter().take_while(|&&byte| is_space(byte)).count();
+        self.kept = self.at;
+    }
+
+    fn comment(&mut self, end: usize) {
+        if let Some(end) = self.yield_from(self.at) {
+            self.at = end;
+            return;
+        }
+        self.property = self.awaits_property(self.at);
+        self.keep(self.at);
+        self.kept = end;
+        self.at = end;
+        self.code = end;
+    }
+
+    /// Whether nothing but white space and comments stand between `->` and `at`.
+    fn awaits_property(&self, at: usize) -> bool {
+        let code = trim_end(&self.input[self.code..at]);
+        if code.is_empty() { self.property } else { ends_in_arrow(code) }
+    }
+
+    fn enter(&mut self, text: Text) -> State {
+        self.at += 1;
+        State::Text(text)
+    }
+
+    /// Enters the text of a heredoc, or passes its closing label when that is all there is.
+    fn enter_heredoc(&mut self, opener: &Opener) -> State {
+        self.at = opener.end;
+        match self.closing_label(opener.text_label()) {
+            Some(end) => {
+                self.at = end;
+                State::AfterHeredoc
+            }
+            None => State::Text(opener.text),
+        }
+    }
+
+    fn close_tag(&mut self) -> State {
+        self.at += 2;
+        self.at += match (self.peek(0), self.peek(1)) {
+            (Some(b'\r'), Some(b'\n')) => 2,
+            (Some(b'\r' | b'\n'), _) => 1,
+            _ => 0,
+        };
+        State::Html
+    }
+
+    /// Counts a brace of code inside a text. At the one that ends the interpolation, the text to go on with.
+    fn brace(&mut self, byte: u8) -> Option<Text> {
+        let interpolation = self.interpolations.last_mut()?;
+        match byte {
+            b'{' => interpolation.braces += 1,
+            b'}' if interpolation.braces > 0 => interpolation.braces -= 1,
+            b'}' => return self.interpolations.pop().map(|interpolation| interpolation.text),
+            _ => {}
+        }
+        None
+    }
+
+    fn text(&mut self, text: Text) -> State {
+        if let Text::Nowdoc(label) = text {
+            return self.nowdoc(label);
+        }
+        let (table, closer) = match text {
+            Text::Double => (&DOUBLE, b'"'),
+            Text::Backtick => (&BACKTICK, b'`'),
+            _ => (&HEREDOC, b'\n'),
+        };
+        while let Some(offset) = self.rest().iter().position(|&byte| table[usize::from(byte)]) {
+            self.at += offset;
+            match (self.input[self.at], self.peek(1)) {
+                (b'\\', Some(b'\n' | b'\r')) if matches!(text, Text::Heredoc(_)) => self.at += 1,
+                (b'\\', next) => self.at += if next.is_some() { 2 } else { 1 },
+                (b'{', Some(b'$')) => return self.interpolation(text, 1),
+                (b'$', Some(b'{')) => return self.interpolation(text, 2),
+                (b'$', Some(next)) if is_label_start(next) => self.variable(),
+                (b'$' | b'{', _) => self.at += 1,
+                (byte, next) => match text {
+                    Text::Heredoc(label) => {
+                        self.at += if byte == b'\r' && next == Some(b'\n') { 2 } else { 1 };
+                        if let Some(end) = self.closing_label(label) {
+                            self.at = end;
+                            return State::AfterHeredoc;
+                        }
+                    }
+                    _ => {
+                        debug_assert_eq!(byte, closer);
+                        self.resume_code(self.at + 1);
+                        return State::Code;
+                    }
+                },
+            }
+        }
+        State::End
+    }
+
+    fn nowdoc(&mut self, label: Label) -> State {
+        while let Some(offset) = memchr::memchr2(b'\n', b'\r', self.rest()) {
+            self.at += offset;
+            self.at += if self.rest().starts_with(b"\r\n") { 2 } else { 1 };
+            if let Some(end) = self.closing_label(label) {
+                self.at = end;
+                return State::AfterHeredoc;
+            }
+        }
+        State::End
+    }
+
+    fn interpolation(&mut self, text: Text, length: usize) -> State {
+        self.interpolations.push(Interpolation { text, braces: 0 });
+        self.resume_code(self.at + length);
+        State::Code
+    }
+
+    /// Passes `$name`, and `$name[…` up to what ends an index: there, PHP takes even quotes for a part of it.
+    fn variable(&mut self) {
+        self.at += 1;
+        self.at += self.rest().iter().take_while(|&&byte| is_label_byte(byte)).count();
+        if self.peek(0) == Some(b'[') {
+            let ends = |&byte: &u8| matches!(byte, b']' | b' ' | b'\n' | b'\r' | b'\t' | b'\\' | b'\'' | b'#');
+            self.at += self.rest().iter().position(ends).unwrap_or(self.input.len() - self.at);
+            if self.peek(0) == Some(b']') {
+                self.at += 1;
+            }
+        }
+    }
+
+    /// Where the label ends that closes a heredoc, if it stands at the start of the line that begins here. A label
+    /// at the very end of the file closes nothing.
+    fn closing_label(&self, label: Label) -> Option<usize> {
+        let indent = self.rest().iter().take_while(|&&byte| matches!(byte, b' ' | b'\t')).count();
+        let line = &self.rest()[indent..];
+        let label = &self.input[label.start..label.start + label.length];
+        let next = *line.strip_prefix(label)?.first()?;
+        (!is_label_byte(next)).then_some(self.at + indent + label.len())
+    }
+
+    /// `php_strip_whitespace` puts a line break behind the token that follows a heredoc, or in place of white space.
+    fn after_heredoc(&mut self) -> State {
+        let Some(byte) = self.peek(0) else { return State::End };
+        self.resume_code(self.at);
+        let mut state = State::Code;
+        match byte {
+            _ if is_space(byte) => {
+                self.keep(self.at);
+                self.at += self.rest().iter().take_while(|&&byte| is_space(byte)).count();
+                self.kept = self.at;
+            }
+            b'\'' => self.at = single_quoted_end(self.input, self.at),
+            b'"' => match plain_double_quoted_end(self.input, self.at) {
+                Some(end) => self.at = end,
+                None => state = self.enter(Text::Double),
+            },
+            b'`' => state = self.enter(Text::Backtick),
+            b'?' if self.peek(1) == Some(b'>') => state = self.close_tag(),
+            b'{' | b'}' => {
+                self.at += 1;
+                state = self.brace(byte).map_or(State::Code, State::Text);
+            }
+            _ => match (comment_end(self.input, self.at), heredoc_opener(self.input, self.at)) {
+                (Some(end), _) => self.at = end,
+                (None, Some(opener)) => {
+                    // The line break comes before the text, so a label that closes it at once is not disturbed.
+                    self.at = opener.end;
+                    self.keep(self.at);
+                    self.out.push(b'\n');
+                    return self.enter_heredoc(&opener);
+                }
+                (None, None) => {
+                    // It stays a part of the code before what follows: `->` makes the next word a property.
+                    self.at += symbol_length(self.rest());
+                    self.keep(self.at);
+                    self.out.push(b'\n');
+                    return State::Code;
+                }
+            },
+        }
+        self.keep(self.at);
+        self.out.push(b'\n');
+        self.code = self.at;
+        state
+    }
+
+    /// Where `yield from` ends, if white space or a comment at `at` stands between its words.
+    fn yield_from(&mut self, at: usize) -> Option<usize> {
+        let code = &self.input[self.code..at];
+        let end = trim_end(code).len();
+        let start = end.checked_sub(5)?;
+        let word = &code[start..end];
+        if !word.eq_ignore_ascii_case(b"yield")
+            || continues_token(&code[..start])
+            || self.awaits_property(self.code + start)
+        {
+            return None;
+        }
+        self.yields.end(self.input, self.code + end)
+    }
+}
+
+/// Without the white space (PHP's: no form feed) at the end.
+fn trim_end(code: &[u8]) -> &[u8] {
+    let end = code.iter().rposition(|&byte| !is_space(byte)).map_or(0, |last| last + 1);
+    &code[..end]
+}
+
+/// Whether the code ends in `->`. It does not when an even number of `-` comes before `>`: two of them are `--`.
+fn ends_in_arrow(code: &[u8]) -> bool {
+    code.strip_suffix(b">").is_some_and(|rest| rest.iter().rev().take_while(|&&byte| byte == b'-').count() % 2 == 1)
+}
+
+/// Whether a word behind this code would be a part of its last token: of a variable or of a name.
+fn continues_token(code: &[u8]) -> bool {
+    match code.last() {
+        Some(b'\\' | b'$') => true,
+        Some(&last) if is_label_byte(last) => {
+            let start = code.iter().rposition(|&byte| !is_label_byte(byte)).map_or(0, |before| before + 1);
+            !is_number(&code[start..])
+        }
+        _ => false,
+    }
+}
+
+/// Whether these label bytes are a whole number, so that a name may follow at once.
+fn is_number(bytes: &[u8]) -> bool {
+    let digits_end = digits(bytes, u8::is_ascii_digit);
+    let prefixed = |letter: u8, digit: fn(&u8) -> bool| {
+        bytes.len() > 2
+            && bytes[0] == b'0'
+            && bytes[1].eq_ignore_ascii_case(&letter)
+            && digits(&bytes[2..], digit) == bytes.len() - 2
+    };
+    digits_end == bytes.len()
+        || prefixed(b'x', u8::is_ascii_hexdigit)
+        || prefixed(b'b', |byte| matches!(byte, b'0' | b'1'))
+        || prefixed(b'o', |byte| matches!(byte, b'0'..=b'7'))
+        || digits_end > 0
+            && bytes[digits_end].eq_ignore_ascii_case(&b'e')
+            && digits_end + 1 < bytes.len()
+            && digits(&bytes[digits_end + 1..], u8::is_ascii_digit) == bytes.len() - digits_end - 1
+}
+
+/// The length of the digits at the start, with single `_` between them.
+fn digits(bytes: &[u8], digit: fn(&u8) -> bool) -> usize {
+    let mut length = bytes.iter().take_while(|&byte| digit(byte)).count();
+    while length > 0 && bytes.get(length) == Some(&b'_') {
+        let more = bytes[length + 1..].iter().take_while(|&byte| digit(byte)).count();
+        if more == 0 {
+            break;
+        }
+        length += 1 + more;
+    }
+    length
+}
+
+/// The length of `<?php` with the blank or line break that must follow, or of `<?=`.
+fn open_tag(text: &[u8]) -> Option<usize> {
+    let word = text.strip_prefix(b"<?")?;
+    if word.first() == Some(&b'=') {
+        return Some(3);
+    }
+    if word.len() < 3 || !word[..3].eq_ignore_ascii_case(b"php") {
+        return None;
+    }
+    match &word[3..] {
+        [] => Some(5),
+        [b'\r', b'\n', ..] => Some(7),
+        [b' ' | b'\t' | b'\r' | b'\n', ..] => Some(6),
+        _ => None,
+    }
+}
+
+fn single_quoted_end(input: &[u8], start: usize) -> usize {
+    let mut at = start + 1;
+    while let Some(offset) = input.get(at..).and_then(|rest| rest.iter().position(|&b| matches!(b, b'\'' | b'\\'))) {
+        at += offset;
+        if input[at] == b'\'' {
+            return at + 1;
+        }
+        at += 2;
+    }
+    input.len()
+}
+
+/// The end of a closed string in which nothing is interpolated: one token.
+fn plain_double_quoted_end(input: &[u8], start: usize) -> Option<usize> {
+    let mut at = start + 1;
+    loop {
+        at += input.get(at..)?.iter().position(|&byte| DOUBLE[usize::from(byte)])?;
+        match (input[at], input.get(at + 1).copied()) {
+            (b'"', _) => return Some(at + 1),
+            (b'\\', _) => at += 2,
+            (b'$', Some(next)) if next == b'{' || is_label_start(next) => return None,
+            (b'{', Some(b'$')) => return None,
+            _ => at += 1,
+        }
+    }
+}
+
+/// The end of the comment that begins at `start`. A line comment does not hold its line break, nor `?>`.
+fn comment_end(input: &[u8], start: usize) -> Option<usize> {
+    match &input[start..] {
+        [b'/', b'*', ..] => {
+            let mut at = start + 2;
+            while let Some(offset) = input.get(at + 1..).and_then(|rest| memchr::memchr(b'/', rest)) {
+                at += 1 + offset;
+                if input[at - 1] == b'*' {
+                    return Some(at + 1);
+                }
+            }
+            Some(input.len())
+        }
+        [b'/', b'/', ..] => Some(line_comment_end(input, start + 2)),
+        [b'#', b'[', ..] => None,
+        [b'#', ..] => Some(line_comment_end(input, start + 1)),
+        _ => None,
+    }
+}
+
+fn line_comment_end(input: &[u8], mut at: usize) -> usize {
+    while let Some(offset) = memchr::memchr3(b'\n', b'\r', b'?', &input[at..]) {
+        at += offset;
+        if input[at] != b'?' || input.get(at + 1) == Some(&b'>') {
+            return at;
+        }
+        at += 1;
+    }
+    input.len()
+}
+
+/// The first line of a heredoc or nowdoc.
+struct Opener {
+    text: Text,
+    end: usize,
+}
+
+impl Opener {
+    fn text_label(&self) -> Label {
+        match self.text {
+            Text::Heredoc(label) | Text::Nowdoc(label) => label,
+            Text::Double | Text::Backtick => Label { start: 0, length: 0 },
+        }
+    }
+}
+
+fn heredoc_opener(input: &[u8], start: usize) -> Option<Opener> {
+    let rest = input[start..].strip_prefix(b"<<<")?;
+    let blanks = rest.iter().take_while(|&&byte| matches!(byte, b' ' | b'\t')).count();
+    let quote = rest.get(blanks).copied().filter(|byte| matches!(byte, b'\'' | b'"'));
+    let from = blanks + usize::from(quote.is_some());
+    let length = rest[from..].iter().take_while(|&&byte| is_label_byte(byte)).count();
+    if length == 0 || rest[from].is_ascii_digit() {
+        return None;
+    }
+    let mut after = &rest[from + length..];
+    if let Some(quote) = quote {
+        after = after.strip_prefix(&[quote])?;
+    }
+    let line_break = match after {
+        [b'\r', b'\n', ..] => 2,
+        [b'\r' | b'\n', ..] => 1,
+        _ => return None,
+    };
+    let label = Label { start: start + 3 + from, length };
+    let text = if quote == Some(b'\'') { Text::Nowdoc(label) } else { Text::Heredoc(label) };
+    Some(Opener { text, end: input.len() - after.len() + line_break })
+}
+
+/// The length of the token at the start that is no string, comment, heredoc, white space or name.
+fn symbol_length(text: &[u8]) -> usize {
+    const OPERATORS: [&[u8]; 35] = [
+        b"...", b"===", b"!==", b"<=>", b"**=", b"<<=", b">>=", b"??=", b"?->", b"::", b"->", b"++", b"--", b"==",
+        b"!=", b"<>", b"<=", b">=", b"+=", b"-=", b"*=", b"**", b"/=", b".=", b"%=", b"&=", b"|=", b"^=", b"??", b"&&",
+        b"||", b"<<", b">>", b"=>", b"#[",
+    ];
+    const CASTS: [&[u8]; 12] = [
+        b"int", b"integer", b"double", b"float", b"real", b"string", b"binary", b"array", b"object", b"bool",
+        b"boolean", b"unset",
+    ];
+    let label = |text: &[u8]| match text.first() {
+        Some(&first) if is_label_start(first) => text.iter().take_while(|&&byte| is_label_byte(byte)).count(),
+        _ => 0,
+    };
+    let blanks = |text: &[u8]| text.iter().take_while(|&&byte| matches!(byte, b' ' | b'\t')).count();
+    match text {
+        [b'$', name @ ..] => return 1 + label(name),
+        [b'\\', ..] => {
+            let mut length = 0;
+            while text.get(length) == Some(&b'\\') && label(&text[length + 1..]) > 0 {
+                length += 1 + label(&text[length + 1..]);
+            }
+            return length.max(1);
+        }
+        [b'.', fraction @ ..] if fraction.first().is_some_and(u8::is_ascii_digit) => {
+            let length = 1 + digits(fraction, u8::is_ascii_digit);
+            let sign = match &text[length..] {
+                [b'e' | b'E', b'+' | b'-', ..] => 2,
+                [b'e' | b'E', ..] => 1,
+                _ => return length,
+            };
+            return match digits(&text[length + sign..], u8::is_ascii_digit) {
+                0 => length,
+                exponent => length + sign + exponent,
+            };
+        }
+        [b'(', inner @ ..] => {
+            let from = blanks(inner);
+            let word = label(&inner[from..]);
+            let to = from + word + blanks(&inner[from + word..]);
+            let cast = word > 0 && CASTS.iter().any(|cast| inner[from..from + word].eq_ignore_ascii_case(cast));
+            return if cast && inner.get(to) == Some(&b')') { to + 2 } else { 1 };
+        }
+        _ => {}
+    }
+    OPERATORS.iter().find(|operator| text.starts_with(operator)).map_or(1, |operator| operator.len())
+}
+
+/// The bytes at which something may begin in code, or in a text.
+static CODE: [bool; 256] = table(b"\n\r'\"`/#<?");
+static CODE_IN_TEXT: [bool; 256] = table(b"\n\r'\"`/#<?{}");
+static DOUBLE: [bool; 256] = table(b"\"\\${");
+static BACKTICK: [bool; 256] = table(b"`\\${");
+static HEREDOC: [bool; 256] = table(b"\n\r\\${");
+
+pub(super) const fn table(bytes: &[u8]) -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut index = 0;
+    while index < bytes.len() {
+        table[bytes[index] as usize] = true;
+        index += 1;
+    }
+    table
+}

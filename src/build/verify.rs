@@ -1,0 +1,121 @@
+//! `verify`: every byte of what is published against the manifest, and every path that it maps.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::Path;
+
+use super::generated::Generated;
+use super::published::{self, DISPATCHER, INSTALLED, Published, digest};
+use super::set::Set;
+use crate::disk;
+use crate::key::Key;
+
+/// What was compared and found.
+#[derive(Debug)]
+pub struct Verified {
+    /// The generation.
+    pub generation: Key,
+    /// How many files were compared.
+    pub files: usize,
+    /// How many mapped paths were looked for.
+    pub mapped: usize,
+    /// File below `vendor/`, and what is wrong with it, in the order of files.
+    pub differences: Vec<(String, String)>,
+}
+
+/// Why there is nothing to verify.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// What is published cannot be read.
+    #[error("cannot read what is published")]
+    Published(#[from] published::Error),
+    /// There is no build.
+    #[error("mwfarm has not built in `{0}`")]
+    Nothing(String),
+    /// Reading failed.
+    #[error("cannot read `{file}`")]
+    Read {
+        /// The file below `vendor/`.
+        file: String,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Compares a vendor directory with its manifest; mapped paths outside it are those of `tree`.
+///
+/// # Errors
+/// See [`Error`]; differences are no errors.
+pub fn verify(tree: &Path, vendor: &Path) -> Result<Verified, Error> {
+    let published = Published::read(vendor)?;
+    let Some(manifest) = &published.manifest else { return Err(Error::Nothing(vendor.display().to_string())) };
+    let read = |file: &str| {
+        disk::read_optional(&vendor.join(file)).map_err(|source| Error::Read { file: file.to_owned(), source })
+    };
+    let mut verified =
+        Verified { generation: manifest.generation.clone(), files: 0, mapped: 0, differences: Vec::new() };
+    let mut mapped: BTreeSet<(String, String)> = BTreeSet::new();
+
+    for (file, expected) in &manifest.files {
+        verified.files += 1;
+        let difference = match read(file)? {
+            None => "is missing",
+            Some(content) if digest(&content) != *expected && [DISPATCHER, INSTALLED].contains(&file.as_str()) => {
+                if published.in_place.contains(file) {
+                    "has other content"
+                } else {
+                    "is no longer mwfarm's: another tool, such as Composer, has replaced it"
+                }
+            }
+            Some(content) if digest(&content) != *expected => "has other content",
+            Some(content) => {
+                if let Some(set) = file.strip_suffix("/set.json").and_then(|_| serde_json::from_slice(&content).ok()) {
+                    mapped.extend(paths(&set).map(|path| (path, file.clone())));
+                }
+                continue;
+            }
+        };
+        verified.differences.push((file.clone(), difference.to_owned()));
+    }
+    for name in published.present.iter().filter(|name| name.is_directory() && published.has(name)) {
+        let known = published.digests(name).unwrap_or_default();
+        let directory = name.to_string();
+        let there =
+            disk::names(&vendor.join(&directory)).map_err(|source| Error::Read { file: directory.clone(), source })?;
+        let strangers = there.iter().map(|file| format!("{directory}/{file}")).filter(|file| !known.contains_key(file));
+        verified.differences.extend(strangers.map(|file| (file, "is not mwfarm's".to_owned())));
+    }
+    let unlisted = published.present.iter().filter(|name| !published.has(name)).map(Generated::to_string);
+    verified.differences.extend(unlisted.map(|name| (name, "is in no manifest".to_owned())));
+
+    let mut looked_for: BTreeSet<&str> = BTreeSet::new();
+    for (path, file) in &mapped {
+        if looked_for.insert(path) {
+            let place = match path.strip_prefix("vendor/") {
+                Some(inside) => vendor.join(inside),
+                None => tree.join(path),
+            };
+            if !place.is_file() {
+                verified.differences.push((file.clone(), format!("maps `{path}`, which is missing")));
+            }
+        }
+    }
+    verified.mapped = looked_for.len();
+    verified.differences.sort();
+    Ok(verified)
+}
+
+/// Every file that a set maps or loads.
+fn paths(set: &Set) -> impl Iterator<Item = String> {
+    let packages = set.packages.iter().map(|package| &package.autoload);
+    let parts = set.parts.iter().flat_map(|part| [&part.autoload, &part.autoload_dev]);
+    packages
+        .chain(parts)
+        .flat_map(|autoload| {
+            let psr = autoload.psr4.iter().chain(&autoload.psr0).flat_map(|(_, directories)| directories);
+            let candidates = autoload.classmap.iter().chain(psr).flat_map(|directory| &directory.files);
+            candidates.map(|file| file.path.clone()).chain(autoload.files.iter().map(|file| file.path.clone()))
+        })
+        .collect::<Vec<_>>()
+        .into_iter()
+}

@@ -1,0 +1,343 @@
+//! Carries out a plan: everything new is made beside its target, in parallel, made durable, renamed; the dispatcher
+//! last. Alone names rayon beside `scan`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use super::generated::Generated;
+use super::objects::{Linked, Objects, SetTexts};
+use super::php::{bundle, runtime, set};
+use super::plan::{Plan, PlannedBundle, PlannedSet};
+use super::published::{self, DISPATCHER, INSTALLED, MANIFEST, Manifest, Previous, Published, digest};
+use crate::disk::{self, Staging};
+use crate::report::{Phase, Reporter};
+
+/// How many earlier generations the manifest remembers; older ones are no longer known, so never removed either.
+const REMEMBERED: usize = 8;
+
+/// What is written from.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'w> {
+    /// The plan.
+    pub plan: &'w Plan,
+    /// What is linked.
+    pub objects: &'w Objects,
+    /// The JSON of sets.
+    pub texts: &'w SetTexts,
+    /// What is there.
+    pub published: &'w Published,
+    /// Digests of the files that say what to build.
+    pub inputs: &'w BTreeMap<String, String>,
+}
+
+/// What came of it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// How many classes each set of the plan maps.
+    pub classes: Vec<usize>,
+    /// How many files were written; 0 when everything was there.
+    pub files: usize,
+}
+
+/// Writing failed; what was published before still is.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The system refuses.
+    #[error("cannot write below `{directory}`")]
+    System {
+        /// The vendor directory.
+        directory: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// Something with a name of ours is there, and no manifest knows it.
+    #[error("`{name}` is in the vendor directory with other content, and `{MANIFEST}` does not list it")]
+    Stranger {
+        /// The name.
+        name: String,
+    },
+}
+
+/// One hashed name to be made.
+#[derive(Debug, Clone, Copy)]
+enum Job<'w> {
+    Runtime,
+    Set(usize, &'w PlannedSet),
+    Bundle(&'w PlannedBundle),
+    Installed(&'w PlannedBundle),
+    Wikis,
+}
+
+/// Files of one hashed name.
+struct Made {
+    name: Generated,
+    digests: BTreeMap<String, String>,
+    set: Option<(usize, usize)>,
+    /// Whether it was there already, left by a build that was killed before it wrote its manifest.
+    found: bool,
+}
+
+/// Works with this many threads from now on; the first call of a process counts.
+pub fn use_threads(threads: NonZeroUsize) {
+    // A second call finds the pool made already, which only a test does.
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build_global();
+}
+
+/// Writes what the plan creates and publishes the generation.
+///
+/// # Errors
+/// See [`Error`].
+pub fn write(source: &Source<'_>, vendor: &Path, reporter: &dyn Reporter) -> Result<Written, Error> {
+    let system = |source| Error::System { directory: vendor.display().to_string(), source };
+    let jobs = source.jobs();
+    let mut classes: Vec<usize> = source.classes_before();
+    if jobs.is_empty() && source.is_current(&classes) {
+        return Ok(Written { classes, files: 0 });
+    }
+    let staging = Staging::new(vendor).map_err(system)?;
+    let result = (|| {
+        reporter.begin(Phase::Write, jobs.len());
+        let made: Vec<Made> = jobs
+            .par_iter()
+            .map(|job| {
+                let made = source.make(job, &staging, vendor);
+                reporter.step();
+                made
+            })
+            .collect::<Result<_, _>>()?;
+        reporter.end();
+        for (set, count) in made.iter().filter_map(|made| made.set) {
+            classes[set] = count;
+        }
+        let fresh: Vec<String> = made.iter().filter(|made| !made.found).map(|made| made.name.to_string()).collect();
+        staging.publish_hashed(fresh.iter().map(String::as_str)).map_err(system)?;
+        let manifest = source.manifest(&made, &classes);
+        let mut files = made.iter().filter(|made| !made.found).map(|made| made.digests.len()).sum::<usize>();
+        files += source.switch(&staging, vendor, &manifest).map_err(system)?;
+        Ok(Written { classes: std::mem::take(&mut classes), files })
+    })();
+    staging.remove().map_err(system)?;
+    result
+}
+
+impl Source<'_> {
+    /// What is not published yet.
+    fn jobs(&self) -> Vec<Job<'_>> {
+        let plan = self.plan;
+        let mut jobs = Vec::new();
+        let mut seen: BTreeSet<Generated> = BTreeSet::new();
+        let mut add = |name: Generated, job| {
+            if !self.published.has(&name) && seen.insert(name) {
+                jobs.push(job);
+            }
+        };
+        // The largest first, so that no thread ends alone with one.
+        for bundle in &plan.bundles {
+            add(Generated::Bundle(bundle.hash.clone()), Job::Bundle(bundle));
+            add(Generated::Installed(bundle.hash.clone()), Job::Installed(bundle));
+        }
+        add(Generated::Installed(plan.union.hash.clone()), Job::Installed(&plan.union));
+        for (index, set) in plan.sets.iter().enumerate() {
+            add(Generated::Set(set.key.clone()), Job::Set(index, set));
+        }
+        add(Generated::Runtime(plan.runtime.clone()), Job::Runtime);
+        add(Generated::Wikis(plan.generation.clone()), Job::Wikis);
+        jobs
+    }
+
+    /// Whether nothing is to be written.
+    pub(super) fn is_published(&self) -> bool {
+        self.jobs().is_empty() && self.is_current(&self.classes_before())
+    }
+
+    /// The number of classes of each set.
+    pub(super) fn classes(&self) -> Vec<usize> {
+        let mut classes = self.classes_before();
+        for (count, set) in classes.iter_mut().zip(&self.plan.sets).filter(|(_, set)| !set.kept) {
+            *count = self.link(set).map.classes.len();
+        }
+        classes
+    }
+
+    fn link(&self, set: &PlannedSet) -> Linked<'_> {
+        match set.extension {
+            None => self.objects.link(&set.added),
+            Some(_) => self.objects.link_on(&self.plan.sets[0].added, &set.added),
+        }
+    }
+
+    /// The number of classes of each set, as far as the manifest knows it.
+    fn classes_before(&self) -> Vec<usize> {
+        let known: BTreeMap<_, _> =
+            self.published.manifest.iter().flat_map(|m| &m.sets).map(|set| (&set.key, set.classes)).collect();
+        self.plan.sets.iter().map(|set| known.get(&set.key).copied().unwrap_or_default()).collect()
+    }
+
+    /// Whether everything of fixed name is as it would be written.
+    fn is_current(&self, classes: &[usize]) -> bool {
+        self.published.in_place.len() == 2
+            && self.published.manifest.as_ref().is_some_and(|before| *before == self.manifest(&[], classes))
+    }
+
+    fn make(&self, job: &Job<'_>, staging: &Staging, vendor: &Path) -> Result<Made, Error> {
+        let system = |source| Error::System { directory: vendor.display().to_string(), source };
+        let (name, files, set) = self.texts(job);
+        let name_text = name.to_string();
+        let path = |file: &str| if file.is_empty() { name_text.clone() } else { format!("{name_text}/{file}") };
+        let digests = files.iter().map(|(file, text)| (path(file), digest(text.as_bytes()))).collect();
+        let found = self.published.present.contains(&name);
+        if found {
+            for (file, text) in &files {
+                let there = disk::read_optional(&vendor.join(path(file))).map_err(system)?;
+                if there.as_deref() != Some(text.as_bytes()) {
+                    return Err(Error::Stranger { name: name_text });
+                }
+            }
+        } else {
+            if name.is_directory() {
+                staging.directory(&name_text).map_err(system)?;
+            }
+            for (file, text) in &files {
+                staging.write(&path(file), text.as_bytes()).map_err(system)?;
+            }
+        }
+        Ok(Made { name, digests, set, found })
+    }
+
+    /// The files of a job by name; a hashed file has the empty name.
+    fn texts(&self, job: &Job<'_>) -> (Generated, Vec<(&'static str, String)>, Option<(usize, usize)>) {
+        let (plan, objects) = (self.plan, self.objects);
+        match job {
+            Job::Runtime => (Generated::Runtime(plan.runtime.clone()), runtime::texts(&plan.runtime), None),
+            Job::Wikis => (Generated::Wikis(plan.generation.clone()), vec![("", plan.table.clone())], None),
+            Job::Installed(planned) => {
+                let text = set::installed(&objects.installed(&planned.selection));
+                (Generated::Installed(planned.hash.clone()), vec![("", text)], None)
+            }
+            Job::Bundle(planned) => {
+                let linked = objects.link(&planned.selection);
+                let extensions: Vec<_> = planned.selection.extensions.iter().map(|&e| &objects.extensions[e]).collect();
+                let text = bundle::text(&bundle::Bundle {
+                    hash: &planned.hash,
+                    runtime: &plan.runtime,
+                    extensions: &extensions,
+                    map: &linked.map,
+                    platform: &linked.platform,
+                    loader: &objects.base.loader,
+                    installed_versions: objects.base.installed_versions,
+                });
+                (Generated::Bundle(planned.hash.clone()), vec![("", text)], None)
+            }
+            Job::Set(index, planned) => {
+                let base = planned.extension.is_none();
+                let linked = self.link(planned);
+                let mut files = set::texts(&set::SetFiles {
+                    key: &planned.key,
+                    runtime: &plan.runtime,
+                    map: &linked.map,
+                    platform: &linked.platform,
+                    installed: &objects.installed(&planned.added),
+                    loader: &objects.base.loader,
+                    installed_versions: base && objects.base.installed_versions,
+                });
+                let json = self.texts.set(objects, planned.extension, &planned.added, &planned.requires);
+                files.push(("set.json", json));
+                let name = Generated::Set(planned.key.clone());
+                (name, files, Some((*index, linked.map.classes.len())))
+            }
+        }
+    }
+
+    /// The manifest of the new generation.
+    fn manifest(&self, made: &[Made], classes: &[usize]) -> Manifest {
+        let (plan, objects) = (self.plan, self.objects);
+        let ids = |extensions: &[usize]| extensions.iter().map(|&e| objects.extensions[e].clone()).collect();
+        let fresh: BTreeMap<&Generated, &Made> = made.iter().map(|made| (&made.name, made)).collect();
+        let mut files = BTreeMap::from([
+            (DISPATCHER.to_owned(), digest(self.dispatcher().as_bytes())),
+            (INSTALLED.to_owned(), digest(runtime::INSTALLED.as_bytes())),
+        ]);
+        for name in plan.names() {
+            match fresh.get(&name) {
+                Some(made) => files.extend(made.digests.clone()),
+                None => files.extend(self.published.digests(&name).unwrap_or_default()),
+            }
+        }
+        Manifest {
+            bundles: plan
+                .bundles
+                .iter()
+                .map(|b| published::Bundle { extensions: ids(&b.selection.extensions), hash: b.hash.clone() })
+                .collect(),
+            files,
+            generation: plan.generation.clone(),
+            inputs: self.inputs.clone(),
+            order: ids(&plan.order),
+            originals: self.published.originals.clone(),
+            previous: self.previous(),
+            schema: Manifest::schema(),
+            sets: plan
+                .sets
+                .iter()
+                .zip(classes)
+                .map(|(set, &classes)| published::Set {
+                    classes,
+                    extension: set.extension.map(|extension| objects.extensions[extension].clone()),
+                    key: set.key.clone(),
+                })
+                .collect(),
+            union: Generated::Installed(plan.union.hash.clone()).to_string(),
+            wikis: plan
+                .wikis
+                .iter()
+                .map(|(wiki, bundle)| published::Wiki {
+                    bundle: plan.bundles[*bundle].hash.clone(),
+                    hosts: wiki.hosts.clone(),
+                    id: wiki.id.clone(),
+                })
+                .collect(),
+        }
+    }
+
+    /// The generations before this one: the one published until now goes first.
+    fn previous(&self) -> Vec<Previous> {
+        let Some(before) = &self.published.manifest else { return Vec::new() };
+        let mut previous = before.previous.clone();
+        if before.generation != self.plan.generation {
+            let hashed = before
+                .files
+                .iter()
+                .filter(|(file, _)| file.split('/').next().is_some_and(|name| Generated::parse(name).is_some()));
+            let files = hashed.map(|(file, digest)| (file.clone(), digest.clone())).collect();
+            previous.retain(|known| known.generation != before.generation && known.generation != self.plan.generation);
+            previous.insert(0, Previous { files, generation: before.generation.clone() });
+            previous.truncate(REMEMBERED);
+        }
+        previous
+    }
+
+    fn dispatcher(&self) -> String {
+        runtime::dispatcher(&self.plan.runtime, &self.plan.generation)
+    }
+
+    /// Replaces the files of fixed names, those that differ: the manifest first, so that it never lacks what the
+    /// dispatcher names, and the dispatcher last. Says how many.
+    fn switch(&self, staging: &Staging, vendor: &Path, manifest: &Manifest) -> io::Result<usize> {
+        let mut written = 0;
+        for (name, content) in [
+            (MANIFEST, manifest.to_json()),
+            (INSTALLED, runtime::INSTALLED.as_bytes().to_vec()),
+            (DISPATCHER, self.dispatcher().into_bytes()),
+        ] {
+            if disk::read_optional(&vendor.join(name))?.is_none_or(|there| there != content) {
+                staging.replace(name, &content, None)?;
+                written += 1;
+            }
+        }
+        Ok(written)
+    }
+}

@@ -1,0 +1,416 @@
+//! The command line as plain data. Looks at nothing but `argv`: what the flags mean for a tree, a terminal or the
+//! environment is decided by whoever takes them.
+//!
+//! Flags have Composer's names where Composer has them.
+
+use std::ffi::OsString;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+use crate::report::{Settings, Verbosity};
+
+/// Everything that `argv` says.
+#[derive(Debug, Clone, PartialEq, Eq, Parser)]
+#[command(
+    name = "mwfarm",
+    version,
+    about = "Runs a farm of MediaWiki wikis from one code tree",
+    long_about = "Runs a farm of MediaWiki wikis from one code tree: each wiki loads just the Composer packages that \
+                  its own extensions and skins need.",
+    after_help = "Exit codes: 0 done, 1 failed, 2 the extensions cannot be installed together, 4 wrong usage,\n\
+                  5 error in the farm's files, 6 out of date, 70 a bug in mwfarm.",
+    subcommand_required = true,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    max_term_width = 100
+)]
+pub struct Arguments {
+    /// The flags of all commands.
+    #[command(flatten)]
+    pub global: Global,
+    /// The command and its own flags.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The flags that every command takes, before or after its name.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// The directory of the tree's composer.json, instead of the current one, to which other paths stay relative
+    #[arg(short = 'd', long, global = true, value_name = "DIR")]
+    pub working_dir: Option<PathBuf>,
+    /// Print only results and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Print more: -v the time of each phase, -vv each set and bundle, -vvv what their names are made of
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// Never ask (mwfarm asks nothing; accepted as Composer's flag)
+    #[arg(short, long, global = true)]
+    pub no_interaction: bool,
+    /// Show no progress bars
+    #[arg(long, global = true)]
+    pub no_progress: bool,
+    /// Use colours, whatever the terminal and the environment say
+    #[arg(long, global = true, overrides_with = "no_ansi")]
+    pub ansi: bool,
+    /// Use no colours
+    #[arg(long, global = true, overrides_with = "ansi")]
+    pub no_ansi: bool,
+    /// Work with N threads [default: one per processor]
+    #[arg(short, long, global = true, value_name = "N", value_parser = jobs)]
+    pub jobs: Option<NonZeroUsize>,
+}
+
+impl Global {
+    /// How the user wants to be told what happens.
+    #[must_use]
+    pub fn report(&self) -> Settings {
+        Settings {
+            verbosity: match self.verbose {
+                _ if self.quiet => Verbosity::Quiet,
+                0 => Verbosity::Normal,
+                1 => Verbosity::Verbose,
+                2 => Verbosity::VeryVerbose,
+                _ => Verbosity::Debug,
+            },
+            colours: (self.ansi || self.no_ansi).then_some(self.ansi),
+            progress: !self.no_progress,
+        }
+    }
+}
+
+/// A command.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Write the sets, the bundles and the dispatcher into vendor/
+    Build(Build),
+    /// Show what a build would write, keep and remove, and which wikis it changes
+    Plan(Plan),
+    /// Show which extensions and wikis need a package
+    Why(Why),
+    /// Check every byte of what is published
+    Verify(Verify),
+    /// Print the graph of extensions and packages
+    Graph(Graph),
+    /// Take everything out of vendor/ again, leaving what Composer wrote
+    Eject(Eject),
+    /// Print a completion script for a shell
+    Completions(Completions),
+    /// Print the manual page
+    Man(Man),
+}
+
+/// Where the farm is and how it is linked.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
+pub struct Inputs {
+    /// The list of wikis [default: wikis.yml beside the tree's composer.json]
+    #[arg(long, value_name = "FILE")]
+    pub wikis: Option<PathBuf>,
+    /// Make a complete vendor tree in DIR instead of changing the tree's own vendor/
+    #[arg(long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    /// Which combinations of extensions get a bundle
+    #[arg(long, value_enum, default_value_t, value_name = "STRATEGY", hide_possible_values = false)]
+    pub strategy: Strategy,
+    /// Map all classes of PSR-0 and PSR-4 rules, as `composer dump-autoload -o` does
+    #[arg(short, long)]
+    pub optimize_autoloader: bool,
+    /// Load classes from the class map only; implies --optimize-autoloader
+    #[arg(short = 'a', long)]
+    pub classmap_authoritative: bool,
+}
+
+/// `mwfarm build`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
+#[command(after_help = "Examples:\n  mwfarm build -d /srv/mediawiki\n  \
+                        mwfarm build -d /srv/mediawiki --wikis /etc/mwfarm/wikis.yml --output dist/vendor -o")]
+pub struct Build {
+    /// The farm.
+    #[command(flatten)]
+    pub inputs: Inputs,
+    /// Print the plan and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Write nothing; fail with exit code 6 when what is published is out of date
+    #[arg(long)]
+    pub locked: bool,
+    /// Fail at once when another build is running, instead of waiting for it
+    #[arg(long)]
+    pub no_wait: bool,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Format,
+}
+
+/// `mwfarm plan`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
+#[command(after_help = "Example:\n  mwfarm plan -d /srv/mediawiki --format json")]
+pub struct Plan {
+    /// The farm.
+    #[command(flatten)]
+    pub inputs: Inputs,
+    /// How to print the plan
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Format,
+}
+
+/// `mwfarm why`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
+#[command(after_help = "Examples:\n  mwfarm why data-values/geo\n  mwfarm why extensions/Validator --wiki maps")]
+pub struct Why {
+    /// A Composer package, or the directory of an extension or skin
+    pub package: String,
+    /// Look at this wiki only
+    #[arg(long, value_name = "WIKI")]
+    pub wiki: Option<String>,
+    /// The list of wikis [default: wikis.yml beside the tree's composer.json]
+    #[arg(long, value_name = "FILE")]
+    pub wikis: Option<PathBuf>,
+    /// How to print the answer
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Format,
+}
+
+/// `mwfarm verify`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
+#[command(after_help = "Example:\n  mwfarm verify -d /srv/mediawiki && systemctl reload php-fpm")]
+pub struct Verify {
+    /// Look at the vendor tree in DIR instead of the tree's own
+    #[arg(long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Format,
+}
+
+/// `mwfarm graph`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
+#[command(after_help = "Example:\n  mwfarm graph -d /srv/mediawiki --format dot | dot -Tsvg > farm.svg")]
+pub struct Graph {
+    /// The language of the graph
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: GraphFormat,
+}
+
+/// `mwfarm eject`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
+#[command(after_help = "Example:\n  mwfarm eject -d /srv/mediawiki")]
+pub struct Eject {
+    /// Take it out of the vendor tree in DIR instead of the tree's own
+    #[arg(long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    /// Fail at once when a build is running, instead of waiting for it
+    #[arg(long)]
+    pub no_wait: bool,
+}
+
+/// `mwfarm completions`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[command(after_help = "Example:\n  mwfarm completions bash > /etc/bash_completion.d/mwfarm")]
+pub struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// `mwfarm man`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
+#[command(after_help = "Examples:\n  mwfarm man | man -l -\n  mwfarm man --output /usr/local/share/man/man1")]
+pub struct Man {
+    /// Write the pages of mwfarm and of every command into DIR, which must exist
+    #[arg(long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+}
+
+/// How a result is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// For programs, with a version of its own
+    Json,
+}
+
+/// The language of a graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum GraphFormat {
+    /// Graphviz
+    #[default]
+    Dot,
+    /// Mermaid, as wikis and forges draw it
+    Mermaid,
+    /// Nodes and edges
+    Json,
+}
+
+/// Which combinations of extensions get a bundle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Strategy {
+    /// Those that wikis have
+    #[default]
+    QuickBold,
+    /// All of them, for at most 12 extensions
+    Bold,
+}
+
+/// Reads `argv`, whose first item is the program's name.
+///
+/// # Errors
+/// What clap says of it. Requests for help and for the version are such an error too, see
+/// [`clap::Error::use_stderr`].
+pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Arguments, Box<clap::Error>> {
+    Ok(Arguments::try_parse_from(argv)?)
+}
+
+/// The completion script for a shell.
+#[must_use]
+pub fn completions(shell: clap_complete::Shell) -> Vec<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "mwfarm", &mut script);
+    script
+}
+
+/// The manual pages, each with its file name; the main page comes first.
+///
+/// # Errors
+/// Those of writing to memory: none that are known.
+pub fn manual() -> std::io::Result<Vec<(String, Vec<u8>)>> {
+    let mut main = Arguments::command();
+    main.build();
+    let mut commands = vec![main.clone()];
+    commands.extend(main.get_subcommands().cloned());
+    commands
+        .into_iter()
+        .map(|command| {
+            let page = clap_mangen::Man::new(command);
+            let mut text = Vec::new();
+            page.render(&mut text)?;
+            Ok((page.get_filename(), text))
+        })
+        .collect()
+}
+
+/// A number of threads. The upper bound only stops typing errors from asking for a million of them.
+fn jobs(text: &str) -> Result<NonZeroUsize, String> {
+    match text.parse::<NonZeroUsize>() {
+        Ok(jobs) if jobs.get() <= 1024 => Ok(jobs),
+        _ => Err("expected a number from 1 to 1024".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Arguments, Box<clap::Error>> {
+        parse(line.split(' ').map(OsString::from))
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn global_flags_stand_before_and_after_the_command() {
+        let before = read("mwfarm -d tree -vv -n --no-progress -j 3 build").unwrap();
+        let after = read("mwfarm build -d tree -vv -n --no-progress -j 3").unwrap();
+        assert_eq!(before, after);
+        assert_eq!(after.global.working_dir, Some(PathBuf::from("tree")));
+        assert_eq!((after.global.verbose, after.global.jobs), (2, NonZeroUsize::new(3)));
+    }
+
+    #[test]
+    fn a_build_takes_everything() {
+        let line = "mwfarm build --wikis w.yml --output out --strategy bold -o -a --dry-run --locked --no-wait \
+                    --format json";
+        let Command::Build(build) = read(line).unwrap().command else { panic!("not a build") };
+        assert_eq!(
+            build,
+            Build {
+                inputs: Inputs {
+                    wikis: Some("w.yml".into()),
+                    output: Some("out".into()),
+                    strategy: Strategy::Bold,
+                    optimize_autoloader: true,
+                    classmap_authoritative: true,
+                },
+                dry_run: true,
+                locked: true,
+                no_wait: true,
+                format: Format::Json,
+            }
+        );
+        let Command::Build(plain) = read("mwfarm build").unwrap().command else { panic!("not a build") };
+        assert_eq!(plain, Build::default());
+    }
+
+    #[test]
+    fn flags_say_how_to_report() {
+        let report = |flags| read(&format!("mwfarm verify{flags}")).unwrap().global.report();
+        let plain = Settings { verbosity: Verbosity::Normal, colours: None, progress: true };
+        assert_eq!(report(""), plain);
+        assert_eq!(report(" -q"), Settings { verbosity: Verbosity::Quiet, ..plain });
+        assert_eq!(report(" -v"), Settings { verbosity: Verbosity::Verbose, ..plain });
+        assert_eq!(report(" -v -v"), Settings { verbosity: Verbosity::VeryVerbose, ..plain });
+        assert_eq!(report(" -vvvv"), Settings { verbosity: Verbosity::Debug, ..plain });
+        assert_eq!(report(" --no-progress"), Settings { progress: false, ..plain });
+        assert_eq!(report(" --ansi --no-ansi"), Settings { colours: Some(false), ..plain });
+        assert_eq!(report(" --no-ansi --ansi"), Settings { colours: Some(true), ..plain });
+    }
+
+    #[test]
+    fn commands_that_do_not_exist_yet_are_not_offered() {
+        for line in ["mwfarm gc", "mwfarm rollback", "mwfarm doctor", "mwfarm config", "mwfarm help build"] {
+            let error = read(line).unwrap_err();
+            assert_eq!(error.kind(), clap::error::ErrorKind::InvalidSubcommand, "{line}");
+        }
+    }
+
+    #[test]
+    fn wrong_usage_is_refused() {
+        for line in [
+            "mwfarm build -j 0",
+            "mwfarm build -j 1025",
+            "mwfarm build --format xml",
+            "mwfarm build -q -v",
+            "mwfarm why",
+            "mwfarm graph --format svg",
+            "mwfarm completions",
+        ] {
+            assert!(read(line).is_err_and(|error| error.use_stderr()), "{line}");
+        }
+    }
+
+    #[test]
+    fn every_command_has_a_manual_page() {
+        let names: Vec<String> = manual().unwrap().into_iter().map(|(name, _)| name).collect();
+        let commands = Arguments::command();
+        let mut expected = vec!["mwfarm.1".to_owned()];
+        expected.extend(commands.get_subcommands().map(|c| format!("mwfarm-{}.1", c.get_name())));
+        assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn manual_pages_show_the_whole_command() {
+        let pages = manual().unwrap();
+        let build = pages.iter().find(|(name, _)| name == "mwfarm-build.1").unwrap();
+        let text = String::from_utf8(build.1.clone()).unwrap();
+        assert!(text.contains("mwfarm\\-build"), "{text}");
+        assert!(text.contains("working\\-dir"), "{text}");
+    }
+
+    #[test]
+    fn completions_know_the_commands() {
+        for shell in [clap_complete::Shell::Bash, clap_complete::Shell::Zsh, clap_complete::Shell::Fish] {
+            let script = String::from_utf8(completions(shell)).unwrap();
+            assert!(script.contains("eject") && script.contains("working-dir"), "{shell}");
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! Reading what may be missing, and publishing: the one place that writes files.
+//!
+//! Nothing is written or removed through a symbolic link: new files are made with `O_EXCL` in a staging directory of
+//! our own, and reach their place by `rename`, which replaces a link rather than following it.
+
+use std::collections::BTreeSet;
+use std::fs::{File, FileTimes, Metadata, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use fs_err as fs;
+
+/// The staging directory's name. Only the holder of the lock makes it, so what is there when a build begins was left
+/// by one that was killed.
+pub const STAGING: &str = ".mwfarm_staging";
+
+/// Time of modification of every hashed file, 2000-01-01: OPcache compiles files younger than two seconds on every
+/// request, and what never changes may be as old as it likes.
+const OLD: Duration = Duration::from_secs(946_684_800);
+
+/// Reads a file that may be missing.
+///
+/// # Errors
+/// Those of the system except that there is no such file.
+pub fn read_optional(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(content) => Ok(Some(content)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Reads a file that may be missing, with its permission bits.
+///
+/// # Errors
+/// Those of the system except that there is no such file.
+pub fn read_optional_with_mode(path: &Path) -> io::Result<Option<(Vec<u8>, u32)>> {
+    let Some(content) = read_optional(path)? else { return Ok(None) };
+    Ok(Some((content, fs::metadata(path)?.mode() & 0o7777)))
+}
+
+/// The UTF-8 names in a directory, none when it does not exist.
+///
+/// # Errors
+/// Those of the system except that there is no such directory.
+pub fn names(directory: &Path) -> io::Result<BTreeSet<String>> {
+    match fs::read_dir(directory) {
+        Ok(entries) => {
+            entries.filter_map(|entry| entry.map(|entry| entry.file_name().into_string().ok()).transpose()).collect()
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeSet::new()),
+        Err(error) => Err(error),
+    }
+}
+
+/// What is at a path, without following a link there; `None` when nothing is.
+///
+/// # Errors
+/// Those of the system except that there is nothing.
+pub fn look(path: &Path) -> io::Result<Option<Metadata>> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// A lock on a vendor directory, given up when dropped, also by death.
+///
+/// The directory itself is locked (`flock`), so that no file has to stay behind for it.
+#[derive(Debug)]
+pub struct Lock {
+    _directory: File,
+}
+
+/// Why a lock was not had.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Somebody holds it.
+    #[error("{holder} is at work in `{}`", directory.display())]
+    Held {
+        /// The directory.
+        directory: PathBuf,
+        /// Who, as far as the system tells.
+        holder: String,
+    },
+    /// The system refuses.
+    #[error("cannot lock `{}`", directory.display())]
+    System {
+        /// The directory.
+        directory: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl Lock {
+    /// Locks a directory; waits for another holder when asked to.
+    ///
+    /// # Errors
+    /// See [`LockError`].
+    pub fn take(directory: &Path, wait: bool) -> Result<Self, LockError> {
+        let system = |source| LockError::System { directory: directory.to_owned(), source };
+        let file = File::open(directory).map_err(system)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(std::fs::TryLockError::WouldBlock) if wait => file.lock().map_err(system)?,
+            Err(std::fs::TryLockError::WouldBlock) => {
+                let holder = file.metadata().ok().and_then(|metadata| holder(metadata.ino()));
+                let holder = holder.unwrap_or_else(|| "another process".to_owned());
+                return Err(LockError::Held { directory: directory.to_owned(), holder });
+            }
+            Err(std::fs::TryLockError::Error(error)) => return Err(system(error)),
+        }
+        Ok(Self { _directory: file })
+    }
+}
+
+/// The process that holds a `flock` on an inode, as `/proc/locks` has it: `process 42 (mwfarm)`.
+fn holder(inode: u64) -> Option<String> {
+    let locks = fs::read_to_string("/proc/locks").ok()?;
+    let suffix = format!(":{inode}");
+    let process = locks.lines().find_map(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let at = words.iter().position(|word| *word == "FLOCK")?;
+        words.get(at + 4).filter(|word| word.ends_with(&suffix))?;
+        words.get(at + 3)?.parse::<u32>().ok()
+    })?;
+    let name = fs::read_to_string(format!("/proc/{process}/comm")).unwrap_or_default();
+    Some(format!("process {process} ({})", name.trim_end()))
+}
+
+/// A directory beside the targets, in which everything new is made.
+#[derive(Debug)]
+pub struct Staging {
+    directory: PathBuf,
+    vendor: PathBuf,
+}
+
+impl Staging {
+    /// Makes it. What a killed build left there is removed; only a build makes that name, and only under the lock.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn new(vendor: &Path) -> io::Result<Self> {
+        let staging = Self { directory: vendor.join(STAGING), vendor: vendor.to_owned() };
+        staging.remove()?;
+        fs::create_dir(&staging.directory)?;
+        Ok(staging)
+    }
+
+    /// Makes a directory in it.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn directory(&self, name: &str) -> io::Result<()> {
+        fs::create_dir(self.directory.join(name))
+    }
+
+    /// Writes a file of a hashed name, with an old time of modification.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn write(&self, name: &str, content: &[u8]) -> io::Result<()> {
+        let file = create(&self.directory.join(name), content, None)?;
+        file.set_times(FileTimes::new().set_modified(SystemTime::UNIX_EPOCH + OLD))
+    }
+
+    /// Puts hashed names in their places: all content durable first, then the renames, then those.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn publish_hashed<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> io::Result<()> {
+        let vendor = File::open(&self.vendor)?;
+        rustix::fs::syncfs(&vendor)?;
+        for name in names {
+            fs::rename(self.directory.join(name), self.vendor.join(name))?;
+        }
+        vendor.sync_all()
+    }
+
+    /// Replaces one file of a fixed name, durably. Its time of modification is greater than the one it replaces:
+    /// OPcache compares nothing else.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn replace(&self, name: &str, content: &[u8], mode: Option<u32>) -> io::Result<()> {
+        let target = self.vendor.join(name);
+        let staged = self.directory.join("replacement");
+        let file = create(&staged, content, mode)?;
+        if let Some(replaced) = look(&target)? {
+            let before = replaced.modified()?;
+            if before >= file.metadata()?.modified()? {
+                file.set_times(FileTimes::new().set_modified(before + Duration::from_secs(1)))?;
+            }
+        }
+        file.sync_all()?;
+        fs::rename(&staged, &target)?;
+        File::open(target.parent().unwrap_or(&self.vendor))?.sync_all()
+    }
+
+    /// Removes the staging directory.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn remove(&self) -> io::Result<()> {
+        match look(&self.directory)? {
+            None => Ok(()),
+            // std's implementation does not follow links, also when they appear while it works.
+            Some(metadata) if metadata.is_dir() => fs::remove_dir_all(&self.directory),
+            Some(_) => fs::remove_file(&self.directory),
+        }
+    }
+}
+
+/// Makes a file that must not exist yet. With a mode, exactly that; without, as the umask has it.
+fn create(path: &Path, content: &[u8], mode: Option<u32>) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o666);
+    let mut file = options.open(path).map_err(|error| named(path, error))?;
+    file.write_all(content).map_err(|error| named(path, error))?;
+    if let Some(mode) = mode {
+        file.set_permissions(std::fs::Permissions::from_mode(mode))?;
+    }
+    Ok(file)
+}
+
+/// Removes a hashed file or directory of a vendor directory, without following links.
+///
+/// # Errors
+/// Those of the system, and when the name is not of the kind expected.
+pub fn remove(vendor: &Path, name: &str, directory: bool) -> io::Result<()> {
+    let path = vendor.join(name);
+    match look(&path)? {
+        None => Ok(()),
+        Some(metadata) if metadata.is_dir() && directory => fs::remove_dir_all(&path),
+        Some(metadata) if metadata.is_file() && !directory => fs::remove_file(&path),
+        Some(_) => Err(named(&path, io::Error::other("is not what mwfarm made there"))),
+    }
+}
+
+/// Removes one file, when it is there.
+///
+/// # Errors
+/// Those of the system.
+pub fn remove_file(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
+}
+
+/// Makes a directory with those above it.
+///
+/// # Errors
+/// Those of the system.
+pub fn make_directories(path: &Path) -> io::Result<()> {
+    fs::create_dir_all(path)
+}
+
+/// Copies a regular file to where nothing is, or where the same file was copied before: same size and time of
+/// modification. Says whether anything was written.
+///
+/// # Errors
+/// Those of the system.
+pub fn copy_file(from: &Path, to: &Path) -> io::Result<bool> {
+    let source = fs::metadata(from)?;
+    let modified = source.modified()?;
+    if let Some(target) = look(to)? {
+        if target.is_file() && target.len() == source.len() && target.modified()? == modified {
+            return Ok(false);
+        }
+        fs::remove_file(to)?;
+    }
+    let file = create(to, &fs::read(from)?, None)?;
+    let mode = file.metadata()?.permissions().mode() | (source.mode() & 0o111);
+    file.set_permissions(std::fs::Permissions::from_mode(mode))?;
+    file.set_times(FileTimes::new().set_modified(modified))?;
+    Ok(true)
+}
+
+/// Copies a symbolic link as a link, to where nothing is or the same link. Says whether anything was written.
+///
+/// # Errors
+/// Those of the system.
+pub fn copy_link(from: &Path, to: &Path) -> io::Result<bool> {
+    let target = fs::read_link(from)?;
+    match look(to)? {
+        Some(metadata) if metadata.is_symlink() && fs::read_link(to)? == target => return Ok(false),
+        Some(_) => fs::remove_file(to)?,
+        None => {}
+    }
+    std::os::unix::fs::symlink(&target, to).map_err(|error| named(to, error))?;
+    Ok(true)
+}
+
+/// Writes a file that may be there, such as a manual page; nothing when the content is the same.
+///
+/// # Errors
+/// Those of the system.
+pub fn write_plain(path: &Path, content: &[u8]) -> io::Result<()> {
+    if read_optional(path)?.is_some_and(|current| current == content) {
+        return Ok(());
+    }
+    remove_file(path)?;
+    create(path, content, None).map(drop)
+}
+
+fn named(path: &Path, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}

@@ -1,0 +1,180 @@
+//! PHP text: the one place that quotes values.
+//!
+//! Everything that reaches generated PHP passes through [`string`], [`path`] or [`Value`]: keys as well as values,
+//! since both come from strangers. Composer's `var_export` leaves control characters raw; here they are escaped, so
+//! that a generated file survives text-mode tools, and nothing outside the quotes is ever taken from input.
+
+use std::fmt::Write;
+
+/// A PHP value that can be written as a literal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// `null`
+    Null,
+    /// `true`, `false`
+    Bool(bool),
+    /// An integer.
+    Int(i64),
+    /// A string of any bytes.
+    Text(String),
+    /// `__DIR__ . '…'`: a path relative to the generated file's directory. The text begins with `/`.
+    Path(String),
+    /// An array with keys 0, 1, 2 …
+    List(Vec<Value>),
+    /// An array with string keys, in this order.
+    Map(Vec<(String, Value)>),
+}
+
+impl Value {
+    /// A string.
+    #[must_use]
+    pub fn text(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+
+    /// A list of strings.
+    #[must_use]
+    pub fn texts<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Self {
+        Self::List(texts.into_iter().map(|text| Self::text(text.as_ref())).collect())
+    }
+
+    /// Writes the literal, indented by four spaces a level; `level` is that of the line it begins on.
+    ///
+    /// Values are made by mwfarm and nest a few levels only, so recursion is bounded.
+    pub fn write(&self, out: &mut String, level: usize) {
+        match self {
+            Self::Null => out.push_str("null"),
+            Self::Bool(true) => out.push_str("true"),
+            Self::Bool(false) => out.push_str("false"),
+            Self::Int(number) => {
+                let _ = write!(out, "{number}");
+            }
+            Self::Text(text) => string(out, text.as_bytes()),
+            Self::Path(text) => path(out, text),
+            Self::List(values) if values.is_empty() => out.push_str("[]"),
+            Self::Map(values) if values.is_empty() => out.push_str("[]"),
+            Self::List(values) => {
+                out.push_str("[\n");
+                for value in values {
+                    indent(out, level + 1);
+                    value.write(out, level + 1);
+                    out.push_str(",\n");
+                }
+                indent(out, level);
+                out.push(']');
+            }
+            Self::Map(values) => {
+                out.push_str("[\n");
+                for (key, value) in values {
+                    indent(out, level + 1);
+                    string(out, key.as_bytes());
+                    out.push_str(" => ");
+                    value.write(out, level + 1);
+                    out.push_str(",\n");
+                }
+                indent(out, level);
+                out.push(']');
+            }
+        }
+    }
+}
+
+/// Writes four spaces a level.
+pub fn indent(out: &mut String, level: usize) {
+    for _ in 0..level {
+        out.push_str("    ");
+    }
+}
+
+/// Writes a string literal for any bytes.
+///
+/// Printable UTF-8 goes into single quotes with `\` and `'` escaped. Anything else goes into double quotes with
+/// `\xNN` for every byte outside `[A-Za-z0-9 _./:-]`, which leaves nothing for PHP to interpolate.
+pub fn string(out: &mut String, bytes: &[u8]) {
+    let printable = match std::str::from_utf8(bytes) {
+        // Almost every name is ASCII: no look at characters then.
+        Ok(text) if bytes.iter().all(|byte| matches!(byte, b' '..=b'~')) => Some(text),
+        Ok(text) if !text.chars().any(unprintable) => Some(text),
+        _ => None,
+    };
+    if let Some(text) = printable {
+        out.push('\'');
+        for part in text.split_inclusive(['\\', '\'']) {
+            match part.as_bytes().last() {
+                Some(last @ (b'\\' | b'\'')) => {
+                    out.push_str(&part[..part.len() - 1]);
+                    out.push('\\');
+                    out.push(char::from(*last));
+                }
+                _ => out.push_str(part),
+            }
+        }
+        out.push('\'');
+        return;
+    }
+    out.push('"');
+    for &byte in bytes {
+        if byte.is_ascii_alphanumeric() || b" _./:-".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "\\x{byte:02x}");
+        }
+    }
+    out.push('"');
+}
+
+/// Writes `__DIR__ . '…'`, or with `phar://` before it when the path leads into a phar, as Composer does.
+pub fn path(out: &mut String, path: &str) {
+    if path.split('/').rev().any(|part| part.ends_with(".phar")) {
+        out.push_str("'phar://' . ");
+    }
+    out.push_str("__DIR__ . ");
+    string(out, path.as_bytes());
+}
+
+/// Control characters, and the bidirectional and invisible ones that make source text lie.
+fn unprintable(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn quoted(bytes: &[u8]) -> String {
+        let mut out = String::new();
+        string(&mut out, bytes);
+        out
+    }
+
+    #[test]
+    fn strings_are_quoted() {
+        assert_eq!(quoted(b""), "''");
+        assert_eq!(quoted(br"Foo\Bar"), r"'Foo\\Bar'");
+        assert_eq!(quoted(br"\"), r"'\\'");
+        assert_eq!(quoted(b"it's $x"), r"'it\'s $x'");
+        assert_eq!(quoted("é".as_bytes()), "'é'");
+        assert_eq!(quoted(b"\xe9${a}"), r#""\xe9\x24\x7ba\x7d""#);
+        assert_eq!(quoted(b"a\nb?>"), r#""a\x0ab\x3f\x3e""#);
+        assert_eq!(quoted("a\u{202e}b".as_bytes()), r#""a\xe2\x80\xaeb""#);
+    }
+
+    #[test]
+    fn paths_lead_into_phars() {
+        let mut out = String::new();
+        path(&mut out, "/x/a.phar/b.php");
+        assert_eq!(out, "'phar://' . __DIR__ . '/x/a.phar/b.php'");
+    }
+
+    #[test]
+    fn values_nest() {
+        let value = Value::Map(vec![
+            ("a".to_owned(), Value::List(vec![Value::Null, Value::Int(-1)])),
+            ("b".to_owned(), Value::Map(vec![])),
+        ]);
+        let mut out = String::new();
+        value.write(&mut out, 0);
+        assert_eq!(out, "[\n    'a' => [\n        null,\n        -1,\n    ],\n    'b' => [],\n]");
+    }
+}

@@ -1,0 +1,171 @@
+//! Carries out a command: hands values from verb to verb and their results to `report`.
+
+mod answer;
+mod problem;
+
+use std::path::{Path, PathBuf};
+
+use crate::build::published::Published;
+use crate::build::{self, Build, Request, eject, verify};
+use crate::cli::{self, Arguments, Command, Format, Inputs};
+use crate::config::wikis;
+use crate::disk;
+use crate::farm::Farm;
+use crate::report::summary::Tense;
+use crate::report::{ExitCode, Output, Phase, Problem, Reporter, Verbosity};
+use problem::problems;
+
+/// Runs what the arguments ask for.
+///
+/// # Errors
+/// What stands in the way, ready to be printed; the first problem decides the exit code.
+pub fn run(arguments: Arguments, reporter: &dyn Reporter) -> Result<Output, Vec<Problem>> {
+    let tree = arguments.global.working_dir.unwrap_or_else(|| PathBuf::from("."));
+    if let Some(jobs) = arguments.global.jobs {
+        build::write::use_threads(jobs);
+    }
+    match arguments.command {
+        Command::Build(build) => run_build(&tree, &build, reporter),
+        Command::Plan(plan) => {
+            let request = request(&tree, &plan.inputs, true)?;
+            let build = planned(&request, reporter)?;
+            Ok(Output::done(answer::summary(&build, plan.format, Tense::Planned)?))
+        }
+        Command::Why(why) => run_why(&tree, &why, reporter),
+        Command::Verify(verify) => run_verify(&tree, &verify, reporter),
+        Command::Graph(graph) => {
+            let published = Published::read(&tree.join("vendor")).map_err(|error| problems(&tree, error.into()))?;
+            let (model, checked) = build::read(&tree, &published).map_err(|error| problems(&tree, error))?;
+            warn(reporter, model.warnings.iter().chain(&checked.warnings));
+            let links = build::graph::DependencyGraph::new(&model);
+            Ok(Output::done(answer::graph(&model, &links, graph.format)))
+        }
+        Command::Eject(eject) => run_eject(&tree, &eject, reporter),
+        Command::Completions(completions) => Ok(Output::done(cli::completions(completions.shell))),
+        Command::Man(man) => run_man(&man, reporter),
+    }
+}
+
+fn run_build(tree: &Path, flags: &cli::Build, reporter: &dyn Reporter) -> Result<Output, Vec<Problem>> {
+    let request = request(tree, &flags.inputs, !flags.no_wait)?;
+    if flags.dry_run || flags.locked {
+        let build = planned(&request, reporter)?;
+        let output = Output::done(answer::summary(&build, flags.format, Tense::Planned)?);
+        return Ok(if flags.locked && !build.is_published() { output.exit(ExitCode::OutOfDate) } else { output });
+    }
+    let build = build::build(&request, reporter).map_err(|error| problems(tree, error))?;
+    warn(reporter, &build.warnings);
+    verbose(&build, reporter);
+    if build.written.as_ref().is_some_and(|written| written.files == 0) {
+        reporter.note(Verbosity::Normal, "everything is published already; nothing was written");
+    }
+    Ok(Output::done(answer::summary(&build, flags.format, Tense::Done)?))
+}
+
+fn planned(request: &Request, reporter: &dyn Reporter) -> Result<Build, Vec<Problem>> {
+    let build = build::plan(request, reporter).map_err(|error| problems(&request.tree, error))?;
+    warn(reporter, &build.warnings);
+    verbose(&build, reporter);
+    Ok(build)
+}
+
+fn run_why(tree: &Path, why: &cli::Why, reporter: &dyn Reporter) -> Result<Output, Vec<Problem>> {
+    let vendor = tree.join("vendor");
+    let published = Published::read(&vendor).map_err(|error| problems(tree, error.into()))?;
+    let (model, checked) = build::read(tree, &published).map_err(|error| problems(tree, error))?;
+    warn(reporter, model.warnings.iter().chain(&checked.warnings));
+    // Who needs a package can be asked of a tree without wikis; which wikis load it is then none.
+    let farm = match &why.wikis {
+        None if why.wiki.is_none() && !tree.join(WIKIS).exists() => Farm::default(),
+        file => farm(tree, file.as_deref())?,
+    };
+    let graph = build::graph::DependencyGraph::new(&model);
+    answer::why(&model, &graph, &farm, why)
+}
+
+fn run_verify(tree: &Path, flags: &cli::Verify, reporter: &dyn Reporter) -> Result<Output, Vec<Problem>> {
+    let vendor = flags.output.clone().unwrap_or_else(|| tree.join("vendor"));
+    reporter.begin(Phase::Verify, 1);
+    let verified = verify::verify(tree, &vendor).map_err(|error| problem::of_verify(&error))?;
+    reporter.end();
+    answer::verification(verified, flags.format)
+}
+
+fn run_eject(tree: &Path, flags: &cli::Eject, reporter: &dyn Reporter) -> Result<Output, Vec<Problem>> {
+    let vendor = flags.output.clone().unwrap_or_else(|| tree.join("vendor"));
+    let ejected = eject::eject(&vendor, !flags.no_wait).map_err(|error| problem::of_eject(&error))?;
+    for name in &ejected.removed {
+        reporter.note(Verbosity::Verbose, &format!("removed {name}"));
+    }
+    Ok(Output::done(answer::ejected(&ejected)))
+}
+
+fn run_man(man: &cli::Man, reporter: &dyn Reporter) -> Result<Output, Vec<Problem>> {
+    let failed = |error: std::io::Error| vec![Problem::from_error(ExitCode::Failed, &error)];
+    let pages = cli::manual().map_err(failed)?;
+    let Some(directory) = &man.output else {
+        return Ok(Output::done(pages.into_iter().next().map(|(_, text)| text).unwrap_or_default()));
+    };
+    for (name, text) in &pages {
+        disk::write_plain(&directory.join(name), text).map_err(failed)?;
+        reporter.note(Verbosity::Verbose, &format!("wrote {name}"));
+    }
+    Ok(Output::done(Vec::new()))
+}
+
+/// The list of wikis beside `composer.json`.
+const WIKIS: &str = "wikis.yml";
+
+fn request(tree: &Path, inputs: &Inputs, wait: bool) -> Result<Request, Vec<Problem>> {
+    Ok(Request {
+        tree: tree.to_owned(),
+        output: inputs.output.clone(),
+        farm: farm(tree, inputs.wikis.as_deref())?,
+        strategy: match inputs.strategy {
+            cli::Strategy::QuickBold => build::plan::Strategy::QuickBold,
+            cli::Strategy::Bold => build::plan::Strategy::Bold,
+        },
+        optimize: inputs.optimize_autoloader,
+        authoritative: inputs.classmap_authoritative,
+        wait,
+    })
+}
+
+fn farm(tree: &Path, file: Option<&Path>) -> Result<Farm, Vec<Problem>> {
+    let default = tree.join(WIKIS);
+    let file = file.unwrap_or(&default);
+    wikis::read(file).map_err(|error| vec![problem::of_farm(&error)])
+}
+
+fn warn<'w>(reporter: &dyn Reporter, warnings: impl IntoIterator<Item = &'w String>) {
+    for warning in warnings {
+        reporter.warning(warning);
+    }
+}
+
+fn verbose(build: &Build, reporter: &dyn Reporter) {
+    for set in &build.plan.sets {
+        let extension = set.extension.map_or("the base", |extension| build.objects.extensions[extension].as_str());
+        let state = if set.kept { "kept" } else { "created" };
+        reporter.note(Verbosity::VeryVerbose, &format!("set composer{} of {extension}: {state}", set.key));
+        reporter.note(Verbosity::Debug, &build.set_json(set));
+    }
+    for bundle in &build.plan.bundles {
+        let state = if bundle.kept { "kept" } else { "created" };
+        reporter.note(Verbosity::VeryVerbose, &format!("bundle_{}.php: {state}", bundle.hash));
+    }
+}
+
+/// A format that a result has as text and as JSON.
+fn formatted(
+    format: Format,
+    text: impl FnOnce() -> String,
+    json: impl FnOnce() -> serde_json::Result<String>,
+) -> Result<Vec<u8>, Vec<Problem>> {
+    match format {
+        Format::Text => Ok(text().into_bytes()),
+        Format::Json => {
+            json().map(String::into_bytes).map_err(|error| vec![Problem::from_error(ExitCode::Failed, &error)])
+        }
+    }
+}

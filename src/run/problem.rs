@@ -1,0 +1,131 @@
+//! Errors of verbs in words for the user: what failed, why, and what helps.
+
+use std::error::Error as _;
+use std::path::Path;
+
+use crate::build::{self, Error, eject, plan, published, verify, write};
+use crate::config::wikis;
+use crate::disk::LockError;
+use crate::report::{ExitCode, Problem};
+
+/// A build's error; an unmet requirement is a problem each.
+pub(super) fn problems(tree: &Path, error: Error) -> Vec<Problem> {
+    let directory = tree.display();
+    vec![match error {
+        Error::Unmet(unmet) => return unmet.iter().map(of_unmet).collect(),
+        Error::Plan(error) => return vec![of_plan(&error)],
+        Error::Dangling { dangling, wiki } => Problem::new(ExitCode::Unmet, dangling.to_string())
+            .cause(format!("{}, field `{}`; wiki `{wiki}` has it on", dangling.file, dangling.field))
+            .hint("add the missing extension to the tree, or turn this one off for the wiki"),
+        Error::Link(_) => Problem::from_error(ExitCode::Failed, &error).hint(
+            "build a vendor tree elsewhere with `mwfarm build --output DIR`, or give this tree a vendor of its own",
+        ),
+        Error::Lock(error) => of_lock(&error),
+        Error::Published(error) => of_published(&error),
+        Error::Write(error) => of_write(&error),
+        Error::Manifest(error) => {
+            let hint = match &error {
+                build::manifest::Error::Read { file, .. } if file == "composer.json" => {
+                    Some(format!("`-d` names the directory of MediaWiki's composer.json; here it is `{directory}`"))
+                }
+                build::manifest::Error::Read { file, .. } if file.ends_with("installed.json") => {
+                    Some("run `composer install` first".to_owned())
+                }
+                _ => None,
+            };
+            with_hint(Problem::from_error(ExitCode::Failed, &error), hint)
+        }
+        Error::Rule(error) => Problem::from_error(ExitCode::Failed, &error)
+            .hint("run `composer install` to bring missing files back, or correct the rule"),
+        Error::Missing(error) => Problem::from_error(ExitCode::Failed, &error)
+            .hint("run `composer install` to bring missing files back, or correct the rule"),
+        Error::Scan(error) => Problem::from_error(ExitCode::Failed, &error),
+        Error::Copy(_) | Error::Read { .. } => Problem::from_error(ExitCode::Failed, &error),
+    }]
+}
+
+/// An error of the farm's file.
+pub(super) fn of_farm(error: &wikis::Error) -> Problem {
+    let missing = matches!(error, wikis::Error::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound);
+    let hint = missing.then(|| "write the wikis into `wikis.yml`, or name the file with `--wikis FILE`".to_owned());
+    with_hint(Problem::from_error(ExitCode::Farm, error), hint)
+}
+
+/// An error of `verify`.
+pub(super) fn of_verify(error: &verify::Error) -> Vec<Problem> {
+    vec![match error {
+        verify::Error::Published(error) => of_published(error),
+        verify::Error::Nothing(_) => Problem::from_error(ExitCode::Failed, error).hint("run `mwfarm build` first"),
+        verify::Error::Read { .. } => Problem::from_error(ExitCode::Failed, error),
+    }]
+}
+
+/// An error of `eject`.
+pub(super) fn of_eject(error: &eject::Error) -> Vec<Problem> {
+    vec![match error {
+        eject::Error::Published(error) => of_published(error),
+        eject::Error::Lock(error) => of_lock(error),
+        eject::Error::Nothing(_) | eject::Error::System { .. } => Problem::from_error(ExitCode::Failed, error),
+    }]
+}
+
+fn of_unmet(unmet: &build::resolve::Unmet) -> Problem {
+    Problem::new(ExitCode::Unmet, unmet.to_string()).cause(unmet.cause()).hint(unmet.hint())
+}
+
+fn of_plan(error: &plan::Error) -> Problem {
+    match error {
+        plan::Error::UnknownExtension { file, wanted, near } => {
+            let hint = match near {
+                Some(near) => format!("did you mean `{near}`? names are directory names"),
+                None => "names are directory names below `extensions/` and `skins/`".to_owned(),
+            };
+            Problem::new(ExitCode::Farm, error.to_string())
+                .cause(format!("{file}, field `{}`", wanted.field))
+                .hint(hint)
+        }
+        plan::Error::TooManyCombinations { .. } => Problem::from_error(ExitCode::Usage, error)
+            .cause(format!("it is for comparisons, with at most {} extensions", plan::BOLD_LIMIT))
+            .hint("leave `--strategy` out: quick bold links only what wikis have on"),
+    }
+}
+
+fn of_lock(error: &LockError) -> Problem {
+    let hint = match error {
+        LockError::Held { .. } => Some("wait for it, or leave `--no-wait` out".to_owned()),
+        LockError::System { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+            Some("run `composer install` first".to_owned())
+        }
+        LockError::System { .. } => None,
+    };
+    with_hint(Problem::from_error(ExitCode::Failed, error), hint)
+}
+
+fn of_published(error: &published::Error) -> Problem {
+    let hint = match error {
+        published::Error::Read(_) => None,
+        published::Error::Manifest(_) | published::Error::OriginalLost(_) => Some(
+            "run `composer install && composer dump-autoload` to put Composer's loader back, remove the file, \
+                  and build again",
+        ),
+        published::Error::Schema { .. } => Some("use the mwfarm that wrote it, or a newer one"),
+    };
+    with_hint(Problem::from_error(ExitCode::Failed, error), hint.map(str::to_owned))
+}
+
+fn of_write(error: &write::Error) -> Problem {
+    let hint = match error {
+        write::Error::System { .. } => None,
+        write::Error::Stranger { .. } => Some("move it away and build again".to_owned()),
+    };
+    let problem = Problem::from_error(ExitCode::Failed, error);
+    debug_assert!(error.source().is_some() || hint.is_some());
+    with_hint(problem, hint)
+}
+
+fn with_hint(problem: Problem, hint: Option<String>) -> Problem {
+    match hint {
+        Some(hint) => problem.hint(hint),
+        None => problem,
+    }
+}

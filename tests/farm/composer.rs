@@ -1,0 +1,133 @@
+//! The real Composer, run offline in a directory of the test's own.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use serde_json::{Map, Value, json};
+
+use super::MERGE_PLUGIN;
+
+/// Where Composer 2.8 and its PHP are (`tests/tools/composer-oracle.sh`).
+pub(crate) fn oracle() -> PathBuf {
+    material("MWFARM_ORACLE", "bin/composer28")
+}
+
+/// Where the real MediaWiki trees `1.39` and `1.43` are (`tests/tools/mediawiki-tree.sh`).
+pub(crate) fn trees() -> PathBuf {
+    material("MWFARM_TREES", "1.43/vendor/composer/installed.json")
+}
+
+/// A directory that an environment variable names. A test without its materials fails: it never passes unrun.
+fn material(variable: &str, witness: &str) -> PathBuf {
+    let Some(directory) = env::var_os(variable) else {
+        panic!("`{variable}` is not set; `bash tests/all.sh` makes the materials and sets it");
+    };
+    let directory = PathBuf::from(directory);
+    assert!(directory.join(witness).exists(), "`{variable}` names {directory:?}, which lacks `{witness}`");
+    directory
+}
+
+/// A refusal of Composer: its exit code and what it said.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    /// 2 when the requirements cannot be met together.
+    pub(crate) code: Option<i32>,
+    /// Both output streams.
+    pub(crate) text: String,
+}
+
+/// Runs Composer in `directory`, with `home` as its `COMPOSER_HOME`.
+pub(crate) fn run(directory: &Path, home: &Path, arguments: &[&str]) -> Result<(), Refusal> {
+    let output = Command::new(oracle().join("bin/composer28"))
+        .args(["--no-interaction", "--no-ansi"])
+        .args(arguments)
+        .current_dir(directory)
+        .env_clear()
+        .env("PATH", env::var_os("PATH").unwrap_or_default())
+        .env("HOME", home)
+        .env("COMPOSER_HOME", home)
+        .env("COMPOSER_CACHE_DIR", "/dev/null")
+        .env("COMPOSER_ALLOW_SUPERUSER", "1")
+        .env("COMPOSER_DISABLE_NETWORK", "1")
+        .env("COMPOSER_MIRROR_PATH_REPOS", "1")
+        .env("COMPOSER_NO_AUDIT", "1")
+        // A root without `version` is guessed from a git repository around it; there must be none.
+        .env("GIT_DIR", "/nonexistent")
+        .output()
+        .expect("Composer runs");
+    if output.status.success() {
+        return Ok(());
+    }
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    Err(Refusal { code: output.status.code(), text })
+}
+
+/// The packages that every farm's repository offers besides its own: the real merge plugin, taken from a real
+/// MediaWiki's vendor directory, and the installer for extensions and skins of `tests/farm/installer`.
+pub(crate) fn plugins() -> Vec<Value> {
+    let merge_plugin = trees().join("1.43/vendor").join(MERGE_PLUGIN);
+    let installed = fs::read(trees().join("1.43/vendor/composer/installed.json")).expect("installed.json is readable");
+    let installed: Value = serde_json::from_slice(&installed).expect("installed.json is JSON");
+    let mut merge = installed["packages"]
+        .as_array()
+        .and_then(|packages| packages.iter().find(|package| package["name"] == MERGE_PLUGIN))
+        .expect("MediaWiki's vendor holds the merge plugin")
+        .clone();
+    for field in ["install-path", "installation-source", "source", "time"] {
+        merge.as_object_mut().expect("a package is an object").remove(field);
+    }
+    merge["dist"] = json!({ "type": "path", "url": merge_plugin, "reference": "merge-plugin" });
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/farm/installer");
+    let manifest = fs::read(directory.join("composer.json")).expect("the installer has a composer.json");
+    let mut installer: Value = serde_json::from_slice(&manifest).expect("composer.json is JSON");
+    installer["dist"] = json!({ "type": "path", "url": directory, "reference": "installer" });
+    // Old extensions ask for the first series; the code is the same.
+    let mut old_installer = installer.clone();
+    old_installer["version"] = json!("1.12.0");
+    vec![merge, installer, old_installer]
+}
+
+/// A vendor directory in which both plugins are installed. Composer activates a plugin at the start of a run only
+/// if it is installed already, so every tree begins as a copy of this one; what a tree does not require, Composer
+/// takes out again.
+pub(crate) fn seeded_vendor() -> &'static Path {
+    static SEEDED: OnceLock<PathBuf> = OnceLock::new();
+    SEEDED.get_or_init(|| {
+        let directory = tempfile::Builder::new().prefix("seed-").tempdir_in(env!("CARGO_TARGET_TMPDIR"));
+        let directory = directory.expect("a temporary directory").keep();
+        let home = directory.join("home");
+        write_home(&home, &plugins());
+        let root = json!({
+            "name": "mwfarm-test/seed",
+            "require": { MERGE_PLUGIN: "*", "composer/installers": "*" },
+            "config": { "allow-plugins": true },
+        });
+        fs::write(directory.join("composer.json"), root.to_string()).expect("composer.json is written");
+        run(&directory, &home, &["update"]).expect("Composer installs the two plugins");
+        directory.join("vendor")
+    })
+}
+
+/// Makes a `COMPOSER_HOME` whose only repository holds `packages`. (It is a repository of type `composer`: in one of
+/// type `package` names with capitals are refused.)
+pub(crate) fn write_home(home: &Path, packages: &[Value]) {
+    fs::create_dir_all(home).expect("a home for Composer");
+    let mut listed = Map::new();
+    for package in packages {
+        let text = |field: &str| package[field].as_str().expect("a package has a name and a version");
+        let versions = listed.entry(text("name")).or_insert_with(|| json!({}));
+        versions[text("version")] = package.clone();
+    }
+    fs::write(home.join("packages.json"), json!({ "packages": listed }).to_string()).expect("packages.json");
+    let config = json!({
+        "repositories": [
+            { "type": "composer", "url": format!("file://{}", home.display()) },
+            { "packagist.org": false },
+        ],
+        "config": { "preferred-install": "dist" },
+    });
+    fs::write(home.join("config.json"), config.to_string()).expect("config.json is written");
+}

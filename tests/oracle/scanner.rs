@@ -1,0 +1,207 @@
+//! The class scanner against Composer's, over whole MediaWiki trees, the fixtures and random PHP.
+//!
+//! `MWFARM_TREES` names MediaWiki trees, with `:` between them; `MWFARM_ORACLE` the directory that
+//! `tests/tools/composer-oracle.sh` made.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use mwfarm::build::scan::{ClassName, find_classes};
+
+/// What Composer finds in each file: the names in hex, or nothing when it gives up.
+type Classes = BTreeMap<String, Option<Vec<String>>>;
+
+#[test]
+fn real_files_hold_the_classes_that_composer_finds() {
+    let mut files = php_files(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/scan")));
+    assert!(files.len() >= 1, "fixtures/scan is not complete");
+    for tree in trees() {
+        let of_tree = php_files(&tree);
+        assert!(of_tree.len() > 1000, "{} is no MediaWiki tree", tree.display());
+        files.extend(of_tree);
+    }
+    assert_same(&files);
+}
+
+#[test]
+fn random_php_holds_the_classes_that_composer_finds() {
+    let mut random = Random(0x6d77_6661_726d);
+    let directory = tempfile::tempdir().unwrap();
+    let real = trees().iter().flat_map(|tree| php_files(tree)).collect::<Vec<_>>();
+    let files = (0..COUNT).map(|number| {
+        let contents = match number % 4 {
+            0 => {
+                let original = &real[random.below(real.len())];
+                mutant(&mut random, &std::fs::read(original).unwrap())
+            }
+            1 => soup(&mut random, &FRAGMENTS[..PLAIN]),
+            _ => soup(&mut random, FRAGMENTS),
+        };
+        let file = directory.path().join(format!("{number}.php"));
+        std::fs::write(&file, contents).unwrap();
+        file
+    });
+    let files = files.collect::<Vec<_>>();
+    let classes = assert_same(&files);
+    let with_classes = classes.values().flatten().filter(|names| !names.is_empty()).count();
+    assert!(with_classes * 3 > files.len(), "only {with_classes} random files hold classes: that proves little");
+}
+
+/// How many random files there are.
+const COUNT: usize = 100_000;
+
+/// How many of the fragments are words and marks that do not change the lexer's state.
+const PLAIN: usize = 62;
+
+#[rustfmt::skip]
+const FRAGMENTS: &[&str] = &[
+    "class ", "class\n", "class", "interface ", "trait ", "enum ", "CLASS ", "Enum\t", "abstract class ", "final class ",
+    "readonly class ", "new class ", "new class extends ", "implements ", "extends ", "Foo", "Foo ", " Bar", "Foo:int",
+    ":x:y-z ", "Foo: int", "\u{e9}t\u{e9}", "namespace ", "namespace A\\B;", "namespace A \\ B {", "namespace {",
+    "namespace\\foo()", "namespace\t\nC;", "use ", "A\\", "\\", " ", "\n", "\r\n", "\r", "\t", ";", "{", "}", "(", ")",
+    "[", "]", "$", "$a", "$class ", "->", "?->", "->class ", "::", "::class ", ":", ">", "-", "--", "=", "yield ",
+    "yield\n", "from ", "from", "5", "\u{b}",
+    "'", "\"", "`", "\\'", "\\\"", "'class X '", "\"class Y \"", "\"{$a}\"", "\"{$a[\"b\"]}\"", "\"$a[b] \"", "\"$a[\"",
+    "\"${a}\"", "{$", "${", "$a[", "\"{$a->b('\"')} class Z {}\"", "`class W {}`", "`it's`", "'it\\'s'", "\"a\\\"b\"",
+    "//", "// it's\n", "// class C {}\n", "// ?> class D {}\n", "#", "# don't\n", "#[", "#[A('x')]\n", "#\n", "/*", "*/",
+    "/**", "/* it's */", "/**/", "/* class E {} */", "?>", "?>\n", "??>", "??", "?", "<?php ", "<?php\n", "<?PHP\t",
+    "<?= ", "<?", "<? class F {} ", "<?xml ?>", "<", "<<", "<<<", "<<<EOT\n", "<<<'EOT'\n", "<<<\"EOT\"\r\n", "<<< EOT\n",
+    "<<<EOT\n a {$b} c\n  EOT;\n", "<<<'EOT'\nclass G {}\nEOT\n", "\nEOT;\n", "\n EOT;\n", "\nEOT\n", "EOT", "\nEOTA",
+    "<<<class\n", "\nclass\n", "__halt_compiler();", "yield /* a */ from ", "yield # it's class H {}\nfrom ", "b'", "b\"",
+    "b<<<EOT\n", "(string)", "( int )", "\0", "\u{feff}", "#!x\n", "declare(strict_types=1);",
+];
+
+/// Fragments in random order; most texts begin with an opening tag.
+fn soup(random: &mut Random, fragments: &[&str]) -> Vec<u8> {
+    let mut text = String::from(if random.below(8) == 0 { "" } else { "<?php " });
+    for _ in 0..random.below(40) + 1 {
+        text += fragments[random.below(fragments.len())];
+        if random.below(6) == 0 {
+            let _ = write!(text, "\nclass N{} {{}}\n", random.below(100));
+        }
+    }
+    let mut bytes = text.into_bytes();
+    if random.below(5) == 0 {
+        let at = random.below(bytes.len());
+        bytes.insert(at, 0x80 | u8::try_from(random.below(128)).unwrap());
+    }
+    bytes
+}
+
+/// A real file with a few places deleted, repeated, or with a fragment put in.
+fn mutant(random: &mut Random, original: &[u8]) -> Vec<u8> {
+    let mut bytes = original[..original.len().min(20_000)].to_vec();
+    for _ in 0..random.below(8) + 1 {
+        let at = random.below(bytes.len() + 1);
+        let end = (at + random.below(40)).min(bytes.len());
+        match random.below(4) {
+            0 => drop(bytes.drain(at..end)),
+            1 => {
+                let copy = bytes[at..end].to_vec();
+                let to = random.below(bytes.len() + 1);
+                bytes.splice(to..to, copy);
+            }
+            _ => {
+                let fragment = FRAGMENTS[random.below(FRAGMENTS.len())];
+                bytes.splice(at..at, fragment.bytes());
+            }
+        }
+    }
+    bytes
+}
+
+/// Compares every file, and says where the scanners differ.
+fn assert_same(files: &[PathBuf]) -> Classes {
+    let expected = composer(files);
+    let mut differences = String::new();
+    for file in files {
+        let name = file.to_str().unwrap();
+        let found = find_classes(&std::fs::read(file).unwrap()).ok().map(|names| names.iter().map(hex).collect());
+        if found != expected[name] {
+            let _ = write!(differences, "\n{name}:\n  Composer {:?}\n  mwfarm   {found:?}", expected[name]);
+            let contents = std::fs::read(file).unwrap();
+            if contents.len() < 2000 {
+                let _ = write!(differences, "\n  {:?}", contents.escape_ascii().to_string());
+            }
+        }
+    }
+    assert!(differences.is_empty(), "of {} files, these differ:{differences}", files.len());
+    expected
+}
+
+fn composer(files: &[PathBuf]) -> Classes {
+    let oracle = PathBuf::from(variable("MWFARM_ORACLE"));
+    let mut child = Command::new(oracle.join("bin/php84"))
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oracle/classes.php"))
+        .env("COMPOSER_CLASS_MAP_GENERATOR", oracle.join("root/usr/share/php/Composer/ClassMapGenerator/autoload.php"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("cannot run PHP in {}: {error}", oracle.display()));
+    let list = files.iter().flat_map(|file| [file.to_str().unwrap(), "\0"]).collect::<String>();
+    // PHP reads the whole list before it writes.
+    child.stdin.take().unwrap().write_all(list.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "classes.php failed: {}", output.stdout.escape_ascii());
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn trees() -> Vec<PathBuf> {
+    variable("MWFARM_TREES").split(':').map(PathBuf::from).collect()
+}
+
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| {
+        panic!(
+            "{name} is not set; `tests/tools/mediawiki-tree.sh DIR` makes a tree for MWFARM_TREES, and \
+             `tests/tools/composer-oracle.sh DIR` what MWFARM_ORACLE names"
+        )
+    })
+}
+
+fn hex(name: &ClassName) -> String {
+    name.as_bytes().iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Every file below that Composer would scan by its name, hidden ones too.
+fn php_files(directory: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut open = vec![directory.to_owned()];
+    while let Some(directory) = open.pop() {
+        for entry in std::fs::read_dir(&directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display())) {
+            let entry = entry.unwrap();
+            let kind = entry.file_type().unwrap();
+            let path = entry.path();
+            if kind.is_dir() {
+                open.push(path);
+            } else if kind.is_file() && path.extension().is_some_and(|e| ["php", "inc", "hh"].iter().any(|&x| e == x)) {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+/// SplitMix64: the same numbers on every machine.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut x = self.0;
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        x ^ (x >> 31)
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        usize::try_from(self.next() % u64::try_from(limit).unwrap()).unwrap()
+    }
+}
