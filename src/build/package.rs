@@ -157,7 +157,8 @@ pub struct Link {
     pub dev: bool,
 }
 
-/// The rules of one `autoload` block, in the order written.
+/// The rules of one `autoload` block, in the order written. Paths are checked but keep their spelling, since Composer
+/// makes the identifiers of `files` from it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AutoloadRules {
     /// Namespace prefix → directories.

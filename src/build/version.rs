@@ -175,7 +175,7 @@ impl Bound {
     }
 }
 
-/// PHP's `intval` of a part of a version.
+/// PHP's `intval` of a part of a version; what is too large stays as large as it can be.
 fn leading_number(part: &str) -> u64 {
     let end = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
     let digits = &part[..end];
@@ -184,12 +184,12 @@ fn leading_number(part: &str) -> u64 {
 
 /// The parser takes ASCII only (it cuts inside of characters otherwise); so do versions.
 fn plain<'a>(text: &'a str, limit: usize, what: &str) -> Result<&'a str, Error> {
-    let shown = || super::manifest::shortened(text);
+    let quoted = || super::manifest::shortened(text);
     if text.len() > limit {
-        return Err(Error(format!("`{}` is longer than a {what} can be", shown())));
+        return Err(Error(format!("`{}` is longer than a {what} can be", quoted())));
     }
     if !text.is_ascii() || text.chars().any(|c| c.is_ascii_control() && !matches!(c, '\t' | '\n' | '\r')) {
-        return Err(Error(format!("`{}` is not a {what}: it holds something else than plain text", shown())));
+        return Err(Error(format!("`{}` is not a {what}: it holds something else than plain text", quoted())));
     }
     Ok(text)
 }

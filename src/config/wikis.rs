@@ -319,16 +319,17 @@ mod tests {
         refused("", "`wikis.yml` is empty");
         refused("# nothing\n", "`wikis.yml` is not a list of wikis: ");
         refused("wikis\n", "`wikis.yml` is not a list of wikis: ");
-        refused("wikis: [\n", "`wikis.yml` ");
+        refused("wikis: [\n", "`wikis.yml`, field `wikis`: ");
+        refused("wikis: {}\n}\n", "`wikis.yml`");
         refused("wikis:\n", "`wikis.yml`, field `wikis`: ");
-        refused("wiki: {}\n", "`wikis.yml`");
-        refused("wikis: {}\nfarms: {}\n", "`wikis.yml`");
+        refused("wiki: {}\n", "`wikis.yml`, field `wiki`: unknown field");
+        refused("wikis: {}\nfarms: {}\n", "`wikis.yml`, field `farms`: unknown field");
         refused("wikis: {}\n---\nwikis: {}\n", "`wikis.yml` ");
         refused("wikis:\n  Alpha: {hosts: []}\n", "`wikis.yml`, field `wikis.Alpha`: wiki `Alpha` must be");
         refused("wikis:\n  a: {}\n", "`wikis.yml`, field `wikis.a`: ");
         refused("wikis:\n  a: {hosts: a.org}\n", "`wikis.yml`, field `wikis.a.hosts`: ");
         refused("wikis:\n  a: {hosts: [[b]]}\n", "`wikis.yml`, field `wikis.a.hosts[0]`: ");
-        refused("wikis:\n  a: {hosts: [a.org], extension: []}\n", "`wikis.yml`, field `wikis.a");
+        refused("wikis:\n  a: {hosts: [a.org], extension: []}\n", "`wikis.yml`, field `wikis.a.extension`: unknown");
         refused("wikis:\n  a: {hosts: [A.org]}\n", "`wikis.yml`, field `wikis.a.hosts[0]`: host `A.org` must be");
         refused("wikis:\n  a: {hosts: ['a.org:80']}\n", "`wikis.yml`, field `wikis.a.hosts[0]`: host `a.org:80`");
         refused(
@@ -349,13 +350,13 @@ mod tests {
     }
 
     #[test]
-    fn keys_given_twice_and_unknown_ones_are_named() {
-        let twice = farm("wikis:\n  a: {hosts: []}\n  a: {hosts: []}\n").expect_err("refused");
-        assert!(twice.contains("duplicate") && twice.contains('a'), "{twice}");
-        let twice = farm("wikis:\n  a: {hosts: [], hosts: []}\n").expect_err("refused");
-        assert!(twice.contains("duplicate") && twice.contains("hosts"), "{twice}");
-        let unknown = farm("wikis:\n  a: {hosts: [], extension: []}\n").expect_err("refused");
-        assert!(unknown.contains("unknown field `extension`") || unknown.contains("extension"), "{unknown}");
+    fn keys_given_twice_are_named() {
+        refused(
+            "wikis:\n  a: {hosts: []}\n  a: {hosts: []}\n",
+            "`wikis.yml`, field `wikis`: duplicate mapping key `a`",
+        );
+        refused("wikis:\n  a: {hosts: [], hosts: []}\n", "`wikis.yml`, field `wikis.a`: duplicate mapping key `hosts`");
+        refused("wikis:\n  a: {hosts: [~]}\n", "`wikis.yml`, field `wikis.a.hosts[0]`: null is not allowed");
     }
 
     #[test]
@@ -382,16 +383,16 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_thousand_wikis_are_read() {
+    fn many_wikis_are_read_in_time() {
         let mut text = String::from("wikis:\n");
-        for i in 0..100_000 {
+        for i in 0..10_000 {
             writeln!(text, "  w{i}: {{hosts: [w{i}.example.org], extensions: [Cite, Poem], skins: [Vector]}}")
                 .expect("a string");
         }
         let started = std::time::Instant::now();
-        assert_eq!(farm(&text).expect("good").wikis.len(), 100_000);
-        // Without optimisation it takes about ten times as long as in a release.
-        assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+        assert_eq!(farm(&text).expect("good").wikis.len(), 10_000);
+        // A release reads ten times as many in a second; without optimisation it takes ten times as long.
+        assert!(started.elapsed().as_secs() < 10, "{:?}", started.elapsed());
     }
 
     proptest::proptest! {

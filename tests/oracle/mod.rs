@@ -1,5 +1,6 @@
 //! mwfarm against a real Composer.
 
 mod observe;
+mod semver;
 mod theorem;
 mod traps;

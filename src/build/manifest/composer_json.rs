@@ -1,6 +1,6 @@
 //! `composer.json`, of the root, of merged files and of directories.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Deserializer, de};
 
@@ -227,12 +227,9 @@ pub(super) fn links(
         let target = names::target(target, place, field, warnings)?;
         links.push(Link { target, constraint: constraint.clone(), dev: field == "require-dev" });
     }
-    if links.len() > 1 {
-        let mut targets: Vec<&str> = links.iter().map(|link| link.target.as_str()).collect();
-        targets.sort_unstable();
-        if let Some(twice) = targets.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(place.error(field, format!("`{}` stands there twice, in different case", twice[0])));
-        }
+    let mut seen = HashSet::new();
+    if let Some(twice) = links.iter().find(|link| !seen.insert(&link.target)) {
+        return Err(place.error(field, format!("`{}` stands there twice, in different case", twice.target)));
     }
     Ok(links)
 }

@@ -1,4 +1,4 @@
-//! `extension.json`, `skin.json` and `extension-*.json`: what MediaWiki's extension registration reads.
+//! `extension.json`, `skin.json` and `extension-*.json`: what `ExtensionRegistry` reads.
 
 use serde::Deserialize;
 

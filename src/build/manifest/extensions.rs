@@ -21,21 +21,21 @@ pub(super) struct Found {
 
 /// Looks through `extensions/`, `skins/` and the packages.
 pub(super) fn find(files: Files, packages: &[Package], warnings: &mut Vec<String>) -> Result<Found, Error> {
-    let mut packaged = BTreeMap::new();
+    let mut by_composer = BTreeMap::new();
     for package in packages {
         if let Some(id) = extension_of(package, warnings) {
-            packaged.insert(id, package.name.clone());
+            by_composer.insert(id, package.name.clone());
         }
     }
     let mut found = Found { extensions: Vec::new(), composer: BTreeMap::new() };
-    let mut ids: Vec<ExtensionId> = packaged.keys().cloned().collect();
+    let mut ids: Vec<ExtensionId> = by_composer.keys().cloned().collect();
     for parent in ["extensions", "skins"] {
         ids.extend(directories(files, parent, warnings)?);
     }
     ids.sort_unstable();
     ids.dedup();
     for id in ids {
-        let package = packaged.remove(&id);
+        let package = by_composer.remove(&id);
         if let Some(extension) = extension(files, id, package, &mut found.composer, warnings)? {
             found.extensions.push(extension);
         }

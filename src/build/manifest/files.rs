@@ -83,3 +83,55 @@ fn read_regular(file: &str, path: &Path) -> Result<Option<Vec<u8>>, Error> {
 fn is_missing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use crate::build::manifest::tests::{copy, read_at};
+
+    #[test]
+    fn odd_files_are_refused() {
+        let tree = copy("merged");
+        let local = tree.path().join("composer.local.json");
+        fs::remove_file(&local).expect("removed");
+        fs::create_dir(&local).expect("made");
+        assert_eq!(read_at(&tree).expect_err("refused").to_string(), "`composer.local.json` is not a regular file");
+
+        let tree = copy("merged");
+        let pipe = tree.path().join("extensions/Plain/extension-pipe.json");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RWXU).expect("a pipe");
+        let error = read_at(&tree).expect_err("refused").to_string();
+        assert_eq!(error, "`extensions/Plain/extension-pipe.json` is not a regular file");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_lead_to_extensions_but_not_out_of_them() {
+        use std::os::unix::fs::symlink;
+        let elsewhere = tempfile::tempdir().expect("a directory");
+        fs::write(elsewhere.path().join("extension.json"), r#"{"name": "Linked"}"#).expect("written");
+        fs::write(elsewhere.path().join("secret"), "not for the eyes of a build").expect("written");
+        let tree = copy("merged");
+        symlink(elsewhere.path(), tree.path().join("extensions/Linked")).expect("linked");
+        symlink("Linked", tree.path().join("extensions/Again")).expect("linked");
+        symlink("loop", tree.path().join("extensions/loop")).expect("linked");
+        let ids: Vec<_> = read_at(&tree).expect("good").extensions.iter().map(|e| e.id.to_string()).collect();
+        assert!(
+            ids.contains(&"extensions/Linked".to_owned()) && ids.contains(&"extensions/Again".to_owned()),
+            "{ids:?}"
+        );
+
+        let manifest = tree.path().join("extensions/Twofold/extension.json");
+        symlink("extension-repo.json", &manifest).expect("linked");
+        assert!(read_at(&tree).is_ok(), "a link within the directory");
+        fs::remove_file(&manifest).expect("removed");
+        symlink(elsewhere.path().join("secret"), &manifest).expect("linked");
+        let error = read_at(&tree).expect_err("refused").to_string();
+        assert_eq!(error, "`extensions/Twofold/extension.json` is a link that leaves its directory");
+        fs::remove_file(&manifest).expect("removed");
+        symlink("nowhere", &manifest).expect("linked");
+        let error = read_at(&tree).expect_err("refused").to_string();
+        assert_eq!(error, "cannot read `extensions/Twofold/extension.json`");
+    }
+}

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::composer_json::{include_path, links};
 use super::error::Place;
-use super::json::{self, Object, Pairs, Strings};
+use super::json::{self, Given, Object, Pairs, Strings};
 use super::merge_plugin::self_version_is;
 use super::paths::{self, Base};
 use super::rules::{Autoload, Owner};
@@ -49,8 +49,8 @@ pub(super) fn read(bytes: &[u8], warnings: &mut Vec<String>) -> Result<Installed
     // Composer sorts the file by names as written, capitals first, and goes by the order of the file ever after.
     named.sort_by(|a, b| a.0.cmp(&b.0));
     let packages: Vec<Package> = named.into_iter().map(|(_, package)| package).collect();
-    let mut names = HashSet::new();
-    if let Some(twice) = packages.iter().find(|package| !names.insert(&package.name)) {
+    let mut seen = HashSet::new();
+    if let Some(twice) = packages.iter().find(|package| !seen.insert(&package.name)) {
         let object = format!("packages[{}]", twice.name);
         return Err(Place { file: FILE, object: &object }.error("name", "is listed twice"));
     }
@@ -103,8 +103,8 @@ struct Entry {
     dist: Option<Object<Origin>>,
     #[serde(rename = "installation-source")]
     installation_source: Option<String>,
-    #[serde(default, rename = "install-path", deserialize_with = "json::nullable")]
-    install_path: Option<Option<String>>,
+    #[serde(default, rename = "install-path")]
+    install_path: Given<String>,
     #[serde(rename = "default-branch")]
     default_branch: Option<bool>,
     require: Option<Pairs<String>>,
@@ -184,8 +184,8 @@ impl Entry {
     /// Composer 1 wrote none.
     fn install_path(&self, name: &str, kind: &str, given: bool, place: Place) -> Result<Option<String>, Error> {
         match &self.install_path {
-            Some(None) => Ok(None),
-            Some(Some(path)) => {
+            Given::Null => Ok(None),
+            Given::Value(path) => {
                 paths::check_text(path, place, "install-path")?;
                 let resolved = paths::join("vendor/composer", path)
                     .ok_or_else(|| place.error("install-path", format!("`{}` is absolute", names::short(path))))?;
@@ -195,9 +195,8 @@ impl Entry {
                 }
                 Ok(Some(resolved))
             }
-            None if kind == "metapackage" => Ok(None),
-            None if given => Ok(None),
-            None => {
+            Given::Not if given || kind == "metapackage" => Ok(None),
+            Given::Not => {
                 let target = self.target_dir.as_ref().map(|directory| format!("/{directory}")).unwrap_or_default();
                 Ok(paths::normalize(&format!("vendor/{name}{target}")))
             }

@@ -1,4 +1,4 @@
-//! JSON as Composer and MediaWiki write it: objects keep the order of their keys, a key given twice is refused,
+//! JSON as PHP programs write it: objects keep the order of their keys, a key given twice is refused,
 //! and an empty list stands for an empty object, because PHP writes it so.
 
 use std::collections::HashSet;
@@ -159,13 +159,22 @@ impl<'de> Visitor<'de> for StringsVisitor {
     }
 }
 
-/// Keeps apart a field that is `null` (`Some(None)`) from one that is not there (`None`).
-pub(super) fn nullable<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
-where
-    T: Deserialize<'de>,
-    D: Deserializer<'de>,
-{
-    Option::deserialize(deserializer).map(Some)
+/// A field whose `null` means something else than its absence.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) enum Given<T> {
+    /// It is not there.
+    #[default]
+    Not,
+    /// It is `null`.
+    Null,
+    /// It has a value.
+    Value(T),
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Given<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Option::deserialize(deserializer).map(|given| given.map_or(Self::Null, Self::Value))
+    }
 }
 
 #[cfg(test)]
@@ -177,8 +186,8 @@ mod tests {
         require: Option<Pairs<String>>,
         files: Option<Strings>,
         inner: Option<Object<Inner>>,
-        #[serde(default, deserialize_with = "nullable")]
-        path: Option<Option<String>>,
+        #[serde(default)]
+        path: Given<String>,
     }
 
     #[derive(Debug, Default, Deserialize)]
@@ -212,8 +221,8 @@ mod tests {
 
     #[test]
     fn null_is_told_from_nothing() {
-        assert_eq!(read("{}").expect("good").path, None);
-        assert_eq!(read(r#"{"path": null}"#).expect("good").path, Some(None));
+        assert_eq!(read("{}").expect("good").path, Given::Not);
+        assert_eq!(read(r#"{"path": null}"#).expect("good").path, Given::Null);
     }
 
     #[test]
@@ -232,7 +241,7 @@ mod tests {
                 "`x.json`, field `inner.on`: invalid type: string \"yes\", expected a boolean",
             ),
             (br#"{"require": {}, "require": {}}"#, "`x.json` has the wrong form: duplicate field `require`"),
-            (br#"[{}]"#, "`x.json` has the wrong form: expected an object, found a list"),
+            (b"[{}]", "`x.json` has the wrong form: expected an object, found a list"),
             (br#"{"files": "a",}"#, "`x.json` is not JSON: trailing comma"),
             (b"{} x", "`x.json` is not JSON: trailing characters"),
             (b"", "`x.json` is not JSON: EOF"),

@@ -68,7 +68,7 @@ fn holds_scanned_class(map: &[u8], parts: &[RootPart], packages: &[Package]) -> 
     let mut mapped = HashSet::new();
     let mut scanned = HashSet::new();
     let mut add = |directory: &str, rules: &AutoloadRules| {
-        let path = |rule: &str| paths::normalize(&format!("{directory}/{rule}").trim_start_matches('/'));
+        let path = |rule: &str| paths::normalize(format!("{directory}/{rule}").trim_start_matches('/'));
         mapped.extend(rules.classmap.iter().filter_map(|rule| path(rule.split('*').next().unwrap_or(rule))));
         let psr = rules.psr4.iter().chain(&rules.psr0).flat_map(|(_, directories)| directories);
         scanned.extend(psr.filter_map(|rule| path(rule)));

@@ -12,13 +12,10 @@ use super::json::Strings;
 use super::paths::{self, Base};
 use super::rules::Owner;
 use super::{Error, names};
-use crate::build::package::{Duplicates, Extension, Link, RootPart};
+use crate::build::package::{AutoloadRules, Duplicates, Extension, Link, RootPart};
 
 /// The plugin's package; without it in the locked versions nothing is merged.
 pub(super) const PACKAGE: &str = "wikimedia/composer-merge-plugin";
-
-/// More files than any farm merges; ends an include that goes round in ever longer spellings.
-const MAX_FILES: usize = 20_000;
 
 /// `extra.merge-plugin`. Settings that do not change what is loaded (`merge-extra`, `merge-scripts`) are left out.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -70,11 +67,10 @@ pub(super) fn merge(
                 work.extend(found.into_iter().rev().map(Work::File));
             }
             Work::File(file) => {
-                if !loaded.insert(file.clone()) {
+                // The plugin tells files by their spelling; here two spellings of a file are one, which ends includes
+                // that go round in ever longer ones.
+                if !loaded.insert(paths::normalize(&file)) {
                     continue;
-                }
-                if loaded.len() > MAX_FILES {
-                    return Err(Error::of_file(&file, "is included over and over by the merge plugin's patterns"));
                 }
                 let owner = owner_of(&file, extensions);
                 if let Some(extension) = owner.map(|index| &extensions[index])
@@ -200,7 +196,7 @@ fn part(
         provide: fixed(json.provide(place, warnings)?, |part| &part.provide),
         conflict: fixed(json.conflict(place, warnings)?, |part| &part.conflict),
         autoload: json.autoload(owner, place)?,
-        autoload_dev: if dev { json.autoload_dev(owner, place)? } else { Default::default() },
+        autoload_dev: if dev { json.autoload_dev(owner, place)? } else { AutoloadRules::default() },
         include_path: Vec::new(),
     })
 }

@@ -17,6 +17,9 @@ mod paths;
 mod root_block;
 mod rules;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -28,7 +31,7 @@ use self::error::Place;
 use self::files::Files;
 use self::paths::Base;
 use self::rules::Owner;
-use super::package::{Alias, Extension, Link, Package, Root, RootBlock, RootPart, Tree};
+use super::package::{Alias, AutoloadRules, Extension, Link, Package, Root, RootBlock, RootPart, Tree};
 use super::version;
 
 /// The root's file.
@@ -138,7 +141,7 @@ fn first_part(
         provide: json.provide(place, warnings)?,
         conflict: fixed(json.conflict(place, warnings)?),
         autoload: json.autoload(owner, place)?,
-        autoload_dev: if dev { json.autoload_dev(owner, place)? } else { Default::default() },
+        autoload_dev: if dev { json.autoload_dev(owner, place)? } else { AutoloadRules::default() },
         include_path: json.include_path(Base::Root, place)?,
     })
 }

@@ -25,7 +25,7 @@ pub(super) fn normalize(path: &str) -> Option<String> {
 
 /// Joins two relative paths and normalises the result.
 pub(super) fn join(directory: &str, path: &str) -> Option<String> {
-    if path.starts_with('/') { None } else { normalize(&format!("{directory}/{path}").trim_start_matches('/')) }
+    if path.starts_with('/') { None } else { normalize(format!("{directory}/{path}").trim_start_matches('/')) }
 }
 
 /// Whether a normalised path leaves the directory it is relative to.

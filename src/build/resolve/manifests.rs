@@ -1,4 +1,4 @@
-//! The requirements in `extension.json` and `skin.json`, which MediaWiki checks when a wiki turns an extension on.
+//! The requirements in `extension.json` and `skin.json`, checked at run time when a wiki turns an extension on.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ pub(super) fn check(tree: &Tree, providers: &Providers, checked: &mut Checked) {
             named.entry(name).or_default().push(manifest);
         }
     }
-    // A version of MediaWiki that Composer's rules cannot read, such as one of a development branch, is not checked.
+    // A core version that Composer's rules cannot read, such as one of a development branch, is not checked.
     let core = tree.mediawiki_version.as_ref().and_then(|version| version::normalize(version).ok().zip(Some(version)));
     for extension in &tree.extensions {
         for manifest in &extension.manifests {
@@ -53,7 +53,7 @@ impl One<'_> {
             return self.checked.dangling.push(Dangling {
                 extension: self.extension.id.clone(),
                 file: self.manifest.file.clone(),
-                field,
+                field: field.to_owned(),
                 target: link.target.clone(),
             });
         };

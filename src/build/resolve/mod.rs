@@ -123,8 +123,8 @@ impl<'t> Check<'t> {
             return self.unasked.entry(&link.target).or_default().push(directory);
         }
         if is_platform(&link.target) || link.target == "composer-api" {
-            if let Some(pretended) = self.unmet_platform(link) {
-                self.unmet(source, field, link, Problem::Platform(pretended));
+            if let Some(problem) = self.unmet_platform(link) {
+                self.unmet(source, field, link, problem);
             }
             return;
         }
@@ -168,8 +168,8 @@ impl<'t> Check<'t> {
         }
     }
 
-    /// What `config.platform` pretends, when that does not meet the requirement.
-    fn unmet_platform(&self, link: &Link) -> Option<Option<String>> {
+    /// The problem when what `config.platform` pretends does not meet the requirement.
+    fn unmet_platform(&self, link: &Link) -> Option<Problem> {
         let platform = &self.tree.platform;
         // Composer derives the variants of PHP from `php`.
         let variant = matches!(link.target.as_str(), "php-64bit" | "php-ipv6" | "php-zts" | "php-debug");
@@ -178,7 +178,7 @@ impl<'t> Check<'t> {
             let wanted = self.providers.constraint(&link.constraint);
             version::normalize(version).is_ok_and(|version| wanted.is_ok_and(|wanted| wanted.matches(&version)))
         });
-        (!met).then(|| pretended.clone())
+        (!met).then(|| Problem::Platform(pretended.clone()))
     }
 
     fn conflicts(&mut self, source: &Source<'t>, conflict: &'t [Link], replace: &'t [Link]) {

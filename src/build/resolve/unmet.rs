@@ -128,7 +128,7 @@ pub struct Dangling {
     /// Its manifest, relative to the tree.
     pub file: String,
     /// The field: `requires.extensions` or `requires.skins`.
-    pub field: &'static str,
+    pub field: String,
     /// The name that is wanted.
     pub target: String,
 }
