@@ -68,9 +68,8 @@ impl Draft {
         };
         let id = format!("{}/{directory}", if skin { "skins" } else { "extensions" });
         let manifest_name = if random.chance(40) { format!("The {word}") } else { directory.clone() };
-        let provides = (is_package && random.chance(15)).then(|| {
-            if random.chance(50) { format!("virtual/of-{index}") } else { format!("ext-farm{index}") }
-        });
+        let provides = (is_package && random.chance(15))
+            .then(|| if random.chance(50) { format!("virtual/of-{index}") } else { format!("ext-farm{index}") });
         // Package names keep capitals only in the package itself; links and questions are in lower case.
         let package = package.map(|(name, version)| (name.to_lowercase(), version));
         Plan { index, directory, id, manifest_name, package, provides }
@@ -174,7 +173,10 @@ impl Draft {
         }
         if self.random.chance(45) {
             push(&mut autoload, "files", json!(format!("{}.php", plan.directory)));
-            sources.loaded_always(&format!("{}.php", plan.directory), &[&format!("farm_extension_{index}"), "farm_shared"]);
+            sources.loaded_always(
+                &format!("{}.php", plan.directory),
+                &[&format!("farm_extension_{index}"), "farm_shared"],
+            );
         }
         if self.random.chance(15) {
             put(&mut autoload, "psr-0", &format!("Ext{index}_"), "old/");
@@ -194,7 +196,8 @@ impl Draft {
         let (name, version) = plan.package.as_ref().expect("a package");
         let kind = if plan.id.starts_with("skins/") { "mediawiki-skin" } else { "mediawiki-extension" };
         let camel: String = name.split('/').nth(1).unwrap_or_default().split('-').map(capitalised).collect();
-        let by_rule = if kind == "mediawiki-skin" { name.split('/').nth(1).unwrap_or_default().to_owned() } else { camel };
+        let by_rule =
+            if kind == "mediawiki-skin" { name.split('/').nth(1).unwrap_or_default().to_owned() } else { camel };
         let mut manifest = json!({ "name": name, "version": version, "type": kind });
         if by_rule != plan.directory {
             put(&mut manifest, "extra", "installer-name", plan.directory.clone());

@@ -81,7 +81,15 @@ fn library(random: &mut Random, index: usize) -> Library {
     let vendor = random.pick(&["acme", "acme", "acme", "wmf", "pear", "composer", "Zeta"]);
     let pretty = format!("{vendor}/{}lib-{index}", if random.chance(12) { "Big" } else { "" });
     let version = random.pick(&[
-        "1.0.0", "1.4.2", "v2.3.0", "2.0.0-beta1", "0.9", "3.1.4.1", "dev-main", "dev-feature", "4.10.3",
+        "1.0.0",
+        "1.4.2",
+        "v2.3.0",
+        "2.0.0-beta1",
+        "0.9",
+        "3.1.4.1",
+        "dev-main",
+        "dev-feature",
+        "4.10.3",
     ]);
     let mut manifest = json!({ "name": pretty, "version": version });
     let mut sources = Sources::default();
@@ -107,16 +115,18 @@ fn library(random: &mut Random, index: usize) -> Library {
     if random.chance(8) {
         put(&mut manifest, "conflict", "acme/never", "<5");
     }
-    if random.chance(6) {
-        manifest["type"] = json!("metapackage");
-        manifest.as_object_mut().expect("an object").shift_remove("reference");
-    } else if random.chance(6) {
-        target_dir(&mut manifest, &mut sources, index);
-    } else {
-        if random.chance(10) {
-            manifest["type"] = json!("symfony-bundle");
+    match random.below(16) {
+        0 => {
+            manifest["type"] = json!("metapackage");
+            manifest.as_object_mut().expect("an object").shift_remove("reference");
         }
-        rules(random, &mut manifest, &mut sources, index, vendor);
+        1 => target_dir(&mut manifest, &mut sources, index),
+        shape => {
+            if shape == 2 {
+                manifest["type"] = json!("symfony-bundle");
+            }
+            rules(random, &mut manifest, &mut sources, index, vendor);
+        }
     }
     if random.chance(40) {
         sources.text("composer.json", &manifest.to_string());
@@ -224,7 +234,12 @@ fn psr4_of_its_own(random: &mut Random, autoload: &mut Value, sources: &mut Sour
     sources.class(&path("A.php"), &format!("{namespace}\\A"));
     sources.class(&path("Sub/B.php"), &format!("{namespace}\\Sub\\B"));
     if random.chance(40) {
-        sources.declare(&path("Kind.php"), random.pick(&["enum", "interface", "trait"]), &format!("{namespace}\\Kind"), "");
+        sources.declare(
+            &path("Kind.php"),
+            random.pick(&["enum", "interface", "trait"]),
+            &format!("{namespace}\\Kind"),
+            "",
+        );
     }
     if random.chance(30) {
         sources.declare(&path("Child.php"), "class", &format!("{namespace}\\Child"), " extends Sub\\B");
@@ -261,6 +276,10 @@ fn exclusions(random: &mut Random, autoload: &mut Value, sources: &mut Sources, 
     if random.chance(60) {
         let neighbour = index.wrapping_sub(1 + random.below(3)) % 16;
         let pattern = format!("../lib-{neighbour}/{}", random.pick(&["more/", "map/", "*/Kept.php"]));
-        push(autoload, "exclude-from-classmap", json!(if vendor == "Zeta" { "../*/more/x".to_owned() } else { pattern }));
+        push(
+            autoload,
+            "exclude-from-classmap",
+            json!(if vendor == "Zeta" { "../*/more/x".to_owned() } else { pattern }),
+        );
     }
 }
