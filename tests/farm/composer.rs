@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fs;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -20,13 +21,18 @@ pub(crate) fn trees() -> PathBuf {
     material("MWFARM_TREES", "1.43/vendor/composer/installed.json")
 }
 
+/// Where PHP 7.4 is (`tests/tools/php74.sh`): the oldest PHP that the runtime supports.
+pub(crate) fn php74() -> PathBuf {
+    material("MWFARM_PHP74", "bin/php74").join("bin/php74")
+}
+
 /// A directory that an environment variable names. A test without its materials fails: it never passes unrun.
 fn material(variable: &str, witness: &str) -> PathBuf {
     let Some(directory) = env::var_os(variable) else {
         panic!("`{variable}` is not set; `bash tests/all.sh` makes the materials and sets it");
     };
     let directory = PathBuf::from(directory);
-    assert!(directory.join(witness).exists(), "`{variable}` names {directory:?}, which lacks `{witness}`");
+    assert!(directory.join(witness).exists(), "`{variable}` names {}, which lacks `{witness}`", directory.display());
     directory
 }
 
@@ -69,9 +75,9 @@ pub(crate) fn run(directory: &Path, home: &Path, arguments: &[&str]) -> Result<(
 /// MediaWiki's vendor directory, and the installer for extensions and skins of `tests/farm/installer`.
 pub(crate) fn plugins() -> Vec<Value> {
     let merge_plugin = trees().join("1.43/vendor").join(MERGE_PLUGIN);
-    let installed = fs::read(trees().join("1.43/vendor/composer/installed.json")).expect("installed.json is readable");
-    let installed: Value = serde_json::from_slice(&installed).expect("installed.json is JSON");
-    let mut merge = installed["packages"]
+    let listed = fs::read(trees().join("1.43/vendor/composer/installed.json")).expect("installed.json is readable");
+    let listed: Value = serde_json::from_slice(&listed).expect("installed.json is JSON");
+    let mut merge = listed["packages"]
         .as_array()
         .and_then(|packages| packages.iter().find(|package| package["name"] == MERGE_PLUGIN))
         .expect("MediaWiki's vendor holds the merge plugin")
@@ -92,22 +98,34 @@ pub(crate) fn plugins() -> Vec<Value> {
 
 /// A vendor directory in which both plugins are installed. Composer activates a plugin at the start of a run only
 /// if it is installed already, so every tree begins as a copy of this one; what a tree does not require, Composer
-/// takes out again.
+/// takes out again. It is made once for each state of the plugins and kept for later runs.
 pub(crate) fn seeded_vendor() -> &'static Path {
     static SEEDED: OnceLock<PathBuf> = OnceLock::new();
     SEEDED.get_or_init(|| {
-        let directory = tempfile::Builder::new().prefix("seed-").tempdir_in(env!("CARGO_TARGET_TMPDIR"));
-        let directory = directory.expect("a temporary directory").keep();
-        let home = directory.join("home");
-        write_home(&home, &plugins());
-        let root = json!({
-            "name": "mwfarm-test/seed",
-            "require": { MERGE_PLUGIN: "*", "composer/installers": "*" },
-            "config": { "allow-plugins": true },
-        });
-        fs::write(directory.join("composer.json"), root.to_string()).expect("composer.json is written");
-        run(&directory, &home, &["update"]).expect("Composer installs the two plugins");
-        directory.join("vendor")
+        let plugins = plugins();
+        let mut state = DefaultHasher::new();
+        json!(plugins).to_string().hash(&mut state);
+        for file in ["Plugin.php", "MediaWikiInstaller.php"] {
+            let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/farm/installer/src").join(file);
+            fs::read(file).expect("the installer's source").hash(&mut state);
+        }
+        let parent = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let kept = parent.join(format!("plugins-{:016x}", state.finish()));
+        if !kept.exists() {
+            let new = tempfile::Builder::new().prefix("plugins-new-").tempdir_in(parent).expect("a directory");
+            let home = new.path().join("home");
+            write_home(&home, &plugins);
+            let root = json!({
+                "name": "mwfarm-test/plugins",
+                "require": { MERGE_PLUGIN: "*", "composer/installers": "^2" },
+                "config": { "allow-plugins": true },
+            });
+            fs::write(new.path().join("composer.json"), root.to_string()).expect("composer.json is written");
+            run(new.path(), &home, &["update"]).expect("Composer installs the two plugins");
+            let renamed = fs::rename(new.path(), &kept);
+            assert!(renamed.is_ok() || kept.exists(), "{renamed:?}");
+        }
+        kept.join("vendor")
     })
 }
 

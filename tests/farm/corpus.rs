@@ -72,12 +72,13 @@ pub(crate) fn farm(seed: u64) -> Farm {
             extensions.push(Extension { id: fact.id.clone(), kind: Kind::Package(name.clone()), needs });
         }
     }
-    let packaged: BTreeSet<&str> = local_require.keys().map(String::as_str).collect();
-    for fact in facts.values().filter(|fact| !fact.is_extension() || packaged.contains(fact.name.as_str())) {
+    let by_composer: BTreeSet<&str> = local_require.keys().map(String::as_str).collect();
+    for fact in facts.values().filter(|fact| !fact.is_extension() || by_composer.contains(fact.name.as_str())) {
         packages.extend(versions(fact, &facts, random.chance(50)));
     }
     packages.extend(strangers(&facts));
-    let include = if cover_all { json!(["extensions/*/composer.json", "skins/*/composer.json"]) } else { json!(listed) };
+    let include =
+        if cover_all { json!(["extensions/*/composer.json", "skins/*/composer.json"]) } else { json!(listed) };
     let local = json!({ "require": local_require, "extra": { "merge-plugin": { "include": include } } });
     let name = format!("farm of the corpus ({era}), MWFARM_SEED={seed}");
     Farm { name, root, local: Some(local), unlisted, dev: false, sources: Sources::default(), packages, extensions }
@@ -106,7 +107,9 @@ impl Fact {
         let installer_name = manifest["extra"]["installer-name"].as_str().map(str::to_owned);
         let camel: String = short
             .split('-')
-            .map(|word| word.chars().next().map(|c| c.to_ascii_uppercase()).into_iter().collect::<String>() + &word[1..])
+            .map(|word| {
+                word.chars().next().map(|c| c.to_ascii_uppercase()).into_iter().collect::<String>() + &word[1..]
+            })
             .collect();
         let id = match manifest["type"].as_str() {
             Some("mediawiki-extension") => format!("extensions/{}", installer_name.unwrap_or(camel)),
@@ -197,7 +200,7 @@ fn closed(facts: &BTreeMap<String, Fact>, chosen: Vec<String>) -> BTreeSet<Strin
 }
 
 /// A package in its own version, and in those for which others ask: the corpus holds one version of each, and not
-/// all of one era fit each other.
+/// all of one era fit each other. What those other versions require is not known; they take any version.
 fn versions(fact: &Fact, facts: &BTreeMap<String, Fact>, ships_manifest: bool) -> Vec<Package> {
     let own = fact.manifest["version"].as_str().expect("a package has a version");
     let mut versions: BTreeSet<String> = asked_for(&fact.name, facts);
@@ -205,6 +208,13 @@ fn versions(fact: &Fact, facts: &BTreeMap<String, Fact>, ships_manifest: bool) -
     let package = |version: &str| {
         let mut manifest = fact.manifest.clone();
         manifest["version"] = json!(version);
+        if version != own {
+            for (name, constraint) in manifest.get_mut("require").and_then(Value::as_object_mut).into_iter().flatten() {
+                if name.contains('/') {
+                    *constraint = json!("*");
+                }
+            }
+        }
         Package { manifest, sources: fact.sources(ships_manifest) }
     };
     [own].into_iter().chain(versions.iter().map(String::as_str)).map(package).collect()
@@ -222,7 +232,8 @@ fn strangers(facts: &BTreeMap<String, Fact>) -> Vec<Package> {
         if !stranger || name == "composer/installers" || packages.iter().any(|other: &Package| other.name() == *name) {
             continue;
         }
-        let words: Vec<String> = name.split(['/', '-', '.']).map(|word| word[..1].to_uppercase() + &word[1..]).collect();
+        let words: Vec<String> =
+            name.split(['/', '-', '.']).map(|word| word[..1].to_uppercase() + &word[1..]).collect();
         let mut autoload = json!({ "psr-4": { format!("{}\\", words.join("\\")): "src/" } });
         if name.len() % 3 == 0 {
             autoload["files"] = json!(["functions.php"]);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use super::composer::{self, Refusal};
-use super::world::{World, names, write_json};
+use super::world::{World, names, repository, write_json};
 use super::{Extension, Farm, Kind};
 
 impl World {
@@ -23,7 +23,7 @@ impl World {
     pub(crate) fn reference(&self, wanted: &BTreeSet<String>, name: &str) -> Result<PathBuf, Refusal> {
         let home = self.directory().join("home-locked");
         if !home.exists() {
-            composer::write_home(&home, &self.repository(self.locked_packages().into_iter()));
+            composer::write_home(&home, &repository(self.locked_packages().into_iter()));
         }
         let tree = self.directory().join(name);
         let closure = self.farm.closure(wanted);
@@ -41,11 +41,11 @@ impl World {
     }
 
     fn write_root(&self, tree: &Path, extensions: &[&Extension]) {
-        let taken_out = self.farm.extension_packages();
+        let extension_packages = self.farm.extension_packages();
         let take_out = |manifest: &mut Value| {
             for links in ["require", "require-dev"] {
                 if let Some(links) = manifest.get_mut(links).and_then(Value::as_object_mut) {
-                    links.retain(|name, _| !taken_out.contains(name.to_lowercase().as_str()));
+                    links.retain(|name, _| !extension_packages.contains(name.to_lowercase().as_str()));
                 }
             }
         };
@@ -118,11 +118,14 @@ impl Farm {
     }
 }
 
-/// Puts the files that the includes of the merge plugin cover in place of its patterns, in the order in which it
-/// meets them: pattern by pattern, the matches of one pattern ordered by their whole path. (A pattern would also
-/// cover directories into which Composer installs packages.)
+/// Where a package is among the extensions, puts the files that the includes of the merge plugin cover in place of
+/// its patterns, in the order in which it meets them: pattern by pattern, the matches of one pattern ordered by their
+/// whole path. (A pattern would also cover the directory into which Composer installs the package.)
 fn narrow_includes(manifest: &mut Value, extensions: &[&Extension]) {
     let Some(Value::Array(patterns)) = manifest.pointer_mut("/extra/merge-plugin/include") else { return };
+    if !extensions.iter().any(|extension| matches!(extension.kind, Kind::Package(_))) {
+        return;
+    }
     let mut files: Vec<String> = Vec::new();
     for pattern in patterns.iter() {
         let pattern = pattern.as_str().expect("a pattern is a text");
@@ -138,9 +141,10 @@ fn narrow_includes(manifest: &mut Value, extensions: &[&Extension]) {
             matches!(extension.kind, Kind::Directory { covered: true, composer: Some(_), .. })
         };
         let candidates = extensions.iter().filter(covered).map(|extension| format!("{}/composer.json", extension.id));
-        let mut matched: Vec<String> = candidates.filter(matches).filter(|file| !files.contains(file)).collect();
-        matched.sort();
-        files.extend(matched);
+        let mut files_of_pattern: Vec<String> =
+            candidates.filter(matches).filter(|file| !files.contains(file)).collect();
+        files_of_pattern.sort();
+        files.extend(files_of_pattern);
     }
     *patterns = files.into_iter().map(Value::from).collect();
 }

@@ -95,7 +95,7 @@ impl World {
     fn install(&mut self) -> Result<(), Refusal> {
         self.publish_packages();
         let home = self.directory.path().join("home");
-        composer::write_home(&home, &self.repository(self.farm.packages.iter()));
+        composer::write_home(&home, &repository(self.farm.packages.iter()));
         let tree = self.tree();
         self.write_tree(&tree, &self.farm.extensions.iter().collect::<Vec<_>>());
 
@@ -132,22 +132,6 @@ impl World {
         }
     }
 
-    /// What a repository of these packages lists, the plugins with them.
-    pub(crate) fn repository<'a>(&self, packages: impl Iterator<Item = &'a Package>) -> Vec<Value> {
-        let publish = |package: &Package| {
-            let mut manifest = package.manifest.clone();
-            if manifest["type"] != "metapackage" {
-                let mut dist = json!({ "type": "path", "url": format!("../packages/{}", slug(package)) });
-                if let Some(reference) = manifest.as_object_mut().and_then(|fields| fields.shift_remove("reference")) {
-                    dist["reference"] = reference;
-                }
-                manifest["dist"] = dist;
-            }
-            manifest
-        };
-        packages.map(publish).chain(composer::plugins()).collect()
-    }
-
     /// Writes a tree without its `composer.json`, with the directories of `extensions` that are not packages.
     pub(crate) fn write_tree(&self, tree: &Path, extensions: &[&Extension]) {
         copy_directory(composer::seeded_vendor(), &tree.join("vendor"));
@@ -166,6 +150,22 @@ impl World {
             }
         }
     }
+}
+
+/// What a repository of these packages lists, the plugins with them.
+pub(crate) fn repository<'a>(packages: impl Iterator<Item = &'a Package>) -> Vec<Value> {
+    let publish = |package: &Package| {
+        let mut manifest = package.manifest.clone();
+        if manifest["type"] != "metapackage" {
+            let mut dist = json!({ "type": "path", "url": format!("../packages/{}", slug(package)) });
+            if let Some(reference) = manifest.as_object_mut().and_then(|fields| fields.shift_remove("reference")) {
+                dist["reference"] = reference;
+            }
+            manifest["dist"] = dist;
+        }
+        manifest
+    };
+    packages.map(publish).chain(composer::plugins()).collect()
 }
 
 /// The names of a block of links, in lower case.

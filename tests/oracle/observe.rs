@@ -17,6 +17,15 @@ pub(crate) struct Side {
     pub(crate) tree: PathBuf,
     /// How the program is told which wiki it serves; nothing for Composer's own.
     pub(crate) entry: Entry,
+    /// The PHP that runs the program.
+    pub(crate) php: PathBuf,
+}
+
+impl Side {
+    /// The autoloader of a tree, on the system's PHP.
+    pub(crate) fn new(tree: PathBuf, entry: Entry) -> Self {
+        Self { tree, entry, php: PathBuf::from("php") }
+    }
 }
 
 /// How a program is told which wiki it serves.
@@ -93,7 +102,7 @@ fn look(side: &Side, questions: &Questions, classes: &[String], complete: bool) 
         "constants": side.entry.constants,
         "server": side.entry.server,
     });
-    let mut child = Command::new("php")
+    let mut child = Command::new(&side.php)
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/observe.php"))
         .args(&side.entry.arguments)
         .env_clear()

@@ -66,10 +66,7 @@ fn trap_03_circular_requirements_have_an_order() {
     // Neither the order of names nor that of the include path.
     assert_eq!(files(&one)[..3], ["vendor/l/ca/f.php", "vendor/l/cc/f.php", "vendor/l/cb/f.php"]);
     assert_eq!(files(&both).len(), 5);
-    assert_eq!(
-        one["complete"]["include path"],
-        json!(["vendor/l/ca/inc", "vendor/l/cb/inc", "vendor/l/cc/inc", "."]),
-    );
+    assert_eq!(one["complete"]["include path"], json!(["vendor/l/ca/inc", "vendor/l/cb/inc", "vendor/l/cc/inc", "."]),);
 }
 
 #[test]
@@ -135,10 +132,10 @@ fn trap_07_what_one_requires_another_provides() {
     extension(&mut farm, "Log", json!({ "require": { "virtual/log": "*", "l/first": "*" } }), |_| {});
     extension(&mut farm, "Other", json!({ "require": { "l/second": "*" } }), |_| {});
     let [need, log, both] = check(farm, [&["Need"][..], &["Log"], &["Log", "Other"]]);
-    assert_eq!(installed(&need, "mediawiki/poly"), true);
+    assert!(installed(&need, "mediawiki/poly"));
     // Composer takes a virtual package from whoever is there; it does not bring in everybody who offers it.
     assert_eq!((installed(&log, "l/first"), installed(&log, "l/second")), (true, false));
-    assert_eq!(installed(&both, "l/second"), true);
+    assert!(installed(&both, "l/second"));
 }
 
 #[test]
@@ -254,8 +251,7 @@ fn trap_15_the_platform_check_is_that_of_the_set() {
         extension(&mut farm, "Ext", json!({ "require": { "ext-zzz": "*" } }), |_| {});
         directory(&mut farm, "Covered", true, json!({ "require": { "php": ">=9.0" } }), |_| {});
         directory(&mut farm, "Bare", false, json!({ "require": { "php": ">=9.0.5", "ext-zzz": "*" } }), |_| {});
-        let [none, new, ext, covered, bare] =
-            check(farm, [&[][..], &["New"], &["Ext"], &["Covered"], &["Bare"]]);
+        let [none, new, ext, covered, bare] = check(farm, [&[][..], &["New"], &["Ext"], &["Covered"], &["Bare"]]);
         let refused = |seen: &Value| !seen["complete"]["fatal"].is_null() || !seen["complete"]["thrown"].is_null();
         assert!(!refused(&none));
         assert_eq!([&new, &covered, &bare].map(refused), [check_of != json!(false); 3]);
@@ -300,6 +296,27 @@ fn trap_17_two_autoloaders_of_one_suffix_live_in_one_process() {
     assert_eq!(load(&world.tree()), "both");
 }
 
+#[test]
+fn includes_are_merged_in_the_order_of_whole_paths() {
+    let mut farm = farm(json!({}));
+    farm.local = Some(json!({ "extra": { "merge-plugin": { "include": ["extensions/*/composer.json"] } } }));
+    for name in ["A", "A-b"] {
+        let rules = json!({ "autoload": { "files": ["f.php"], "psr-4": { "Shared\\": "src/" } } });
+        directory(&mut farm, name, false, rules, |sources| {
+            sources.loaded_always("f.php", &["ordered"]);
+            sources.class("src/Common.php", "Shared\\Common");
+        });
+    }
+    for extension in &mut farm.extensions {
+        if let Kind::Directory { covered, .. } = &mut extension.kind {
+            *covered = true;
+        }
+    }
+    let [both] = check(farm, [&["A", "A-b"]]);
+    // As directories, `A` comes before `A-b`; as paths, `A-b/` comes before `A/`.
+    assert_eq!(files(&both), ["extensions/A-b/f.php", "extensions/A/f.php"]);
+}
+
 /// A farm with an empty base and the merge plugin.
 fn farm(config: Value) -> Farm {
     let mut root = json!({
@@ -308,9 +325,9 @@ fn farm(config: Value) -> Farm {
         "minimum-stability": "dev",
         "prefer-stable": true,
         "require": { MERGE_PLUGIN: "*" },
-        "config": config,
         "extra": { "merge-plugin": { "include": ["composer.local.json"] } },
     });
+    root["config"] = config;
     root["config"]["allow-plugins"] = json!(true);
     Farm {
         name: "a trap".to_owned(),
@@ -327,17 +344,23 @@ fn farm(config: Value) -> Farm {
 /// Adds a library.
 fn library(farm: &mut Farm, name: &str, more: Value, fill: impl FnOnce(&mut Sources)) {
     let mut manifest = json!({ "name": name, "version": "1.0.0" });
-    manifest.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+    extend(&mut manifest, more);
     let mut sources = Sources::default();
     fill(&mut sources);
     farm.packages.push(Package { manifest, sources });
+}
+
+/// Adds the fields of one object to another.
+fn extend(object: &mut Value, more: Value) {
+    let Value::Object(more) = more else { panic!("an object is expected") };
+    object.as_object_mut().expect("an object").extend(more);
 }
 
 /// Adds an extension that Composer installs: `extensions/E1` from `mediawiki/e1`.
 fn extension(farm: &mut Farm, directory: &str, more: Value, fill: impl FnOnce(&mut Sources)) {
     let name = format!("mediawiki/{}", directory.to_lowercase());
     let mut manifest = json!({ "type": "mediawiki-extension", "extra": { "installer-name": directory } });
-    manifest.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+    extend(&mut manifest, more);
     manifest["require"]["composer/installers"] = json!("*");
     library(farm, &name, manifest, fill);
     farm.root["require"][&name] = json!("*");
@@ -348,7 +371,8 @@ fn extension(farm: &mut Farm, directory: &str, more: Value, fill: impl FnOnce(&m
 /// Adds such an extension with a file that is always loaded.
 fn with_file(farm: &mut Farm, directory: &str, require: Value) {
     let file = format!("{directory}.php");
-    let more = json!({ "require": require, "autoload": { "files": [file] } });
+    let mut more = json!({ "autoload": { "files": [file] } });
+    more["require"] = require;
     extension(farm, directory, more, |sources| sources.loaded_always(&format!("{directory}.php"), &[]));
 }
 
@@ -383,13 +407,12 @@ fn check<const N: usize>(farm: Farm, sets: [&[&str]; N]) -> [Value; N] {
     let expected: [Value; N] = std::array::from_fn(|index| {
         let reference = world.reference(&sets[index], &format!("reference-{index}"));
         let tree = reference.unwrap_or_else(|refusal| panic!("{:?}: {}", sets[index], refusal.text));
-        observe(&Side { tree, entry: Entry::default() }, &questions, 1)
+        observe(&Side::new(tree, Entry::default()), &questions, 1)
     });
     let wikis: Vec<(&str, &BTreeSet<String>)> = ids.iter().map(String::as_str).zip(&sets).collect();
-    if std::env::var_os("TMP_TRAPS").is_some() { eprintln!("{:?}", world.keep()); return expected; }
     try_build(&world, &wikis).unwrap_or_else(|message| panic!("{message}"));
     for (index, id) in ids.iter().enumerate() {
-        let side = Side { tree: world.tree(), entry: Entry::environment("MWFARM_WIKI", id) };
+        let side = Side::new(world.tree(), Entry::environment("MWFARM_WIKI", id));
         let found = differences(&expected[index], &observe(&side, &questions, 1));
         let kept = if found.is_empty() { String::new() } else { world.keep().display().to_string() };
         assert!(found.is_empty(), "{:?} differs from Composer; kept in {kept}\n{}", sets[index], found.join("\n"));

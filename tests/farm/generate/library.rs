@@ -115,16 +115,18 @@ fn library(random: &mut Random, index: usize) -> Library {
     if random.chance(8) {
         put(&mut manifest, "conflict", "acme/never", "<5");
     }
-    if random.chance(6) {
-        manifest["type"] = json!("metapackage");
-        manifest.as_object_mut().expect("an object").shift_remove("reference");
-    } else if random.chance(6) {
-        target_dir(&mut manifest, &mut sources, index);
-    } else {
-        if random.chance(10) {
-            manifest["type"] = json!("symfony-bundle");
+    match random.below(16) {
+        0 => {
+            manifest["type"] = json!("metapackage");
+            manifest.as_object_mut().expect("an object").shift_remove("reference");
         }
-        rules(random, &mut manifest, &mut sources, index, vendor);
+        1 => target_dir(&mut manifest, &mut sources, index),
+        shape => {
+            if shape == 2 {
+                manifest["type"] = json!("symfony-bundle");
+            }
+            rules(random, &mut manifest, &mut sources, index, vendor);
+        }
     }
     if random.chance(40) {
         sources.text("composer.json", &manifest.to_string());

@@ -1,0 +1,80 @@
+#!/bin/bash
+# all.sh - installs what the tests need, makes their materials, and runs every check and every test
+set -euo pipefail
+usage() { cat <<'U'
+usage: tests/all.sh [materials]
+  On Debian 12 or 13 with cargo (by rustup): installs missing Debian packages (as root, or fails and names them), puts
+  MediaWiki 1.39 and 1.43, Composer 2.8 with PHP 8.4, and PHP 7.4 below target/materials, and runs formatting, lints
+  and all tests. Nothing is skipped: whatever is missing ends the run. With `materials`, only those are made, and the
+  settings that `cargo test` then needs are printed:  eval "$(tests/all.sh materials)"
+environment:
+  MWFARM_CASES=n  how many random cases the theorem is tried on (100)
+  XDG_CACHE_HOME  where packages are kept (default ~/.cache), in mwfarm-tests/
+U
+}
+case ${1:-} in '' | materials) ;; -h | --help) usage; exit 0;; *) usage >&2; exit 2;; esac
+cd "$(dirname "$(readlink -f "$0")")/.."
+say() { printf '\n== %s\n' "$*" >&2; }
+die() { printf 'all.sh: %s\n' "$*" >&2; exit 1; }
+
+# 1. Programs. A package is asked for by what the tests use of it.
+packages=()
+need() { command -v "$1" >/dev/null || packages+=("$2"); }
+need cc build-essential
+need php php-cli
+need shellcheck shellcheck
+need flock util-linux
+for module in mbstring:php-mbstring xml:php-xml; do
+  php -m 2>/dev/null | grep -qix "${module%%:*}" || packages+=("${module##*:}")
+done
+if [ ${#packages[@]} -gt 0 ]; then
+  command -v apt-get >/dev/null || die "these Debian packages are missing, and there is no apt-get: ${packages[*]}"
+  [ "$(id -u)" = 0 ] || die "install these packages, or run as root: ${packages[*]}"
+  say "installing ${packages[*]}"
+  apt-get -qq update >&2
+  DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "${packages[@]}" >&2
+fi
+command -v cargo >/dev/null || die "cargo is missing; install Rust with rustup"
+for component in fmt clippy; do
+  cargo "$component" --version >/dev/null 2>&1 || die "cargo $component is missing: rustup component add rustfmt clippy"
+done
+# shellcheck disable=SC2016
+php -r 'exit(PHP_VERSION_ID >= 80100 ? 0 : 1);' || die "the tests need PHP 8.1 or newer"
+
+# 2. Materials: kept between runs, made anew when their scripts say so.
+materials=$PWD/target/materials
+export XDG_CACHE_HOME=${XDG_CACHE_HOME:-${HOME:-$materials}/.cache}
+say "materials"
+for version in 1.39 1.43; do
+  bash tests/tools/mediawiki-tree.sh "$version" "$materials/trees/$version" >&2
+done
+bash tests/tools/composer-oracle.sh "$materials/oracle" >&2
+bash tests/tools/php74.sh "$materials/php74" >&2
+export MWFARM_TREES=$materials/trees MWFARM_ORACLE=$materials/oracle MWFARM_PHP74=$materials/php74
+if [ "${1:-}" = materials ]; then
+  printf 'export MWFARM_TREES=%q MWFARM_ORACLE=%q MWFARM_PHP74=%q\n' "$MWFARM_TREES" "$MWFARM_ORACLE" "$MWFARM_PHP74"
+  exit 0
+fi
+
+# 3. Checks that need no build.
+say "shellcheck"
+mapfile -t scripts < <(find tests .ci -name '*.sh' -o -path .ci/run | sort)
+shellcheck -S warning -x -P SCRIPTDIR "${scripts[@]}"
+say "php -l: the runtime on PHP 7.4 and on the system's, the tests' own PHP on the system's"
+mapfile -t runtime < <(find php -name '*.php' | sort)
+[ ${#runtime[@]} -gt 0 ] || die "php/ holds no runtime"
+for file in "${runtime[@]}"; do
+  "$MWFARM_PHP74/bin/php74" -d display_errors=stderr -l "$file" >/dev/null
+done
+while IFS= read -r -d '' file; do
+  php -d display_errors=stderr -l "$file" >/dev/null
+done < <(find php tests -name '*.php' -print0)
+
+# 4. Rust.
+say "cargo fmt"
+cargo fmt --check
+say "cargo clippy"
+cargo clippy --locked --all-targets -- -D warnings
+say "cargo test"
+cargo test --locked
+say "all passed"
