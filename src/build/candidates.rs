@@ -5,7 +5,7 @@ use super::generated::Generated;
 use super::manifest::is_platform;
 use super::package::{Link, Package, RootPart, Tree};
 use super::rules::{Resolved, Rules, Territories};
-use super::scan::{self, Found, Scan, ScanPath, ScannedFile};
+use super::scan::{self, Scan, ScanPath, ScannedFile};
 use super::set::{self, Autoload, Candidates, Directory};
 
 /// A rule whose class map entry does not exist, which Composer refuses too.
@@ -105,12 +105,12 @@ impl Gatherer<'_> {
     ) -> Result<Autoload, Missing> {
         let own: Vec<Pattern<'_>> = rules.exclude.iter().map(Pattern::new).collect();
         let directory = |path: &str, kind: Kind<'_>| {
-            self.directory(path, &rules.home, owner, &own, kind)
+            self.directory(path, rules, owner, &own, kind)
                 .unwrap_or_else(|| Directory { path: path.to_owned(), ..Directory::default() })
         };
         let mut classmap = Vec::new();
         for (path, written) in &rules.classmap {
-            match self.directory(path, &rules.home, owner, &own, Kind::ClassMap) {
+            match self.directory(path, rules, owner, &own, Kind::ClassMap) {
                 Some(found) => classmap.push(found),
                 None => {
                     let (file, field) = source();
@@ -138,18 +138,21 @@ impl Gatherer<'_> {
     fn directory(
         &self,
         path: &str,
-        home: &str,
+        rules: &Resolved,
         owner: Option<&str>,
         own: &[Pattern<'_>],
         kind: Kind<'_>,
     ) -> Option<Directory> {
-        let at = self.paths.binary_search_by(|known| (&*known.path, &*known.confine).cmp(&(path, home))).ok()?;
+        let at =
+            self.paths.binary_search_by(|known| (&*known.path, &*known.confine).cmp(&(path, &*rules.home))).ok()?;
         let found = self.scan.paths.get(at)?;
-        if found.kind == Found::Nothing || (found.kind == Found::File && !matches!(kind, Kind::ClassMap)) {
+        if found.kind == scan::Kind::Missing || (found.kind == scan::Kind::File && !matches!(kind, Kind::ClassMap)) {
             return None;
         }
-        let real = found.real.as_deref().unwrap_or(path);
-        let own: Vec<&Pattern<'_>> = own.iter().filter(|pattern| pattern.concerns(real)).collect();
+        let real =
+            rules.real_home.as_ref().map(|real| format!("{real}{}", path.strip_prefix(&rules.home).unwrap_or("")));
+        let place = real.as_deref().unwrap_or(path);
+        let own: Vec<&Pattern<'_>> = own.iter().filter(|pattern| pattern.concerns(place)).collect();
         let mixed = self.territories.of(path) != owner || self.territories.any_below(path);
         let psr = !matches!(kind, Kind::ClassMap);
         let mut files = Vec::new();
@@ -176,7 +179,7 @@ impl Gatherer<'_> {
                 real: file.real.clone(),
             });
         }
-        Some(Directory { files, path: path.to_owned(), real: found.real.clone() })
+        Some(Directory { files, path: path.to_owned(), real })
     }
 }
 

@@ -1,6 +1,7 @@
 //! mwfarm against a real Composer.
 
 mod observe;
+mod scanner;
 mod semver;
 mod theorem;
 mod traps;

@@ -10,8 +10,12 @@ use super::strip::table;
 /// It begins at the first `<?`, knows no interpolation and no backticks, and is misled by them. When `only` gives
 /// the place of the one keyword of the text, and the cleaner comes by there outside strings and comments, it ends
 /// behind the name that follows.
-pub(super) fn clean(code: &[u8], only: Option<usize>, out: &mut Vec<u8>) {
+///
+/// Says whether the output begins in the same way whatever follows the text: not when it ends inside something, and
+/// not when there were comments, without which words become one.
+pub(super) fn clean(code: &[u8], only: Option<usize>, out: &mut Vec<u8>) -> bool {
     let mut at = 0;
+    let mut comments = false;
     while at < code.len() {
         at = memmem::find(&code[at..], b"<?").map_or(code.len(), |tag| at + tag + 2);
         out.extend_from_slice(b"<?");
@@ -26,14 +30,14 @@ pub(super) fn clean(code: &[u8], only: Option<usize>, out: &mut Vec<u8>) {
                         // matters when that is a quote: the string before became `null`.
                         out.extend_from_slice(&code[kept..limit]);
                         out.extend_from_slice(&code[limit - 1..end]);
-                        return;
+                        return true;
                     }
                     at = limit + 1;
                     continue;
                 }
                 None => {
                     out.extend_from_slice(&code[kept..]);
-                    return;
+                    return kept < code.len() && !comments;
                 }
             }
             let (end, instead): (usize, &[u8]) = match (code[at], code.get(at + 1)) {
@@ -59,10 +63,12 @@ pub(super) fn clean(code: &[u8], only: Option<usize>, out: &mut Vec<u8>) {
             };
             out.extend_from_slice(&code[kept..at]);
             out.extend_from_slice(instead);
+            comments |= instead.is_empty();
             at = end;
             kept = end;
         }
     }
+    false
 }
 
 static SPECIAL: [bool; 256] = table(b"?\"'</");

@@ -3,9 +3,6 @@
 use std::ops::Range;
 
 use super::class_name::ClassName;
-use super::strip::table;
-
-const KEYWORDS: [&[u8]; 4] = [b"class", b"interface", b"trait", b"enum"];
 
 /// How many keywords with white space behind them the text holds, strings included.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,86 +17,155 @@ pub(super) enum Candidates {
 
 /// Counts `class`, `interface`, `trait` and `enum` in any case, at a word boundary and with white space behind.
 pub(super) fn candidates(code: &[u8]) -> Candidates {
-    // Few blocks hold the end of a keyword; the compiler makes vector instructions of the test for that.
-    const BLOCK: usize = 64;
-    const ENDING: usize = 3;
-    let mut first = None;
-    let mut from = 0;
-    while from < code.len() {
-        let block = &code[from..code.len().min(from + BLOCK + ENDING - 1)];
-        if block.len() < BLOCK + ENDING - 1 || has_ending::<BLOCK>(block) {
-            for (offset, pair) in block.windows(2).enumerate() {
-                let at = from + offset + 1;
-                if is_space(pair[1])
-                    && let Some(keyword) = keyword_before(code, at)
-                    && first != Some(keyword)
-                    && first.replace(keyword).is_some()
-                {
-                    return Candidates::Many;
-                }
+    let mut places = keywords(code)
+        .filter(|found| found.keyword != Keyword::Namespace && is_space(code[found.range.end]))
+        .map(|found| found.range.start);
+    match (places.next(), places.next()) {
+        (None, _) => Candidates::None,
+        (Some(place), None) => Candidates::One(place),
+        (Some(_), Some(_)) => Candidates::Many,
+    }
+}
+
+/// Whether the text ends in one of the keywords that a class name follows, and white space.
+pub(super) fn ends_in_keyword(code: &[u8]) -> bool {
+    let end = code.iter().rposition(|&byte| !is_space(byte)).map_or(0, |last| last + 1);
+    ends_in_class_like(&code[..end])
+}
+
+fn ends_in_class_like(code: &[u8]) -> bool {
+    let [.., a, b] = code else { return false };
+    is_ending(*a, *b) && CLASS_LIKE.iter().any(|keyword| ends_with(code, keyword.word()))
+}
+
+/// The place behind which a PHP file holds no declaration, nor anything that Composer might take for one: behind
+/// the last `class`, `interface`, `trait` or `enum` with white space, and behind the last letter with a comment,
+/// without which two halves of a word might become one. Strings and comments count.
+pub(super) fn last_candidate(input: &[u8]) -> Option<usize> {
+    let at = |end: usize| match (input[end], input.get(end + 1)) {
+        (b'#', _) | (b'/', Some(b'/' | b'*')) => input[end - 1].is_ascii_alphabetic(),
+        (byte, _) if is_space(byte) => ends_in_class_like(&input[..end]),
+        _ => false,
+    };
+    let mut end = input.len();
+    while end > BLOCK + 2 {
+        let from = end - BLOCK;
+        if input[from - 2..].first_chunk::<{ BLOCK + 2 }>().is_none_or(holds_candidate) {
+            let found = (from..end).rev().find(|&end| at(end));
+            if found.is_some() {
+                return found;
             }
         }
-        from += BLOCK;
+        end = from;
     }
-    first.map_or(Candidates::None, Candidates::One)
-}
-
-/// Whether one of the `N` places at the start holds the last two letters of a keyword and something like a space.
-fn has_ending<const N: usize>(block: &[u8]) -> bool {
-    let (last_but_one, last, behind) = (&block[..N], &block[1..=N], &block[2..N + 2]);
-    let mut found = false;
-    for index in 0..N {
-        let (a, b) = (last_but_one[index] | 0x20, last[index] | 0x20);
-        let ending = (a == b's') & (b == b's')
-            | (a == b'c') & (b == b'e')
-            | (a == b'i') & (b == b't')
-            | (a == b'u') & (b == b'm');
-        found |= ending & (behind[index] <= b' ');
-    }
-    found
-}
-
-fn keyword_before(code: &[u8], end: usize) -> Option<usize> {
-    KEYWORDS.iter().find_map(|keyword| {
-        let start = end.checked_sub(keyword.len())?;
-        (code[start..end].eq_ignore_ascii_case(keyword) && !word_before(code, start)).then_some(start)
-    })
+    (1..end).rev().find(|&end| at(end))
 }
 
 /// The names of all declarations, in order, repeated ones too.
 pub(super) fn declarations(code: &[u8]) -> Vec<ClassName> {
     let mut names = Vec::new();
     let mut namespace = Vec::new();
-    let mut at = 0;
-    while let Some(offset) = code.get(at..).and_then(|rest| rest.iter().position(|&b| FIRST_LETTER[usize::from(b)])) {
-        at += offset;
-        let behind_sigil = at > 0 && matches!(code[at - 1], b'\\' | b'$' | b':' | b'>');
-        if behind_sigil || word_before(code, at) {
-            at += 1;
-        } else if let Some(keyword) = KEYWORDS.iter().find(|keyword| starts_with(&code[at..], keyword)) {
-            match first_name(code, at + keyword.len()) {
-                Some(name) => {
-                    at = name.end;
-                    names.extend(class_name(&namespace, &code[name], keyword == &b"enum"));
-                }
-                None => at += keyword.len(),
-            }
-        } else if starts_with(&code[at..], b"namespace") {
-            at += b"namespace".len();
-            if let Some(name) = namespace_name(code, at) {
-                at = name.end;
+    // Where the expression goes on: a keyword may be the name behind another.
+    let mut free = 0;
+    for Found { keyword, range } in keywords(code) {
+        let behind_sigil = range.start > 0 && matches!(code[range.start - 1], b'\\' | b'$' | b':' | b'>');
+        if behind_sigil || range.start < free {
+            continue;
+        }
+        if keyword == Keyword::Namespace {
+            if let Some(name) = namespace_name(code, range.end) {
+                free = name.end;
                 namespace.clear();
                 namespace.extend(code[name].iter().filter(|byte| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n')));
                 namespace.push(b'\\');
             }
-        } else {
-            at += 1;
+        } else if let Some(name) = first_name(code, range.end) {
+            free = name.end;
+            names.extend(class_name(&namespace, &code[name], keyword == Keyword::Enum));
         }
     }
     names
 }
 
-static FIRST_LETTER: [bool; 256] = table(b"cCiItTeEnN");
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keyword {
+    Class,
+    Interface,
+    Trait,
+    Enum,
+    Namespace,
+}
+
+/// The keywords that a class name follows.
+const CLASS_LIKE: [Keyword; 4] = [Keyword::Class, Keyword::Interface, Keyword::Trait, Keyword::Enum];
+
+impl Keyword {
+    const fn word(self) -> &'static [u8] {
+        match self {
+            Self::Class => b"class",
+            Self::Interface => b"interface",
+            Self::Trait => b"trait",
+            Self::Enum => b"enum",
+            Self::Namespace => b"namespace",
+        }
+    }
+}
+
+struct Found {
+    keyword: Keyword,
+    range: Range<usize>,
+}
+
+/// The keywords in any case that begin at a word boundary and have white space, `{` or `;` behind them, in order.
+fn keywords(code: &[u8]) -> impl Iterator<Item = Found> {
+    (0..code.len())
+        .step_by(BLOCK)
+        .filter(|&from| code[from..].first_chunk::<{ BLOCK + 2 }>().is_none_or(holds_ending))
+        .flat_map(move |from| {
+            (from + 2..code.len().min(from + 2 + BLOCK)).filter_map(move |end| {
+                let may_end = is_space(code[end]) || matches!(code[end], b'{' | b';');
+                if !may_end || !is_ending(code[end - 2], code[end - 1]) {
+                    return None;
+                }
+                CLASS_LIKE.into_iter().chain([Keyword::Namespace]).find_map(|keyword| {
+                    let start = end.checked_sub(keyword.word().len())?;
+                    let same = ends_with(&code[..end], keyword.word());
+                    (same && !word_before(code, start)).then_some(Found { keyword, range: start..end })
+                })
+            })
+        })
+}
+
+/// Few blocks of this length hold the end of a keyword; the compiler makes vector instructions of the tests for that.
+const BLOCK: usize = 64;
+
+/// Whether the block holds the last two letters of a keyword with something behind that may end a word.
+fn holds_ending<const N: usize>(block: &[u8; N]) -> bool {
+    any_triple(block, |a, b, behind| is_ending(a, b) & ((behind <= b' ') | (behind == b'{') | (behind == b';')))
+}
+
+/// Whether the block holds what [`last_candidate`] looks for, or something like it.
+fn holds_candidate<const N: usize>(block: &[u8; N]) -> bool {
+    let letter = |byte: u8| (byte | 0x20).wrapping_sub(b'a') < 26;
+    any_triple(block, |a, b, behind| {
+        is_ending(a, b) & (behind <= b' ') | letter(b) & ((behind == b'/') | (behind == b'#'))
+    })
+}
+
+fn is_ending(a: u8, b: u8) -> bool {
+    let (a, b) = (a | 0x20, b | 0x20);
+    (a == b's') & (b == b's') | (a == b'c') & (b == b'e') | (a == b'i') & (b == b't') | (a == b'u') & (b == b'm')
+}
+
+#[inline(always)]
+fn any_triple<const N: usize>(block: &[u8; N], test: impl Fn(u8, u8, u8) -> bool) -> bool {
+    let (first, second, third) = (&block[..N - 2], &block[1..N - 1], &block[2..]);
+    let mut found = false;
+    for index in 0..N - 2 {
+        found |= test(first[index], second[index], third[index]);
+    }
+    found
+}
 
 /// The name behind a keyword that ends at `at`, if there is one.
 pub(super) fn first_name(code: &[u8], at: usize) -> Option<Range<usize>> {
@@ -158,13 +224,13 @@ fn class_name(namespace: &[u8], name: &[u8], is_enum: bool) -> Option<ClassName>
     Some(ClassName::found(full))
 }
 
+fn ends_with(code: &[u8], word: &[u8]) -> bool {
+    code.len() >= word.len() && code[code.len() - word.len()..].eq_ignore_ascii_case(word)
+}
+
 /// Whether the byte before `at` is a part of a word (in PCRE's sense: ASCII only).
 pub(super) fn word_before(code: &[u8], at: usize) -> bool {
     at > 0 && (code[at - 1].is_ascii_alphanumeric() || code[at - 1] == b'_')
-}
-
-fn starts_with(code: &[u8], word: &[u8]) -> bool {
-    code.len() >= word.len() && code[..word.len()].eq_ignore_ascii_case(word)
 }
 
 fn skip_space(code: &[u8], at: usize) -> usize {

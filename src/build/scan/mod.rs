@@ -1,128 +1,177 @@
-//! PHP files → classes.
+//! PHP files → classes: what Composer's `ClassMapGenerator` finds, read once for every rule that asks.
+//!
+//! `files` finds the files as Symfony's Finder does; `parser` reads one, by way of `strip` (PHP's lexer), `clean`
+//! (Composer's cleaner) and `declarations` (Composer's expressions); `psr` says which classes a PSR rule may load.
 
 mod class_name;
 mod clean;
 mod declarations;
+mod files;
+mod glob;
 mod parser;
+mod psr;
 mod strip;
 mod yield_from;
 
-pub use class_name::ClassName;
-pub use parser::{Unparsable, find_classes};
-//STUB
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
-/// x
-#[derive(Debug, Clone)]
+
+use rayon::prelude::*;
+
+pub use class_name::ClassName;
+pub use parser::{Unparsable, find_classes};
+pub use psr::{psr0_classes, psr4_classes};
+
+use files::{Listing, Places};
+use parser::Parser;
+
+/// One path of an autoload rule, to scan.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ScanPath {
-    /// x
+    /// A file or a directory, relative to the tree, normalised; the tree itself is the empty text. With a `*` that
+    /// is no directory's name, it stands for all directories that match, as in Composer's `classmap`.
     pub path: String,
-    /// x
+    /// The directory of the package or extension that the rule belongs to, relative to the tree. Links below the
+    /// path must not lead out of it, by real paths. The empty text is the tree: there, links may lead anywhere.
     pub confine: String,
 }
-/// x
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Found {
-    /// x
-    Nothing,
-    /// x
-    File,
-    /// x
-    Directory,
-}
-/// x
-#[derive(Debug)]
-pub struct Scanned {
-    /// x
-    pub kind: Found,
-    /// x
-    pub real: Option<String>,
-    /// x
-    pub files: Vec<ScannedFile>,
-}
-/// x
-#[derive(Debug)]
+
+/// What the files below some paths declare.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scan {
-    /// x
+    /// For each [`ScanPath`] given, in that order.
     pub paths: Vec<Scanned>,
-    /// x
+    /// What was passed over, ready to be shown: names that are not UTF-8, `x.php` that is no file.
     pub warnings: Vec<String>,
 }
-/// x
-#[derive(Debug)]
+
+/// One path, scanned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scanned {
+    /// What stands at the path.
+    pub kind: Kind,
+    /// Its files that end in `.php`, `.inc` or `.hh`, ordered by the bytes of their paths. Composer takes the order
+    /// in which the file system lists them; ours is the same everywhere.
+    pub files: Vec<ScannedFile>,
+}
+
+/// What stands at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Nothing, or neither a file nor a directory. Composer gives up on a `classmap` path like this and passes over
+    /// a PSR path.
+    Missing,
+    /// A file.
+    File,
+    /// A directory, or directories that match a pattern.
+    Directory,
+}
+
+/// A file and its classes.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScannedFile {
-    /// x
+    /// Its path as found, relative to the tree: it begins with the path of the rule.
     pub path: String,
-    /// x
+    /// Its real path when that is another: relative to the real path of the tree, or absolute when outside.
     pub real: Option<String>,
-    /// x
+    /// What it declares, in order, repeated names too.
     pub classes: Arc<[ClassName]>,
 }
-/// x
+
+/// A file or directory that is not scanned, and the reason.
 #[derive(Debug, thiserror::Error)]
-#[error("x")]
-pub struct Error;
-/// x
+#[error("cannot look for classes in {}", shown(file))]
+pub struct Error {
+    /// The path as found, relative to the tree.
+    pub file: String,
+    /// Why.
+    #[source]
+    pub reason: Reason,
+}
+
+fn shown(file: &str) -> String {
+    if file.is_empty() { "the tree".to_owned() } else { format!("`{}`", file.escape_debug()) }
+}
+
+/// Why a file or directory is not scanned.
+#[derive(Debug, thiserror::Error)]
+pub enum Reason {
+    /// It cannot be read.
+    #[error("it cannot be read")]
+    Unreadable(#[source] std::io::Error),
+    /// A link leads out of the package.
+    #[error("it leads to `{}`, outside `{}`", real.escape_debug(), package.escape_debug())]
+    Outside {
+        /// The real path it leads to.
+        real: String,
+        /// The directory it must not leave.
+        package: String,
+    },
+    /// A link leads to a directory that it stands in. Versions of Composer disagree on such a tree.
+    #[error("it leads back to `{}`, which it stands in", real.escape_debug())]
+    Loop {
+        /// The real path it leads to.
+        real: String,
+    },
+    /// Its real path is not UTF-8.
+    #[error("its real path is not UTF-8")]
+    NotUtf8,
+    /// It holds too many files, or too many directories match.
+    #[error("it holds more than {} files and directories", files::MOST)]
+    TooMany,
+    /// It is too long.
+    #[error("it is longer than {} MiB", files::LONGEST >> 20)]
+    TooLong,
+    /// PHP cannot make sense of it, and Composer gives up on it.
+    #[error(transparent)]
+    Unparsable(#[from] Unparsable),
+}
+
+/// Scans every path. Each file is read once, however many of the paths lead to it and by whatever links.
+///
+/// The files are those that Composer scans: links are followed; hidden files and directories, and those of version
+/// control, are passed over, unless a path names them. Other than Composer's Finder, this opens only regular files,
+/// and does not follow links out of the package or into a loop.
+///
+/// The result and the error do not depend on the number of threads nor on the order in which directories are listed.
 pub fn scan(tree: &Path, paths: &[ScanPath]) -> Result<Scan, Error> {
-    let mut out = vec![];
-    for p in paths {
-        let abs = tree.join(&p.path);
-        let mut files = vec![];
-        let kind = if abs.is_file() {
-            Found::File
-        } else if abs.is_dir() {
-            Found::Directory
-        } else {
-            Found::Nothing
-        };
-        let mut open = vec![p.path.clone()];
-        while let Some(x) = open.pop() {
-            let a = tree.join(&x);
-            if a.is_dir() {
-                for e in std::fs::read_dir(&a).unwrap() {
-                    let n = e.unwrap().file_name().into_string().unwrap();
-                    if !n.starts_with('.') {
-                        open.push(if x.is_empty() { n } else { format!("{x}/{n}") });
-                    }
-                }
-            } else if a.is_file() && ["php", "inc", "hh"].iter().any(|e| x.ends_with(&format!(".{e}"))) {
-                files.push(ScannedFile {
-                    classes: find_classes(&std::fs::read(&a).unwrap()).unwrap_or_default().into(),
-                    real: None,
-                    path: x,
-                });
-            }
-        }
-        files.sort_by(|a, b| a.path.cmp(&b.path));
-        out.push(Scanned { kind, real: None, files });
+    let places = Places::of(tree)?;
+    let listings = paths.iter().collect::<BTreeSet<_>>();
+    let listings = listings.into_par_iter().map(|path| (path, places.list(path))).collect::<Vec<_>>();
+    let listings = listings
+        .into_iter()
+        .map(|(path, listing)| Ok((path, listing?)))
+        .collect::<Result<BTreeMap<&ScanPath, Listing>, Error>>()?;
+
+    let mut unread = BTreeMap::new();
+    for file in listings.values().flat_map(|listing| &listing.files) {
+        unread.entry(file.real.as_str()).or_insert(file.path.as_str());
     }
-    Ok(Scan { paths: out, warnings: vec![] })
-}
-/// x
-pub fn psr4_classes<'f>(prefix: &str, directory: &str, file: &'f ScannedFile) -> Vec<&'f ClassName> {
-    let sub = file.path.get(directory.len() + usize::from(!directory.is_empty())..).unwrap_or("");
-    let sub = &sub[..sub.rfind('.').unwrap_or(sub.len())];
-    file.classes
-        .iter()
-        .filter(|c| {
-            let c = c.to_string_lossy();
-            c.get(prefix.len()..).unwrap_or("").replace('\\', "/") == sub
+    let read = unread
+        .into_par_iter()
+        .map_init(Default::default, |(parser, contents): &mut (Parser, Vec<u8>), (real, path)| {
+            let classes = places.read(real, contents).and_then(|()| Ok(parser.find_classes(contents)?));
+            let classes = classes.map_err(|reason| Error { file: path.to_owned(), reason })?;
+            Ok((real, Arc::from(classes)))
         })
-        .collect()
+        .collect::<Vec<_>>();
+    let classes = read.into_iter().collect::<Result<BTreeMap<&str, Arc<[ClassName]>>, Error>>()?;
+
+    let scanned = |path: &ScanPath| {
+        let listing = &listings[path];
+        let files = listing.files.iter().map(|file| ScannedFile {
+            path: file.path.clone(),
+            real: (file.real != file.path).then(|| file.real.clone()),
+            classes: Arc::clone(&classes[file.real.as_str()]),
+        });
+        Scanned { kind: listing.kind, files: files.collect() }
+    };
+    let mut warnings = listings.values().flat_map(|listing| listing.warnings.clone()).collect::<Vec<_>>();
+    warnings.sort();
+    warnings.dedup();
+    Ok(Scan { paths: paths.iter().map(scanned).collect(), warnings })
 }
-/// x
-pub fn psr0_classes<'f>(directory: &str, file: &'f ScannedFile) -> Vec<&'f ClassName> {
-    let sub = file.path.get(directory.len() + usize::from(!directory.is_empty())..).unwrap_or("");
-    let sub = &sub[..sub.rfind('.').unwrap_or(sub.len())];
-    file.classes
-        .iter()
-        .filter(|c| {
-            let c = c.to_string_lossy();
-            let p = match c.rfind('\\') {
-                Some(i) => format!("{}{}", c[..=i].replace('\\', "/"), c[i + 1..].replace('_', "/")),
-                None => c.replace('_', "/"),
-            };
-            p == sub
-        })
-        .collect()
-}
+
+#[cfg(test)]
+mod tests;

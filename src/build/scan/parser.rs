@@ -2,7 +2,7 @@
 
 use super::class_name::ClassName;
 use super::clean::clean;
-use super::declarations::{Candidates, candidates, declarations};
+use super::declarations::{Candidates, candidates, declarations, last_candidate};
 use super::strip::strip;
 
 /// A file of which PHP's lexer leaves nothing, although it is not empty: one that is nothing but a `#!` line.
@@ -29,19 +29,33 @@ pub(super) struct Parser {
 impl Parser {
     /// See [`find_classes`].
     pub(super) fn find_classes(&mut self, contents: &[u8]) -> Result<Vec<ClassName>, Unparsable> {
+        // Most of a file usually comes behind its last declaration, and cannot matter.
+        let enough = match last_candidate(contents) {
+            Some(enough) => enough,
+            None if !contents.starts_with(b"#!") => return Ok(Vec::new()),
+            None => contents.len(),
+        };
+        match self.read(contents, enough) {
+            Some(classes) => classes,
+            None => self.read(contents, usize::MAX).unwrap_or(Ok(Vec::new())),
+        }
+    }
+
+    /// Reads the contents at least up to `enough`; `None` when it has to be further.
+    fn read(&mut self, contents: &[u8], enough: usize) -> Option<Result<Vec<ClassName>, Unparsable>> {
         self.code.clear();
-        strip(contents, &mut self.code);
+        let part = strip(contents, enough, &mut self.code);
         if self.code.is_empty() && !contents.is_empty() {
-            return Err(Unparsable);
+            return Some(Err(Unparsable));
         }
         let only = match candidates(&self.code) {
-            Candidates::None if !joins_words(&self.code) => return Ok(Vec::new()),
+            Candidates::None if !joins_words(&self.code) => return Some(Ok(Vec::new())),
             Candidates::One(at) => Some(at),
             Candidates::None | Candidates::Many => None,
         };
         self.cleaned.clear();
-        clean(&self.code, only, &mut self.cleaned);
-        Ok(declarations(&self.cleaned))
+        let certain = clean(&self.code, only, &mut self.cleaned);
+        (certain || !part).then(|| Ok(declarations(&self.cleaned)))
     }
 }
 

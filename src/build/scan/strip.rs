@@ -1,5 +1,6 @@
 //! What PHP's own lexer leaves of a file when it takes comments and white space out.
 
+use super::declarations::ends_in_keyword;
 use super::yield_from::YieldFrom;
 
 /// Appends to `out` what `php_strip_whitespace` returns for `input` on PHP 8.4 with `short_open_tag` off, as
@@ -9,10 +10,15 @@ use super::yield_from::YieldFrom;
 /// from one space, but a line break ends what Composer's cleaner takes for a comment or for a line of a heredoc.
 ///
 /// Like PHP's, this lexer knows nothing of `__halt_compiler`.
-pub(super) fn strip(input: &[u8], out: &mut Vec<u8>) {
+///
+/// It may stop at a line of code behind the place `enough`, but never between a keyword and what follows. Says
+/// whether it did.
+pub(super) fn strip(input: &[u8], enough: usize, out: &mut Vec<u8>) -> bool {
+    out.reserve(input.len());
     let mut lexer = Lexer {
         input,
         out,
+        enough,
         at: 0,
         kept: 0,
         code: 0,
@@ -33,10 +39,13 @@ pub(super) fn strip(input: &[u8], out: &mut Vec<u8>) {
             State::Code => lexer.code(),
             State::Text(text) => lexer.text(text),
             State::AfterHeredoc => lexer.after_heredoc(),
-            State::End => break,
+            State::End => {
+                lexer.keep(input.len());
+                return false;
+            }
+            State::Enough => return true,
         };
     }
-    lexer.keep(input.len());
 }
 
 pub(super) const fn is_space(byte: u8) -> bool {
@@ -63,6 +72,8 @@ enum State {
     AfterHeredoc,
     /// At the end of the file.
     End,
+    /// Behind what the caller wants to see.
+    Enough,
 }
 
 /// A text that is more than one token. Labels are ranges of the input.
@@ -89,6 +100,8 @@ struct Interpolation {
 struct Lexer<'a> {
     input: &'a [u8],
     out: &'a mut Vec<u8>,
+    /// Where the caller allows to stop.
+    enough: usize,
     /// The next byte to look at.
     at: usize,
     /// Everything before is in `out` or was left out.
@@ -140,7 +153,13 @@ impl Lexer<'_> {
         while let Some(offset) = self.rest().iter().position(|&byte| table[usize::from(byte)]) {
             self.at += offset;
             match self.input[self.at] {
-                b'\n' | b'\r' => self.line_break(),
+                b'\n' | b'\r' => {
+                    let may_stop = self.at >= self.enough;
+                    self.line_break();
+                    if may_stop && self.kept == self.at && !ends_in_keyword(self.out) {
+                        return State::Enough;
+                    }
+                }
                 b'\'' => self.resume_code(single_quoted_end(self.input, self.at)),
                 b'"' => match plain_double_quoted_end(self.input, self.at) {
                     Some(end) => self.resume_code(end),
@@ -372,6 +391,9 @@ impl Lexer<'_> {
     /// Where `yield from` ends, if white space or a comment at `at` stands between its words.
     fn yield_from(&mut self, at: usize) -> Option<usize> {
         let code = &self.input[self.code..at];
+        if !matches!(code, [.., b'd' | b'D' | b' ' | b'\t' | b'\r' | b'\n']) {
+            return None;
+        }
         let end = trim_end(code).len();
         let start = end.checked_sub(5)?;
         let word = &code[start..end];
