@@ -153,7 +153,7 @@ pub fn read(tree: &Path, published: &Published) -> Result<(Tree, resolve::Checke
     let restored = published
         .originals
         .iter()
-        .filter_map(|(name, original)| Some((format!("vendor/{name}"), original.content()?.0)))
+        .map(|(name, original)| (format!("vendor/{name}"), original.content().map(|(content, _)| content)))
         .collect();
     let tree = manifest::read(tree, &manifest::ReadOptions { restored })?;
     let checked = resolve::check(&tree);
