@@ -98,19 +98,13 @@ final class Dispatcher_RUNTIMEKEY
     /** The value of --wiki on the command line. */
     private static function argument(array $arguments): ?string
     {
-        foreach ($arguments as $index => $argument) {
-            if (!is_string($argument) || $argument === '--') {
-                return null;
-            }
-            if ($argument === '--wiki') {
-                return $arguments[$index + 1] ?? null;
-            }
-            if (strncmp($argument, '--wiki=', 7) === 0) {
-                return substr($argument, 7);
-            }
+        $index = array_search('--wiki', $arguments, true);
+        if ($index !== false) {
+            return $arguments[$index + 1] ?? null;
         }
+        $given = preg_grep('/\A--wiki=/', $arguments);
 
-        return null;
+        return $given ? substr(reset($given), 7) : null;
     }
 
     /** The wiki that answers at a host, or at the longest path below it that one answers at. */

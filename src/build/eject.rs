@@ -58,7 +58,7 @@ pub fn eject(vendor: &Path, wait: bool) -> Result<Ejected, Error> {
         }
         match published.originals.get(name).and_then(published::Original::content) {
             Some((content, mode)) => staging.replace(name, &content, Some(mode)),
-            None => disk::remove_file(&vendor.join(name)),
+            None => disk::discard(&vendor.join(name)),
         }
         .map_err(system)?;
         restored.push(name.to_owned());
@@ -73,6 +73,6 @@ pub fn eject(vendor: &Path, wait: bool) -> Result<Ejected, Error> {
         disk::remove(vendor, &name.to_string(), name.is_directory()).map_err(system)?;
         removed.push(name.to_string());
     }
-    disk::remove_file(&vendor.join(MANIFEST)).map_err(system)?;
+    disk::discard(&vendor.join(MANIFEST)).map_err(system)?;
     Ok(Ejected { restored, removed })
 }

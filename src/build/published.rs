@@ -12,7 +12,7 @@ use super::generated::Generated;
 use super::php::runtime;
 use crate::disk;
 use crate::farm::{ExtensionId, Host, WikiId};
-use crate::key::{Key, sha256};
+use crate::key::{Key, hex, sha256};
 
 /// The manifest's name in `vendor/`.
 pub const MANIFEST: &str = "mwfarm.json";
@@ -126,10 +126,7 @@ impl Original {
     pub fn new(content: Vec<u8>, mode: u32) -> Self {
         match String::from_utf8(content) {
             Ok(content) => Self::Text { mode, content },
-            Err(bytes) => {
-                let content = bytes.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-                Self::Bytes { mode, content }
-            }
+            Err(bytes) => Self::Bytes { mode, content: hex(bytes.as_bytes()) },
         }
     }
 
