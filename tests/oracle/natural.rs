@@ -10,7 +10,7 @@ use crate::farm::random::Random;
 
 /// Reads pairs of hex strings, a line each, and prints the signs of `strnatcmp` and `strnatcasecmp`.
 const SCRIPT: &str = r"while (($line = fgets(STDIN)) !== false) {
-    [$a, $b] = array_map('hex2bin', explode(' ', rtrim($line, "\n")));
+    [$a, $b] = array_map('hex2bin', explode(' ', rtrim($line, PHP_EOL)));
     echo strnatcmp($a, $b) <=> 0, ' ', strnatcasecmp($a, $b) <=> 0, PHP_EOL;
 }";
 
