@@ -51,7 +51,8 @@ impl Places {
 
     /// Finds the files of one path.
     pub(super) fn list(&self, path: &ScanPath) -> Result<Listing, Error> {
-        let mut walk = Walk { places: self, package: &path.confine, allowed: None, files: Vec::new(), warnings: Vec::new() };
+        let mut walk =
+            Walk { places: self, package: &path.confine, allowed: None, files: Vec::new(), warnings: Vec::new() };
         let kind = match self.metadata(&path.path)? {
             Some(metadata) if metadata.is_file() => {
                 let real = walk.enter(&path.path)?;
@@ -197,7 +198,7 @@ impl Walk<'_> {
         if kind.is_symlink() {
             let Some(target) = existing(entry.path().metadata()).map_err(unreadable)? else { return Ok(None) };
             kind = target.file_type();
-            if !kind.is_dir() && !(kind.is_file() && scannable) {
+            if !(kind.is_dir() || kind.is_file() && scannable) {
                 return Ok(None);
             }
             let target = entry.path().canonicalize().map_err(unreadable)?;

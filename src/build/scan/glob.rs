@@ -16,7 +16,9 @@ pub(super) fn directories(tree: &Path, pattern: &str) -> Option<Vec<String>> {
             let mut next = Vec::new();
             for path in &paths {
                 if part.contains(['*', '?', '[', '\\']) {
-                    next.extend(names(&tree.join(path)).filter(|name| matches(part, name)).map(|name| join(path, &name)));
+                    next.extend(
+                        names(&tree.join(path)).filter(|name| matches(part, name)).map(|name| join(path, &name)),
+                    );
                 } else {
                     next.push(join(path, part));
                 }
@@ -69,9 +71,8 @@ fn alternatives(pattern: &str) -> Option<Vec<String>> {
 /// The first pair of braces: where it begins, its commas outside inner pairs, where it ends. `{}` is text.
 fn braces(pattern: &str) -> Option<(usize, Vec<usize>, usize)> {
     let bytes = pattern.as_bytes();
-    let start = (0..bytes.len()).find(|&at| {
-        bytes[at] == b'{' && bytes.get(at + 1) != Some(&b'}') && (at == 0 || bytes[at - 1] != b'\\')
-    })?;
+    let start = (0..bytes.len())
+        .find(|&at| bytes[at] == b'{' && bytes.get(at + 1) != Some(&b'}') && (at == 0 || bytes[at - 1] != b'\\'))?;
     let (mut depth, mut commas) = (0usize, Vec::new());
     for (at, byte) in bytes.iter().enumerate().skip(start) {
         match byte {
@@ -101,9 +102,7 @@ fn matches(pattern: &str, name: &str) -> bool {
         }
         let step = match (name.chars().next(), pattern.is_empty()) {
             (None, true) => return true,
-            (Some(character), false) => {
-                one(pattern, character).map(|rest| (rest, &name[character.len_utf8()..]))
-            }
+            (Some(character), false) => one(pattern, character).map(|rest| (rest, &name[character.len_utf8()..])),
             _ => None,
         };
         (pattern, name) = match (step, last_star) {

@@ -11,7 +11,9 @@ impl Tree {
     /// A tree of files, each of which declares one class: its path with `_` for everything but letters.
     fn of(files: &[&str]) -> Self {
         let tree = Self(tempfile::tempdir().unwrap());
-        files.iter().for_each(|file| tree.write(file, &format!("<?php class {} {{}}", class_of(file))));
+        for file in files {
+            tree.write(file, format!("<?php class {} {{}}", class_of(file)));
+        }
         tree
     }
 
@@ -54,9 +56,23 @@ fn paths(scanned: &Scanned) -> Vec<&str> {
 #[test]
 fn files_are_found_as_finder_finds_them() {
     let tree = Tree::of(&[
-        "src/b.php", "src/a/z.inc", "src/a.hh", "src/c.PHP", "src/d.php5", "src/e.php.txt", "src/.f.php", "src/.g/h.php",
-        "src/CVS/i.php", "src/_svn/j.php", "src/k/_darcs/l.php", "src/cvs/m.php", "src/n.php/o.php", "src/php", "srcs/p.php",
-        "src/..q.php", "src/CVS.php",
+        "src/b.php",
+        "src/a/z.inc",
+        "src/a.hh",
+        "src/c.PHP",
+        "src/d.php5",
+        "src/e.php.txt",
+        "src/.f.php",
+        "src/.g/h.php",
+        "src/CVS/i.php",
+        "src/_svn/j.php",
+        "src/k/_darcs/l.php",
+        "src/cvs/m.php",
+        "src/n.php/o.php",
+        "src/php",
+        "srcs/p.php",
+        "src/..q.php",
+        "src/CVS.php",
     ]);
     fs::create_dir(tree.path().join("src/empty")).unwrap();
     let found = tree.scan("src");
@@ -132,7 +148,9 @@ fn the_tree_and_a_package_may_be_links() {
 
 #[test]
 fn a_link_must_not_leave_the_package() {
-    for (target, link) in [("../../other", "ext/src/out"), ("../../other/x.php", "ext/src/out.php"), ("/", "ext/src/out")] {
+    for (target, link) in
+        [("../../other", "ext/src/out"), ("../../other/x.php", "ext/src/out.php"), ("/", "ext/src/out")]
+    {
         let tree = Tree::of(&["other/x.php", "ext/lib/y.php", "ext/src/z.php"]);
         tree.link("../lib", "ext/src/lib");
         assert_eq!(paths(&tree.try_scan("ext/src", "ext").unwrap().paths[0]), ["ext/src/lib/y.php", "ext/src/z.php"]);
@@ -239,11 +257,15 @@ fn what_cannot_be_read_is_refused() {
     assert!(matches!(tree.refused("src", ""), (file, Reason::TooLong) if file == "src/huge.php"));
     fs::remove_file(tree.path().join("src/huge.php")).unwrap();
 
-    // Root may read everything: then there is nothing to see.
+    tree.link("/proc/self/mem", "src/memory.php");
+    assert!(matches!(tree.refused("src", ""), (file, Reason::Unreadable(_)) if file == "src/memory.php"));
+    fs::remove_file(tree.path().join("src/memory.php")).unwrap();
+
+    // Permissions do not stop root.
     for path in ["src/y.php", "src/a"] {
         let path = tree.path().join(path);
         let mode = fs::metadata(&path).unwrap().permissions();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o0)).unwrap();
         if !rustix::process::geteuid().is_root() {
             assert!(matches!(tree.refused("src", "").1, Reason::Unreadable(_)));
         }
