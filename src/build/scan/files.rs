@@ -198,7 +198,7 @@ impl Walk<'_> {
         if kind.is_symlink() {
             let Some(target) = existing(entry.path().metadata()).map_err(unreadable)? else { return Ok(None) };
             kind = target.file_type();
-            if !kind.is_dir() && !(kind.is_file() && scannable) {
+            if !(kind.is_dir() || kind.is_file() && scannable) {
                 return Ok(None);
             }
             let target = entry.path().canonicalize().map_err(unreadable)?;
