@@ -239,6 +239,10 @@ impl Draft {
             let include = include.and_then(Value::as_array_mut).expect("a list of includes");
             include.insert(self.random.below(include.len() + 1), json!(format!("{}/composer.json", plan.id)));
         }
+        if covered && self.random.chance(30) {
+            let links = self.random.pick(&["provide", "replace", "conflict"]);
+            put(&mut composer, links, &format!("of-directory/{}", plan.index), "1.1");
+        }
         // What a directory requires lies in vendor, whoever put it there.
         if !covered {
             for (name, wanted) in composer["require"].as_object().into_iter().flatten() {
