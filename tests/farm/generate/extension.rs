@@ -17,8 +17,8 @@ struct Plan {
     directory: String,
     /// Its directory.
     id: String,
-    /// What other manifests require it by.
-    manifest_name: String,
+    /// What other manifests require it by, when it has a manifest.
+    manifest_name: Option<String>,
     /// Its package and the version of it, when Composer installs it.
     package: Option<(String, &'static str)>,
     /// A virtual package for which it stands.
@@ -67,7 +67,11 @@ impl Draft {
             (format!("{word}{}", random.pick(&["", "-x", "_Y"])), None)
         };
         let id = format!("{}/{directory}", if skin { "skins" } else { "extensions" });
-        let manifest_name = if random.chance(40) { format!("The {word}") } else { directory.clone() };
+        let manifest_name = match random.below(12) {
+            0 => None,
+            1..=4 => Some(format!("The {word}")),
+            _ => Some(directory.clone()),
+        };
         let provides = (is_package && random.chance(15))
             .then(|| if random.chance(50) { format!("virtual/of-{index}") } else { format!("ext-farm{index}") });
         // Package names keep capitals only in the package itself; links and questions are in lower case.
@@ -77,28 +81,27 @@ impl Draft {
 
     /// `extension.json` or `skin.json`, and its edges.
     fn registration(&mut self, plan: &Plan, plans: &[Plan], sources: &mut Sources, needs: &mut BTreeSet<String>) {
-        if self.random.chance(8) {
-            return;
-        }
-        let mut manifest = json!({ "name": plan.manifest_name, "manifest_version": 2 });
+        let Some(name) = &plan.manifest_name else { return };
+        let mut manifest = json!({ "name": name, "manifest_version": 2 });
         if self.random.chance(30) {
             manifest["requires"] = json!({ "MediaWiki": ">= 1.35.0" });
         }
         for other in self.others(plan, plans.len()) {
             let other = &plans[other];
+            let Some(other_name) = &other.manifest_name else { continue };
             let kind = if other.id.starts_with("skins/") { "skins" } else { "extensions" };
             let mut requires = manifest["requires"].take();
             if requires.is_null() {
                 requires = json!({});
             }
-            put(&mut requires, kind, &other.manifest_name, "*");
+            put(&mut requires, kind, other_name, "*");
             manifest["requires"] = requires;
             needs.insert(other.id.clone());
         }
         let file = if plan.id.starts_with("skins/") { "skin.json" } else { "extension.json" };
         sources.text(file, &serde_json::to_string_pretty(&manifest).expect("JSON"));
         if self.random.chance(8) {
-            let second = json!({ "name": format!("{}Client", plan.manifest_name), "manifest_version": 2 });
+            let second = json!({ "name": format!("{name}Client"), "manifest_version": 2 });
             sources.text("extension-client.json", &second.to_string());
         }
     }
