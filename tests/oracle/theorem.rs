@@ -397,6 +397,9 @@ pub(super) fn try_build(world: &World, wikis: &[(&str, &Wanted)]) -> Result<(), 
         .arg(world.tree())
         .arg("--wikis")
         .arg(&file)
+        // What it caches goes with the farm.
+        .env("HOME", world.directory())
+        .env("XDG_CACHE_HOME", world.directory().join("cache"))
         .output()
         .expect("mwfarm runs");
     if output.status.success() {
