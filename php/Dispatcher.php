@@ -1,14 +1,12 @@
 <?php
 
-// Finds the wiki of this process and loads its packages. Runs on every request, before any configuration. PHP 7.4.
+// Finds the wiki of this process and loads its packages: on every request, before any configuration. PHP 7.4.
 
 namespace MwFarm;
 
 use RuntimeException;
 
-/**
- * The class behind vendor/autoload.php. It computes nothing: it looks up, and includes finished files.
- */
+/** The class behind vendor/autoload.php. It computes nothing: it looks up, and includes finished files. */
 final class Dispatcher_RUNTIMEKEY
 {
     /** @var array<string, \Composer\Autoload\ClassLoader> The loader of each vendor directory, once it is loaded. */

@@ -41,6 +41,15 @@ pub fn read_optional_with_mode(path: &Path) -> io::Result<Option<(Vec<u8>, u32)>
     Ok(Some((content, fs::metadata(path)?.mode() & 0o7777)))
 }
 
+/// Opens a file to read. Should a pipe have taken its place, opening it does not wait for a writer.
+///
+/// # Errors
+/// Those of the system.
+pub fn open(path: &Path) -> io::Result<File> {
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    OpenOptions::new().read(true).custom_flags(flags).open(path)
+}
+
 /// The UTF-8 names in a directory, none when it does not exist.
 ///
 /// # Errors

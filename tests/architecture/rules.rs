@@ -203,7 +203,7 @@ pub(super) const RULES: &[Rule] = &[
         name: "no file is longer than 500 lines, no class of the runtime than 150",
         check: |source| {
             // The class loader has Composer's methods, each with what it is: its length is not ours to choose.
-            let short = source.is_in("php") && !source.is_in("php/ClassLoader");
+            let short = source.is_in("php") && source.path != "php/ClassLoader.php";
             let limit = if short { LONGEST_CLASS } else { LONGEST_FILE };
             let lines = source.raw.lines().count();
             if lines > limit { vec![format!("{lines} lines, at most {limit} are allowed")] } else { Vec::new() }

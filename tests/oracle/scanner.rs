@@ -1,7 +1,6 @@
 //! The class scanner against Composer's, over whole MediaWiki trees, the fixtures and random PHP.
 //!
-//! `MWFARM_TREES` names MediaWiki trees, with `:` between them; `MWFARM_ORACLE` the directory that
-//! `tests/tools/composer-oracle.sh` made.
+//! `bash tests/all.sh` makes the trees and Composer, and names them by `MWFARM_TREES` and `MWFARM_ORACLE`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,6 +9,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::farm::composer;
 use mwfarm::build::scan::{ClassName, Kind, ScanPath, find_classes, psr0_classes, psr4_classes, scan};
 
 /// What Composer finds in each file: the names in hex, or nothing when it gives up.
@@ -278,7 +278,7 @@ fn composer(files: &[PathBuf]) -> Classes {
 }
 
 fn ask_composer(question: &str, input: &str) -> Vec<u8> {
-    let oracle = PathBuf::from(variable("MWFARM_ORACLE"));
+    let oracle = composer::oracle();
     let mut child = Command::new(oracle.join("bin/php84"))
         .args([concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oracle/classes.php"), question])
         .env("COMPOSER_CLASS_MAP_GENERATOR", oracle.join("root/usr/share/php/Composer/ClassMapGenerator/autoload.php"))
@@ -293,17 +293,9 @@ fn ask_composer(question: &str, input: &str) -> Vec<u8> {
     output.stdout
 }
 
+/// The real MediaWiki trees.
 fn trees() -> Vec<PathBuf> {
-    variable("MWFARM_TREES").split(':').map(PathBuf::from).collect()
-}
-
-fn variable(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| {
-        panic!(
-            "{name} is not set; `tests/tools/mediawiki-tree.sh DIR` makes a tree for MWFARM_TREES, and \
-             `tests/tools/composer-oracle.sh DIR` what MWFARM_ORACLE names"
-        )
-    })
+    ["1.39", "1.43"].map(|version| composer::trees().join(version)).into()
 }
 
 fn hex(name: &ClassName) -> String {
