@@ -135,6 +135,16 @@ mod tests {
     }
 
     #[test]
+    fn yield_from_is_one_token_with_all_that_it_holds() {
+        // The cleaner takes `//` in backticks for a comment; only a line break that PHP's lexer leaves ends it.
+        assert_eq!(classes("<?php `//`; yield\nfrom f(); class A {}"), ["A"]);
+        assert_eq!(classes("<?php `//`; $yield\nfrom; class A {}"), [""; 0]);
+        assert_eq!(classes("<?php `//`; $a->yield\nfrom; class A {}"), [""; 0]);
+        assert_eq!(classes("<?php yield # class A\n from f();"), ["A"]);
+        assert_eq!(classes("<?php yield # class A\n fro;"), [""; 0]);
+    }
+
+    #[test]
     fn the_only_keyword_is_read_where_the_cleaner_comes_by() {
         // With a second keyword, the string before becomes `null`, which sticks to the word.
         assert_eq!(classes("<?php 'x'class A {}"), ["A"]);
@@ -161,6 +171,7 @@ mod tests {
             ("<?php\n$x = \"{$y[\"a\nb\nclass A {}\n\"]}\";\nclass B\n{\n}\n\"\n'\n", &["A", "B"]),
             ("<?php\nclass \"{$a[\n\"b\"]}\";\n", &["nullbnull"]),
             ("<?php\n`class // {$x\n\n}\n A`;\n", &["A"]),
+            ("<?php\n`class /* {$x */\n\nA}`;\n", &["A"]),
             ("<?php\n`\nclass A\n/*\nclass B\n*/ { //\n`;\n", &["A"]),
             ("<?php\ncla//\nss A {}\ncla/*\n*/ss\nB {}\n$x;\n", &["B"]),
         ] {

@@ -164,10 +164,9 @@ impl Lexer<'_> {
                     Some(opener) => return self.enter_heredoc(&opener),
                     None => self.at += if self.peek(1) == Some(b'<') { 2 } else { 1 },
                 },
-                b'?' => match (self.peek(1), self.peek(2)) {
-                    (Some(b'>'), _) => return self.close_tag(),
-                    (Some(b'?'), Some(b'=')) => self.at += 3,
-                    (Some(b'?'), _) => self.at += 2,
+                b'?' => match self.peek(1) {
+                    Some(b'>') => return self.close_tag(),
+                    Some(b'?') => self.at += 2,
                     _ => self.at += 1,
                 },
                 byte => {
