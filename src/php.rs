@@ -142,7 +142,7 @@ pub fn string(out: &mut String, bytes: &[u8]) {
 
 /// Writes `__DIR__ . '…'`, or with `phar://` before it when the path leads into a phar, as Composer does.
 pub fn path(out: &mut String, path: &str) {
-    if path.contains(".phar/") || path.ends_with(".phar") {
+    if path.split('/').any(|part| part.as_bytes().ends_with(b".phar")) {
         out.push_str("'phar://' . ");
     }
     out.push_str("__DIR__ . ");

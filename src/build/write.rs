@@ -72,6 +72,9 @@ enum Job<'w> {
     Wikis,
 }
 
+/// A hashed name, its files (a hashed file has the empty name), and for a set its place and number of classes.
+type Texts = (Generated, Vec<(&'static str, String)>, Option<(usize, usize)>);
+
 /// Files of one hashed name.
 struct Made {
     name: Generated,
@@ -209,7 +212,7 @@ impl Source<'_> {
     }
 
     /// The files of a job by name; a hashed file has the empty name.
-    fn texts(&self, job: &Job<'_>) -> (Generated, Vec<(&'static str, String)>, Option<(usize, usize)>) {
+    fn texts(&self, job: &Job<'_>) -> Texts {
         let (plan, objects) = (self.plan, self.objects);
         match job {
             Job::Runtime => (Generated::Runtime(plan.runtime.clone()), runtime::texts(&plan.runtime), None),

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use mwfarm::build::autoload::natural;
+use mwfarm::key::hex;
 
 use crate::farm::random::Random;
 
@@ -24,8 +25,8 @@ fn strings_compare_as_in_php() {
         (0..length).flat_map(|_| pieces[random.below(pieces.len())].bytes()).collect()
     };
     let pairs: Vec<(Vec<u8>, Vec<u8>)> = (0..20_000).map(|_| (text(), text())).collect();
-    let lines: String =
-        pairs.iter().map(|(a, b)| format!("{} {}\n", mwfarm::key::hex(a), mwfarm::key::hex(b))).collect();
+    let lines: Vec<String> = pairs.iter().map(|(a, b)| [hex(a), hex(b)].join(" ")).collect();
+    let lines = lines.join("\n") + "\n";
 
     let mut php = Command::new("php");
     let mut php = php.args(["-r", SCRIPT]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("php runs");

@@ -325,7 +325,7 @@ fn php_files(directory: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// SplitMix64: the same numbers on every machine.
+/// `SplitMix64`: the same numbers on every machine.
 struct Random(u64);
 
 impl Random {
