@@ -4,5 +4,6 @@ mod natural;
 mod observe;
 mod scanner;
 mod semver;
+mod strategies;
 mod theorem;
 mod traps;
