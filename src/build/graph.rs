@@ -415,3 +415,6 @@ fn manifest_names(tree: &Tree) -> BTreeMap<&str, usize> {
     }
     names
 }
+
+#[cfg(test)]
+mod tests;
