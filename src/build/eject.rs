@@ -65,9 +65,7 @@ pub fn eject(vendor: &Path, wait: bool) -> Result<Ejected, Error> {
     }
     staging.remove().map_err(system)?;
 
-    let files = manifest.files.keys().chain(manifest.previous.iter().flat_map(|previous| previous.files.keys()));
-    let names: BTreeSet<Generated> =
-        files.filter_map(|file| Generated::parse(file.split('/').next().unwrap_or_default())).collect();
+    let names: BTreeSet<Generated> = manifest.names();
     let mut removed = Vec::new();
     for name in names.iter().filter(|name| published.present.contains(name)) {
         disk::remove(vendor, &name.to_string(), name.is_directory()).map_err(system)?;

@@ -3,6 +3,8 @@
 //! `UPDATE=1 cargo test --test suite build` writes `out` anew. Keys are numbered in the order in which they appear,
 //! so that what differs is the text that differs.
 
+mod generations;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
