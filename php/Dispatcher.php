@@ -1,14 +1,12 @@
 <?php
 
-// Finds the wiki of this process and loads its packages. Runs on every request, before any configuration. PHP 7.4.
+// Finds the wiki of this process and loads its packages: on every request, before any configuration. PHP 7.4.
 
 namespace MwFarm;
 
 use RuntimeException;
 
-/**
- * The class behind vendor/autoload.php. It computes nothing: it looks up, and includes finished files.
- */
+/** The class behind vendor/autoload.php. It computes nothing: it looks up, and includes finished files. */
 final class Dispatcher_RUNTIMEKEY
 {
     /** @var array<string, \Composer\Autoload\ClassLoader> The loader of each vendor directory, once it is loaded. */
@@ -98,19 +96,13 @@ final class Dispatcher_RUNTIMEKEY
     /** The value of --wiki on the command line. */
     private static function argument(array $arguments): ?string
     {
-        foreach ($arguments as $index => $argument) {
-            if (!is_string($argument) || $argument === '--') {
-                return null;
-            }
-            if ($argument === '--wiki') {
-                return $arguments[$index + 1] ?? null;
-            }
-            if (strncmp($argument, '--wiki=', 7) === 0) {
-                return substr($argument, 7);
-            }
+        $index = array_search('--wiki', $arguments, true);
+        if ($index !== false) {
+            return $arguments[$index + 1] ?? null;
         }
+        $given = preg_grep('/\A--wiki=/', $arguments);
 
-        return null;
+        return $given ? substr(reset($given), 7) : null;
     }
 
     /** The wiki that answers at a host, or at the longest path below it that one answers at. */

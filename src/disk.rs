@@ -41,6 +41,15 @@ pub fn read_optional_with_mode(path: &Path) -> io::Result<Option<(Vec<u8>, u32)>
     Ok(Some((content, fs::metadata(path)?.mode() & 0o7777)))
 }
 
+/// Opens a file to read. Should a pipe have taken its place, opening it does not wait for a writer.
+///
+/// # Errors
+/// Those of the system.
+pub fn open(path: &Path) -> io::Result<File> {
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    OpenOptions::new().read(true).custom_flags(flags).open(path)
+}
+
 /// The UTF-8 names in a directory, none when it does not exist.
 ///
 /// # Errors
@@ -219,8 +228,8 @@ impl Staging {
 fn create(path: &Path, content: &[u8], mode: Option<u32>) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(0o666);
-    let mut file = options.open(path).map_err(|error| named(path, error))?;
-    file.write_all(content).map_err(|error| named(path, error))?;
+    let mut file = options.open(path).map_err(|error| named(path, &error))?;
+    file.write_all(content).map_err(|error| named(path, &error))?;
     if let Some(mode) = mode {
         file.set_permissions(std::fs::Permissions::from_mode(mode))?;
     }
@@ -237,7 +246,7 @@ pub fn remove(vendor: &Path, name: &str, directory: bool) -> io::Result<()> {
         None => Ok(()),
         Some(metadata) if metadata.is_dir() && directory => fs::remove_dir_all(&path),
         Some(metadata) if metadata.is_file() && !directory => fs::remove_file(&path),
-        Some(_) => Err(named(&path, io::Error::other("is not what mwfarm made there"))),
+        Some(_) => Err(named(&path, &io::Error::other("is not what mwfarm made there"))),
     }
 }
 
@@ -245,7 +254,7 @@ pub fn remove(vendor: &Path, name: &str, directory: bool) -> io::Result<()> {
 ///
 /// # Errors
 /// Those of the system.
-pub fn remove_file(path: &Path) -> io::Result<()> {
+pub fn discard(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         result => result,
@@ -292,7 +301,7 @@ pub fn copy_link(from: &Path, to: &Path) -> io::Result<bool> {
         Some(_) => fs::remove_file(to)?,
         None => {}
     }
-    std::os::unix::fs::symlink(&target, to).map_err(|error| named(to, error))?;
+    std::os::unix::fs::symlink(&target, to).map_err(|error| named(to, &error))?;
     Ok(true)
 }
 
@@ -304,10 +313,10 @@ pub fn write_plain(path: &Path, content: &[u8]) -> io::Result<()> {
     if read_optional(path)?.is_some_and(|current| current == content) {
         return Ok(());
     }
-    remove_file(path)?;
+    discard(path)?;
     create(path, content, None).map(drop)
 }
 
-fn named(path: &Path, error: io::Error) -> io::Error {
+fn named(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }

@@ -137,11 +137,27 @@ pub fn string(out: &mut String, bytes: &[u8]) {
 
 /// Writes `__DIR__ . '…'`, or with `phar://` before it when the path leads into a phar, as Composer does.
 pub fn path(out: &mut String, path: &str) {
-    if path.contains(".phar") && path.split('/').any(|part| part.ends_with(".phar")) {
+    if path.contains(".phar") && path.split('/').any(|part| part.as_bytes().ends_with(b".phar")) {
         out.push_str("'phar://' . ");
     }
     out.push_str("__DIR__ . ");
     string(out, path.as_bytes());
+}
+
+/// The expression of [`path`], for use inside other text.
+#[must_use]
+pub fn path_expression(path_text: &str) -> String {
+    let mut out = String::new();
+    path(&mut out, path_text);
+    out
+}
+
+/// The literal of [`string`], for use inside other text.
+#[must_use]
+pub fn string_literal(text: &str) -> String {
+    let mut out = String::new();
+    string(&mut out, text.as_bytes());
+    out
 }
 
 /// Control characters, and the bidirectional and invisible ones that make source text lie.

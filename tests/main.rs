@@ -1,6 +1,7 @@
 //! Everything that the library and the binary are tested for from outside, as one program.
 
 mod architecture;
+mod build;
 mod farm;
 mod mediawiki;
 mod oracle;

@@ -2,13 +2,22 @@
 
 use std::fmt::Write as _;
 
-const VERBS: [&str; 12] = [
-    "get", "set", "find", "load", "parse", "render", "resolve", "register", "validate", "convert", "merge", "remove",
-];
+const VERBS: [&str; 12] =
+    ["get", "set", "find", "load", "parse", "render", "resolve", "register", "validate", "convert", "merge", "remove"];
 
 const NOUNS: [&str; 12] = [
-    "Title", "Revision", "Property", "Value", "Template", "Message", "Request", "Handler", "Option", "Category",
-    "Reference", "Session",
+    "Title",
+    "Revision",
+    "Property",
+    "Value",
+    "Template",
+    "Message",
+    "Request",
+    "Handler",
+    "Option",
+    "Category",
+    "Reference",
+    "Session",
 ];
 
 /// A file that declares one class with four methods.

@@ -112,13 +112,11 @@ impl Gatherer<'_> {
         };
         let mut classmap = Vec::new();
         for (path, written) in &rules.classmap {
-            match self.directory(path, rules, owner, &own, Kind::ClassMap) {
-                Some(found) => classmap.push(found),
-                None => {
-                    let (file, field) = source();
-                    return Err(Missing { file, field: format!("{field}.classmap"), path: written.clone() });
-                }
-            }
+            let Some(found) = self.directory(path, rules, owner, &own, Kind::ClassMap) else {
+                let (file, field) = source();
+                return Err(Missing { file, field: format!("{field}.classmap"), path: written.clone() });
+            };
+            classmap.push(found);
         }
         let psr = |prefixes: &[(String, Vec<String>)], psr4: bool| -> Vec<(String, Vec<Directory>)> {
             let one = |(prefix, paths): &(String, Vec<String>)| {

@@ -1,9 +1,9 @@
 //! Copies a vendor tree, for `--output`: everything that Composer installed, without what mwfarm generated.
 
-use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::autoload::Names;
 use super::generated::Generated;
 use super::published::{DISPATCHER, INSTALLED, MANIFEST};
 use crate::disk;
@@ -38,7 +38,7 @@ pub enum Error {
 ///
 /// # Errors
 /// See [`Error`].
-pub fn vendor(tree: &Path, to: &Path, packages: &HashSet<&str>) -> Result<usize, Error> {
+pub fn vendor(tree: &Path, to: &Path, packages: &Names<'_>) -> Result<usize, Error> {
     let from = tree.join("vendor");
     let system = |path: &Path| {
         let path = path.to_owned();

@@ -98,16 +98,13 @@ impl DependencyGraph {
         for part in &tree.root.parts {
             let (dev, always): (Vec<&Link>, Vec<&Link>) = part.require.iter().partition(|link| link.dev);
             let (always, dev) = (links.needs(always), links.needs(dev));
-            match part.owner.as_ref().and_then(|owner| links.by_id.get(owner)) {
-                Some(&extension) => {
-                    extensions[extension].add(always);
-                    extensions_dev[extension].add(dev);
-                }
-                None => {
-                    base.add(always);
-                    base_dev.add(dev);
-                }
-            }
+            let owner = part.owner.as_ref().and_then(|owner| links.by_id.get(owner));
+            let (needs, needs_dev) = match owner {
+                Some(&extension) => (&mut extensions[extension], &mut extensions_dev[extension]),
+                None => (&mut base, &mut base_dev),
+            };
+            needs.add(always);
+            needs_dev.add(dev);
         }
         // Admins list extension packages in the root as well; they belong to the wikis that turn them on.
         for base in [&mut base, &mut base_dev] {
@@ -418,3 +415,6 @@ fn manifest_names(tree: &Tree) -> BTreeMap<&str, usize> {
     }
     names
 }
+
+#[cfg(test)]
+mod tests;

@@ -257,8 +257,7 @@ impl Build {
     pub fn removed(&self) -> Vec<generated::Generated> {
         let names = self.plan.names();
         let files = self.published.manifest.iter().flat_map(|manifest| manifest.files.keys());
-        let before = files.filter_map(|file| generated::Generated::parse(file.split('/').next()?));
-        let before: std::collections::BTreeSet<_> = before.collect();
+        let before: std::collections::BTreeSet<_> = files.filter_map(|file| published::hashed(file)).collect();
         before.difference(&names).cloned().collect()
     }
 

@@ -218,6 +218,7 @@ pub struct ExtensionManifest {
 }
 
 /// How the tree's Composer wrote its autoloader; each bundle does the same.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of Composer's")]
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct LoaderSettings {
     /// A miss in the class map is final (`classmap-authoritative`).

@@ -12,7 +12,7 @@ use super::generated::Generated;
 use super::php::runtime;
 use crate::disk;
 use crate::farm::{ExtensionId, Host, WikiId};
-use crate::key::{Key, sha256};
+use crate::key::{Key, hex, sha256};
 
 /// The manifest's name in `vendor/`.
 pub const MANIFEST: &str = "mwfarm.json";
@@ -42,8 +42,10 @@ pub struct Manifest {
     pub order: Vec<ExtensionId>,
     /// What was where `autoload.php` and `composer/installed.php` are now.
     pub originals: BTreeMap<String, Original>,
-    /// Earlier generations whose files may still be there, the latest first.
+    /// Earlier generations that are still there as a whole, the latest first.
     pub previous: Vec<Previous>,
+    /// Hashed files that only earlier generations have, with their SHA-256.
+    pub retained: BTreeMap<String, String>,
     /// The version of this form.
     pub schema: Version,
     /// The sets, the base first.
@@ -92,10 +94,10 @@ pub struct Wiki {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Previous {
-    /// Its hashed files, with their SHA-256.
-    pub files: BTreeMap<String, String>,
     /// Its name.
     pub generation: Key,
+    /// The hashed names it is made of.
+    pub names: Vec<String>,
 }
 
 /// A file that was replaced.
@@ -126,10 +128,7 @@ impl Original {
     pub fn new(content: Vec<u8>, mode: u32) -> Self {
         match String::from_utf8(content) {
             Ok(content) => Self::Text { mode, content },
-            Err(bytes) => {
-                let content = bytes.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-                Self::Bytes { mode, content }
-            }
+            Err(bytes) => Self::Bytes { mode, content: hex(bytes.as_bytes()) },
         }
     }
 
@@ -223,8 +222,10 @@ impl Published {
     #[must_use]
     pub fn digests(&self, name: &Generated) -> Option<BTreeMap<String, String>> {
         let manifest = self.manifest.as_ref()?;
-        let generations = std::iter::once(&manifest.files).chain(manifest.previous.iter().map(|p| &p.files));
-        generations.map(|files| digests_of(files, name)).find(|files| !files.is_empty())
+        [&manifest.files, &manifest.retained]
+            .into_iter()
+            .map(|files| digests_of(files, name))
+            .find(|files| !files.is_empty())
     }
 }
 
@@ -241,6 +242,12 @@ fn digests_of(files: &BTreeMap<String, String>, name: &Generated) -> BTreeMap<St
 }
 
 impl Manifest {
+    /// The hashed names that this generation and earlier ones are made of.
+    #[must_use]
+    pub fn names(&self) -> BTreeSet<Generated> {
+        self.files.keys().chain(self.retained.keys()).filter_map(|file| hashed(file)).collect()
+    }
+
     /// The manifest as it is written: keys in order, a line each, so that changes read well.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
@@ -254,6 +261,12 @@ impl Manifest {
     pub fn schema() -> Version {
         SCHEMA
     }
+}
+
+/// The hashed name that a file of the manifest belongs to.
+#[must_use]
+pub fn hashed(file: &str) -> Option<Generated> {
+    Generated::parse(file.split('/').next()?)
 }
 
 /// Reads a manifest.

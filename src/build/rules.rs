@@ -1,7 +1,7 @@
 //! Reads what autoload rules mean on this disk: real directories of packages, exclusions resolved against them,
 //! content of `files`. What it returns needs no further look except the scan of PHP.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use md5::{Digest, Md5};
 
 use super::package::{AutoloadRules, Package, RootPart, Tree};
 use super::set::{Exclude, File};
-use crate::key::sha256;
+use crate::key::{hex, sha256};
 
 /// The rules of a tree, resolved.
 #[derive(Debug, Default)]
@@ -242,13 +242,9 @@ pub fn join(directory: &str, path: &str) -> String {
     parts.join("/")
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// Directories of packages and extensions, to tell whose a file is.
 #[derive(Debug, Default)]
-pub struct Territories(BTreeMap<String, ()>);
+pub struct Territories(BTreeSet<String>);
 
 impl Territories {
     /// Those of a tree.
@@ -256,7 +252,7 @@ impl Territories {
     pub fn new(model: &Tree) -> Self {
         let packages = model.packages.iter().filter_map(|package| package.install_path.clone());
         let extensions = model.extensions.iter().map(|extension| extension.id.as_str().to_owned());
-        Self(packages.chain(extensions).filter(|path| !path.is_empty()).map(|path| (path, ())).collect())
+        Self(packages.chain(extensions).filter(|path| !path.is_empty()).collect())
     }
 
     /// The innermost package or extension directory that holds a path.
@@ -265,7 +261,7 @@ impl Territories {
         let mut end = path.len();
         loop {
             let directory = &path[..end];
-            if self.0.contains_key(directory) {
+            if self.0.contains(directory) {
                 return Some(directory);
             }
             end = directory.rfind('/')?;
@@ -279,6 +275,6 @@ impl Territories {
             return !self.0.is_empty();
         }
         let from = format!("{directory}/");
-        self.0.range(from.clone()..).next().is_some_and(|(path, ())| path.starts_with(&from))
+        self.0.range(from.clone()..).next().is_some_and(|path| path.starts_with(&from))
     }
 }

@@ -12,12 +12,9 @@ use super::generated::Generated;
 use super::objects::{Linked, Objects, SetTexts};
 use super::php::{bundle, runtime, set};
 use super::plan::{Plan, PlannedBundle, PlannedSet};
-use super::published::{self, DISPATCHER, INSTALLED, MANIFEST, Manifest, Previous, Published, digest};
+use super::published::{self, DISPATCHER, INSTALLED, MANIFEST, Manifest, Previous, Published, digest, hashed};
 use crate::disk::{self, Staging};
 use crate::report::{Phase, Reporter};
-
-/// How many earlier generations the manifest remembers; older ones are no longer known, so never removed either.
-const REMEMBERED: usize = 8;
 
 /// What is written from.
 #[derive(Debug, Clone, Copy)]
@@ -71,6 +68,9 @@ enum Job<'w> {
     Installed(&'w PlannedBundle),
     Wikis,
 }
+
+/// A hashed name, its files (a hashed file has the empty name), and for a set its place and number of classes.
+type Texts = (Generated, Vec<(&'static str, String)>, Option<(usize, usize)>);
 
 /// Files of one hashed name.
 struct Made {
@@ -209,7 +209,7 @@ impl Source<'_> {
     }
 
     /// The files of a job by name; a hashed file has the empty name.
-    fn texts(&self, job: &Job<'_>) -> (Generated, Vec<(&'static str, String)>, Option<(usize, usize)>) {
+    fn texts(&self, job: &Job<'_>) -> Texts {
         let (plan, objects) = (self.plan, self.objects);
         match job {
             Job::Runtime => (Generated::Runtime(plan.runtime.clone()), runtime::texts(&plan.runtime), None),
@@ -267,6 +267,7 @@ impl Source<'_> {
                 None => files.extend(self.published.digests(&name).unwrap_or_default()),
             }
         }
+        let (previous, retained) = self.previous(&files);
         Manifest {
             bundles: plan
                 .bundles
@@ -278,7 +279,8 @@ impl Source<'_> {
             inputs: self.inputs.clone(),
             order: ids(&plan.order),
             originals: self.published.originals.clone(),
-            previous: self.previous(),
+            previous,
+            retained,
             schema: Manifest::schema(),
             sets: plan
                 .sets
@@ -303,21 +305,27 @@ impl Source<'_> {
         }
     }
 
-    /// The generations before this one: the one published until now goes first.
-    fn previous(&self) -> Vec<Previous> {
-        let Some(before) = &self.published.manifest else { return Vec::new() };
-        let mut previous = before.previous.clone();
-        if before.generation != self.plan.generation {
-            let hashed = before
+    /// The generations before this one that are still there, the one published until now first, and the digests of
+    /// what only they have.
+    fn previous(&self, files: &BTreeMap<String, String>) -> (Vec<Previous>, BTreeMap<String, String>) {
+        let Some(before) = &self.published.manifest else { return (Vec::new(), BTreeMap::new()) };
+        let there = |file: &str| hashed(file).is_some_and(|name| self.published.present.contains(&name));
+        let latest = Previous {
+            generation: before.generation.clone(),
+            names: before
                 .files
+                .keys()
+                .filter_map(|file| hashed(file))
+                .collect::<BTreeSet<_>>()
                 .iter()
-                .filter(|(file, _)| file.split('/').next().is_some_and(|name| Generated::parse(name).is_some()));
-            let files = hashed.map(|(file, digest)| (file.clone(), digest.clone())).collect();
-            previous.retain(|known| known.generation != before.generation && known.generation != self.plan.generation);
-            previous.insert(0, Previous { files, generation: before.generation.clone() });
-            previous.truncate(REMEMBERED);
-        }
-        previous
+                .map(ToString::to_string)
+                .collect(),
+        };
+        let mut previous: Vec<Previous> = std::iter::once(latest).chain(before.previous.iter().cloned()).collect();
+        previous.retain(|known| known.generation != self.plan.generation && known.names.iter().all(|name| there(name)));
+        let known = before.files.iter().chain(&before.retained);
+        let retained = known.filter(|(file, _)| !files.contains_key(*file) && there(file));
+        (previous, retained.map(|(file, digest)| (file.clone(), digest.clone())).collect())
     }
 
     fn dispatcher(&self) -> String {

@@ -24,9 +24,14 @@ const EFFECTS: &[&str] = &[
     "src/process",
     "src/build/mod",
     "src/build/manifest",
+    "src/build/rules",
     "src/build/scan",
     "src/build/write",
+    "src/build/copy",
+    "src/build/eject",
+    "src/build/verify",
     "src/config/wikis",
+    "src/run",
 ];
 
 const VERBS: [&str; 3] = ["build", "config", "deploy"];
@@ -197,7 +202,9 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "no file is longer than 500 lines, no class of the runtime than 150",
         check: |source| {
-            let limit = if source.is_in("php") { LONGEST_CLASS } else { LONGEST_FILE };
+            // The class loader has Composer's methods, each with what it is: its length is not ours to choose.
+            let short = source.is_in("php") && source.path != "php/ClassLoader.php";
+            let limit = if short { LONGEST_CLASS } else { LONGEST_FILE };
             let lines = source.raw.lines().count();
             if lines > limit { vec![format!("{lines} lines, at most {limit} are allowed")] } else { Vec::new() }
         },
@@ -253,7 +260,7 @@ fn quotes_php(source: &Source) -> Vec<String> {
 }
 
 fn imports_downwards(source: &Source) -> Vec<String> {
-    if !source.is_rust() || source.is_in_any(&["src/lib", "src/main", "src/cli"]) {
+    if !source.is_rust() || source.is_in_any(&["src/lib", "src/run", "src/main", "src/cli"]) {
         return Vec::new();
     }
     let own = VERBS.iter().find(|verb| source.is_in(&format!("src/{verb}")));

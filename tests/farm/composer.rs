@@ -3,6 +3,7 @@
 use std::env;
 use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -72,8 +73,9 @@ pub(crate) fn run(directory: &Path, home: &Path, arguments: &[&str]) -> Result<(
 }
 
 /// The packages that every farm's repository offers besides its own: the real merge plugin, taken from a real
-/// MediaWiki's vendor directory, and the installer for extensions and skins of `tests/farm/installer`.
-pub(crate) fn plugins() -> Vec<Value> {
+/// MediaWiki's vendor directory, and `composer/installers`, which extension packages require. The latter is a mere
+/// library here: what it does is done by the plugin of [`write_home`].
+pub(crate) fn offered() -> Vec<Value> {
     let merge_plugin = trees().join("1.43/vendor").join(MERGE_PLUGIN);
     let listed = fs::read(trees().join("1.43/vendor/composer/installed.json")).expect("installed.json is readable");
     let listed: Value = serde_json::from_slice(&listed).expect("installed.json is JSON");
@@ -86,25 +88,37 @@ pub(crate) fn plugins() -> Vec<Value> {
         merge.as_object_mut().expect("a package is an object").remove(field);
     }
     merge["dist"] = json!({ "type": "path", "url": merge_plugin, "reference": "merge-plugin" });
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/farm/installer");
-    let manifest = fs::read(directory.join("composer.json")).expect("the installer has a composer.json");
-    let mut installer: Value = serde_json::from_slice(&manifest).expect("composer.json is JSON");
-    installer["dist"] = json!({ "type": "path", "url": directory, "reference": "installer" });
-    // Old extensions ask for the first series; the code is the same.
-    let mut old_installer = installer.clone();
-    old_installer["version"] = json!("1.12.0");
-    vec![merge, installer, old_installer]
+    let installers = |version: &str| {
+        let mut library = installer();
+        library["name"] = json!("composer/installers");
+        library["version"] = json!(version);
+        library["type"] = json!("library");
+        library.as_object_mut().expect("a package is an object").remove("require");
+        library
+    };
+    // Old extensions ask for the first series.
+    vec![merge, installers("2.3.0"), installers("1.12.0")]
 }
 
-/// A vendor directory in which both plugins are installed. Composer activates a plugin at the start of a run only
-/// if it is installed already, so every tree begins as a copy of this one; what a tree does not require, Composer
-/// takes out again. It is made once for each state of the plugins and kept for later runs.
-pub(crate) fn seeded_vendor() -> &'static Path {
-    static SEEDED: OnceLock<PathBuf> = OnceLock::new();
-    SEEDED.get_or_init(|| {
-        let plugins = plugins();
+/// The plugin of `tests/farm/installer` as a repository offers it.
+fn installer() -> Value {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/farm/installer");
+    let manifest = fs::read(directory.join("composer.json")).expect("the installer has a composer.json");
+    let mut package: Value = serde_json::from_slice(&manifest).expect("composer.json is JSON");
+    package["dist"] = json!({ "type": "path", "url": directory, "reference": "installer" });
+    package
+}
+
+/// What every run begins with, made once for each state of the plugins and kept for later runs: `project/vendor`, in
+/// which the merge plugin is installed (Composer activates a plugin at the start of a run only if it is installed
+/// already; where a tree does not require it, Composer takes it out again), and `home`, in which our installer is
+/// (as a global plugin it is active in every run, also where no package of the tree asks for it).
+fn plugins() -> &'static Path {
+    static PLUGINS: OnceLock<PathBuf> = OnceLock::new();
+    PLUGINS.get_or_init(|| {
+        let offered = [offered(), vec![installer()]].concat();
         let mut state = DefaultHasher::new();
-        json!(plugins).to_string().hash(&mut state);
+        json!(offered).to_string().hash(&mut state);
         for file in ["Plugin.php", "MediaWikiInstaller.php"] {
             let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/farm/installer/src").join(file);
             fs::read(file).expect("the installer's source").hash(&mut state);
@@ -114,24 +128,38 @@ pub(crate) fn seeded_vendor() -> &'static Path {
         if !kept.exists() {
             let new = tempfile::Builder::new().prefix("plugins-new-").tempdir_in(parent).expect("a directory");
             let home = new.path().join("home");
-            write_home(&home, &plugins);
-            let root = json!({
-                "name": "mwfarm-test/plugins",
-                "require": { MERGE_PLUGIN: "*", "composer/installers": "^2" },
-                "config": { "allow-plugins": true },
-            });
-            fs::write(new.path().join("composer.json"), root.to_string()).expect("composer.json is written");
-            run(new.path(), &home, &["update"]).expect("Composer installs the two plugins");
+            write_configuration(&home, &offered);
+            for (directory, package) in [("home", "mwfarm-test/installers"), ("project", MERGE_PLUGIN)] {
+                let directory = new.path().join(directory);
+                fs::create_dir_all(&directory).expect("a directory");
+                let root = json!({ "require": { package: "*" }, "config": { "allow-plugins": true } });
+                fs::write(directory.join("composer.json"), root.to_string()).expect("composer.json is written");
+                run(&directory, &home, &["update"]).expect("Composer installs the plugin");
+            }
             let renamed = fs::rename(new.path(), &kept);
             assert!(renamed.is_ok() || kept.exists(), "{renamed:?}");
         }
-        kept.join("vendor")
+        kept
     })
 }
 
-/// Makes a `COMPOSER_HOME` whose only repository holds `packages`. (It is a repository of type `composer`: in one of
-/// type `package` names with capitals are refused.)
+/// The vendor directory with which every tree begins: the merge plugin is in it.
+pub(crate) fn first_vendor() -> PathBuf {
+    plugins().join("project/vendor")
+}
+
+/// Makes a `COMPOSER_HOME` whose only repository holds `packages`, and in which our installer for extensions and
+/// skins is active.
 pub(crate) fn write_home(home: &Path, packages: &[Value]) {
+    write_configuration(home, packages);
+    let global = plugins().join("home");
+    fs::copy(global.join("composer.json"), home.join("composer.json")).expect("the global composer.json");
+    symlink(global.join("vendor"), home.join("vendor")).expect("the global vendor directory");
+}
+
+/// Writes a `config.json` whose only repository holds `packages`. (It is a repository of type `composer`: in one of
+/// type `package` names with capitals are refused.)
+fn write_configuration(home: &Path, packages: &[Value]) {
     fs::create_dir_all(home).expect("a home for Composer");
     let mut listed = Map::new();
     for package in packages {

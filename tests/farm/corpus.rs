@@ -47,10 +47,15 @@ pub(crate) fn farm(seed: u64) -> Farm {
     let mut packages = Vec::new();
     let mut extensions = Vec::new();
     let mut listed = Vec::new();
+    let known: BTreeSet<&str> =
+        facts.values().flat_map(|fact| &fact.registration).filter_map(|manifest| manifest["name"].as_str()).collect();
     let cover_all = random.chance(60);
     for name in &chosen {
         let fact = &facts[name];
-        let needs = fact.needs(&facts);
+        let mut needs = fact.needs(&facts);
+        for name in fact.wanted().into_iter().filter(|name| !known.contains(name.as_str())) {
+            needs.insert(bundled(name, &mut extensions));
+        }
         let alone = !required.contains(name) && !fact.stands_for_others(&facts, &chosen);
         if alone && random.chance(30) {
             let covered = cover_all || random.chance(50);
@@ -82,6 +87,18 @@ pub(crate) fn farm(seed: u64) -> Farm {
     let local = json!({ "require": local_require, "extra": { "merge-plugin": { "include": include } } });
     let name = format!("farm of the corpus ({era}), MWFARM_SEED={seed}");
     Farm { name, root, local: Some(local), unlisted, dev: false, sources: Sources::default(), packages, extensions }
+}
+
+/// Adds an extension that the corpus names and does not hold, as MediaWiki bundles it; returns its directory.
+fn bundled(name: &str, extensions: &mut Vec<Extension>) -> String {
+    let id = format!("extensions/{name}");
+    if !extensions.iter().any(|extension| extension.id == id) {
+        let mut sources = Sources::default();
+        sources.text("extension.json", &json!({ "name": name, "manifest_version": 2 }).to_string());
+        let kind = Kind::Directory { composer: None, covered: false, sources };
+        extensions.push(Extension { id: id.clone(), kind, needs: BTreeSet::new() });
+    }
+    id
 }
 
 /// What the corpus says of one package.
@@ -135,18 +152,22 @@ impl Fact {
             let replaced = super::world::names(&fact.manifest["replace"]);
             self.requires.contains(&fact.name) || replaced.iter().any(|name| self.requires.contains(name))
         };
-        let wanted: BTreeSet<&String> = self
-            .registration
-            .iter()
-            .flat_map(|manifest| ["extensions", "skins"].map(|kind| manifest["requires"][kind].as_object()))
-            .flatten()
-            .flat_map(Map::keys)
-            .collect();
+        let wanted = self.wanted();
         let by_name = |fact: &&Fact| {
             let mut names = fact.registration.iter().filter_map(|manifest| manifest["name"].as_str());
             names.any(|name| wanted.iter().any(|wanted| *wanted == name))
         };
         extensions().filter(|fact| by_package(fact) || by_name(fact)).map(|fact| fact.id.clone()).collect()
+    }
+
+    /// The names by which its manifests require other extensions and skins.
+    fn wanted(&self) -> BTreeSet<&String> {
+        self.registration
+            .iter()
+            .flat_map(|manifest| ["extensions", "skins"].map(|kind| manifest["requires"][kind].as_object()))
+            .flatten()
+            .flat_map(Map::keys)
+            .collect()
     }
 
     /// Whether another chosen extension requires what this one replaces.

@@ -23,7 +23,13 @@ impl World {
     pub(crate) fn reference(&self, wanted: &BTreeSet<String>, name: &str) -> Result<PathBuf, Refusal> {
         let home = self.directory().join("home-locked");
         if !home.exists() {
-            composer::write_home(&home, &repository(self.locked_packages().into_iter()));
+            let mut offered = repository(self.locked_packages().into_iter());
+            // Of what is offered to every farm, too, the tree has one version.
+            offered.retain(|package| {
+                let name = package["name"].as_str().unwrap_or_default().to_lowercase();
+                self.locked.get(&name).is_none_or(|version| package["version"] == *version)
+            });
+            composer::write_home(&home, &offered);
         }
         let tree = self.directory().join(name);
         let closure = self.farm.closure(wanted);

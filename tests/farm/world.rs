@@ -134,7 +134,7 @@ impl World {
 
     /// Writes a tree without its `composer.json`, with the directories of `extensions` that are not packages.
     pub(crate) fn write_tree(&self, tree: &Path, extensions: &[&Extension]) {
-        copy_directory(composer::seeded_vendor(), &tree.join("vendor"));
+        copy_directory(&composer::first_vendor(), &tree.join("vendor"));
         write_files(tree, &self.farm.sources.files);
         if let Some(local) = &self.farm.local {
             write_json(&tree.join("composer.local.json"), local);
@@ -165,7 +165,7 @@ pub(crate) fn repository<'a>(packages: impl Iterator<Item = &'a Package>) -> Vec
         }
         manifest
     };
-    packages.map(publish).chain(composer::plugins()).collect()
+    packages.map(publish).chain(composer::offered()).collect()
 }
 
 /// The names of a block of links, in lower case.

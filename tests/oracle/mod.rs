@@ -1,7 +1,9 @@
 //! mwfarm against a real Composer.
 
+mod natural;
 mod observe;
 mod scanner;
 mod semver;
+mod strategies;
 mod theorem;
 mod traps;

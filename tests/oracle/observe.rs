@@ -120,7 +120,8 @@ fn look(side: &Side, questions: &Questions, classes: &[String], complete: bool) 
     let mut seen: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
         panic!("php printed no JSON ({error}): {}\n{errors}", String::from_utf8_lossy(&output.stdout))
     });
-    seen["errors"] = json!(errors.replace(&side.tree.to_string_lossy().into_owned(), "(tree)"));
+    let errors = errors.replace(&side.tree.to_string_lossy().into_owned(), "(tree)");
+    seen["errors"] = json!(errors.lines().map(without_place).collect::<Vec<_>>().join("\n"));
     seen["status"] = json!(output.status.code());
     seen
 }
@@ -144,4 +145,12 @@ pub(crate) fn differences(left: &Value, right: &Value) -> Vec<String> {
     }
     found.sort();
     found
+}
+
+/// A message of PHP without the file of vendor/ and the line it came from: generated files have other names.
+fn without_place(line: &str) -> &str {
+    match line.rsplit_once(" in (tree)/vendor/") {
+        Some((message, place)) if line.starts_with("PHP ") && place.contains(" on line ") => message,
+        _ => line,
+    }
 }

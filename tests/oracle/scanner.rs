@@ -1,15 +1,16 @@
 //! The class scanner against Composer's, over whole MediaWiki trees, the fixtures and random PHP.
 //!
-//! `MWFARM_TREES` names MediaWiki trees, with `:` between them; `MWFARM_ORACLE` the directory that
-//! `tests/tools/composer-oracle.sh` made.
+//! `bash tests/all.sh` makes the trees and Composer, and names them by `MWFARM_TREES` and `MWFARM_ORACLE`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use mwfarm::build::scan::{ClassName, find_classes};
+use crate::farm::composer;
+use mwfarm::build::scan::{ClassName, Kind, ScanPath, find_classes, psr0_classes, psr4_classes, scan};
 
 /// What Composer finds in each file: the names in hex, or nothing when it gives up.
 type Classes = BTreeMap<String, Option<Vec<String>>>;
@@ -17,7 +18,7 @@ type Classes = BTreeMap<String, Option<Vec<String>>>;
 #[test]
 fn real_files_hold_the_classes_that_composer_finds() {
     let mut files = php_files(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/scan")));
-    assert!(files.len() >= 1, "fixtures/scan is not complete");
+    assert!(files.len() >= 30, "fixtures/scan is not complete");
     for tree in trees() {
         let of_tree = php_files(&tree);
         assert!(of_tree.len() > 1000, "{} is no MediaWiki tree", tree.display());
@@ -50,8 +51,147 @@ fn random_php_holds_the_classes_that_composer_finds() {
     assert!(with_classes * 3 > files.len(), "only {with_classes} random files hold classes: that proves little");
 }
 
+/// Each rule is a path, its type, its prefix.
+#[test]
+fn rules_reach_the_files_and_classes_that_composer_finds() {
+    let directory = tempfile::tempdir().unwrap();
+    let tree = directory.path().canonicalize().unwrap();
+    odd_tree(&tree);
+    let mut rules = Vec::new();
+    for path in [
+        "",
+        "src",
+        "src/A",
+        "src/.hidden",
+        "src/.hidden/C.php",
+        "src/A/B.php",
+        "src/B.txt",
+        "src/CVS",
+        "links",
+        "links/to-file.php",
+        "p/*",
+        "p/*/src",
+        "p/{one,two}/s*c",
+        "p/[ot]*/src",
+        "p/t?o/*",
+        "none",
+        "p/none/*",
+        "p/one/src/*",
+        "star*",
+        "*",
+    ] {
+        rules.push((path, "classmap", ""));
+        for prefix in ["", "Acme\\", "Acme\\Lib\\", "Other", "A_"] {
+            rules.push((path, "psr-4", prefix));
+            rules.push((path, "psr-0", prefix));
+        }
+    }
+    let asked = rules.iter().map(|&(path, kind, prefix)| (join(&tree, path), kind, prefix)).collect::<Vec<_>>();
+    let answer = ask_composer("paths", &serde_json::to_string(&asked).unwrap());
+    let expected = serde_json::from_slice::<Vec<Option<Vec<String>>>>(&answer).unwrap();
+    let paths = rules.iter().map(|rule| ScanPath { path: rule.0.to_owned(), confine: String::new() });
+    let scan = scan(&tree, &paths.collect::<Vec<_>>()).unwrap();
+    let mut pairs = 0;
+    for ((rule, scanned), expected) in rules.iter().zip(&scan.paths).zip(expected) {
+        let found = (scanned.kind != Kind::Missing).then(|| {
+            let mut found = Vec::new();
+            for file in &scanned.files {
+                let classes = match rule.1 {
+                    "psr-4" => psr4_classes(rule.2, rule.0, file),
+                    "psr-0" => psr0_classes(rule.0, file),
+                    _ => file.classes.iter().collect(),
+                };
+                found.extend(
+                    classes.iter().map(|class| format!("{} {}", class.to_string_lossy(), join(&tree, &file.path))),
+                );
+            }
+            found.sort();
+            found.dedup();
+            found
+        });
+        pairs += found.iter().flatten().count();
+        assert_eq!(found, expected, "{rule:?}");
+    }
+    assert!(pairs > 300, "only {pairs} classes were compared");
+}
+
+fn join(tree: &Path, path: &str) -> String {
+    let tree = tree.to_str().unwrap();
+    if path.is_empty() { tree.to_owned() } else { format!("{tree}/{path}") }
+}
+
+/// Files with several classes each, most of which fit some PSR rule, hidden ones, links.
+fn odd_tree(tree: &Path) {
+    for path in [
+        "src/A/B.php",
+        "src/A/B/C.inc",
+        "src/A_B.php",
+        "src/A/B.class.php",
+        "src/B.txt",
+        "src/C.PHP",
+        "src/.hidden/C.php",
+        "src/.D.php",
+        "src/CVS/E.php",
+        "src/_svn/E.php",
+        "src/_darcs/x/E.php",
+        "src/cvs/F.php",
+        "src/.git/G.php",
+        "src/Acme/Lib/H.php",
+        "src/dir.php/I.hh",
+        "src/Other/J.php",
+        "p/one/src/K.php",
+        "p/two/src/L.php",
+        "p/three/lib/M.php",
+        "p/.four/src/N.php",
+        "p/file.php",
+        "star*/O.php",
+        "src/a\nb/P.php",
+        "src/.a\nb/Q.php",
+        "src/..R.php",
+        "src/\u{e9}/S.php",
+        "src/T.",
+        "src/U..php",
+        "src/.php",
+        "src/php",
+    ] {
+        let file = tree.join(path);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        let stem = path.split('/').map(|part| part.split('.').next().unwrap()).collect::<Vec<_>>();
+        let mut contents = String::from("<?php\n");
+        for from in 0..stem.len() {
+            for prefix in ["", "Acme\\", "Acme\\Lib\\", "A_"] {
+                let name =
+                    stem[from..].iter().map(|part| part.replace(|c: char| !c.is_alphanumeric() && c != '_', "x"));
+                let name = format!("{prefix}{}", name.collect::<Vec<_>>().join("\\"));
+                let (namespace, short) = name.rsplit_once('\\').unwrap_or(("", &name));
+                let _ = writeln!(
+                    contents,
+                    "namespace {namespace} {{ class {short} {{}} class {} {{}} }}",
+                    short.replace('_', "x")
+                );
+                let _ = writeln!(contents, "namespace {{ class {} {{}} }}", name.replace('\\', "_"));
+            }
+        }
+        std::fs::write(file, contents).unwrap();
+    }
+    std::fs::create_dir(tree.join("links")).unwrap();
+    for (target, link) in [
+        ("../src/A/B.php", "links/to-file.php"),
+        ("../src/A", "links/A"),
+        ("../src/B.txt", "links/to-text.php"),
+        ("nowhere", "links/dangling.php"),
+        ("self.php", "links/self.php"),
+        ("../p", "links/.p"),
+        ("../p", "links/_svn"),
+        ("../src/A", "links/x.php"),
+        ("one", "p/link"),
+    ] {
+        symlink(target, tree.join(link)).unwrap();
+    }
+}
+
 /// How many random files there are.
-const COUNT: usize = 100_000;
+const COUNT: usize = 10_000;
 
 /// How many of the fragments are words and marks that do not change the lexer's state.
 const PLAIN: usize = 62;
@@ -77,7 +217,7 @@ const FRAGMENTS: &[&str] = &[
 /// Fragments in random order; most texts begin with an opening tag.
 fn soup(random: &mut Random, fragments: &[&str]) -> Vec<u8> {
     let mut text = String::from(if random.below(8) == 0 { "" } else { "<?php " });
-    for _ in 0..random.below(40) + 1 {
+    for _ in 0..=random.below(40) {
         text += fragments[random.below(fragments.len())];
         if random.below(6) == 0 {
             let _ = write!(text, "\nclass N{} {{}}\n", random.below(100));
@@ -94,7 +234,7 @@ fn soup(random: &mut Random, fragments: &[&str]) -> Vec<u8> {
 /// A real file with a few places deleted, repeated, or with a fragment put in.
 fn mutant(random: &mut Random, original: &[u8]) -> Vec<u8> {
     let mut bytes = original[..original.len().min(20_000)].to_vec();
-    for _ in 0..random.below(8) + 1 {
+    for _ in 0..=random.below(8) {
         let at = random.below(bytes.len() + 1);
         let end = (at + random.below(40)).min(bytes.len());
         match random.below(4) {
@@ -133,33 +273,29 @@ fn assert_same(files: &[PathBuf]) -> Classes {
 }
 
 fn composer(files: &[PathBuf]) -> Classes {
-    let oracle = PathBuf::from(variable("MWFARM_ORACLE"));
+    let list = files.iter().flat_map(|file| [file.to_str().unwrap(), "\0"]).collect::<String>();
+    serde_json::from_slice(&ask_composer("files", &list)).unwrap()
+}
+
+fn ask_composer(question: &str, input: &str) -> Vec<u8> {
+    let oracle = composer::oracle();
     let mut child = Command::new(oracle.join("bin/php84"))
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oracle/classes.php"))
+        .args([concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oracle/classes.php"), question])
         .env("COMPOSER_CLASS_MAP_GENERATOR", oracle.join("root/usr/share/php/Composer/ClassMapGenerator/autoload.php"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap_or_else(|error| panic!("cannot run PHP in {}: {error}", oracle.display()));
-    let list = files.iter().flat_map(|file| [file.to_str().unwrap(), "\0"]).collect::<String>();
-    // PHP reads the whole list before it writes.
-    child.stdin.take().unwrap().write_all(list.as_bytes()).unwrap();
+    // PHP reads everything before it writes.
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "classes.php failed: {}", output.stdout.escape_ascii());
-    serde_json::from_slice(&output.stdout).unwrap()
+    output.stdout
 }
 
+/// The real MediaWiki trees.
 fn trees() -> Vec<PathBuf> {
-    variable("MWFARM_TREES").split(':').map(PathBuf::from).collect()
-}
-
-fn variable(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| {
-        panic!(
-            "{name} is not set; `tests/tools/mediawiki-tree.sh DIR` makes a tree for MWFARM_TREES, and \
-             `tests/tools/composer-oracle.sh DIR` what MWFARM_ORACLE names"
-        )
-    })
+    ["1.39", "1.43"].map(|version| composer::trees().join(version)).into()
 }
 
 fn hex(name: &ClassName) -> String {
@@ -189,7 +325,7 @@ fn php_files(directory: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// SplitMix64: the same numbers on every machine.
+/// `SplitMix64`: the same numbers on every machine.
 struct Random(u64);
 
 impl Random {

@@ -49,7 +49,7 @@ fn random_sets_of_random_farms_show_what_composer_shows() {
 
 #[test]
 fn every_subset_of_six_extensions_shows_what_composer_shows() {
-    let farm = generate::farm_of_size(Random::new(6), Size { libraries: 10, extensions: 6 }, "the farm of six");
+    let farm = generate::farm_of_size(Random::new(19), Size { libraries: 10, extensions: 6 }, "the farm of six");
     let all: Vec<String> = farm.all().into_iter().collect();
     let subset = |bits: u32| (0..all.len()).filter(|at| bits & (1 << at) != 0).map(|at| all[at].clone()).collect();
     let tally = prove(farm, &(0..1 << all.len()).map(subset).collect::<Vec<Wanted>>(), Other::Mwfarm);
@@ -131,7 +131,10 @@ fn every_way_to_name_a_wiki_finds_it() {
 
 #[test]
 fn the_oldest_and_the_newest_php_show_the_same() {
-    let mut world = World::new(farm(1)).unwrap_or_else(|refusal| panic!("{}", refusal.text));
+    let mut farm = farm(1);
+    // The farm's packages ask for a newer PHP than the runtime does.
+    farm.root["config"]["platform-check"] = false.into();
+    let mut world = World::new(farm).unwrap_or_else(|refusal| panic!("{}", refusal.text));
     let all = world.farm.all();
     build(&world, &[("all", &all)]);
     let questions = Questions::new(&world.farm, 74);
@@ -394,6 +397,9 @@ pub(super) fn try_build(world: &World, wikis: &[(&str, &Wanted)]) -> Result<(), 
         .arg(world.tree())
         .arg("--wikis")
         .arg(&file)
+        // What it caches goes with the farm.
+        .env("HOME", world.directory())
+        .env("XDG_CACHE_HOME", world.directory().join("cache"))
         .output()
         .expect("mwfarm runs");
     if output.status.success() {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::natural;
+use super::{Names, natural};
 use crate::build::manifest::is_platform;
 use crate::build::set::{Base, Package, Part};
 use crate::php::Value;
@@ -21,7 +21,7 @@ struct Entry {
 ///
 /// `dev` names the packages that only development requirements need. Paths are written for a file in `vendor/`; Composer's own is in `vendor/composer/`, and the strings are the same.
 #[must_use]
-pub fn installed(base: &Base, parts: &[&Part], packages: &[&Package], dev: &HashSet<&str>) -> Value {
+pub fn installed(base: &Base, parts: &[&Part], packages: &[&Package], dev: &Names<'_>) -> Value {
     let mut versions: BTreeMap<String, Entry> = BTreeMap::new();
     let files: HashSet<&str> = parts.iter().map(|part| part.file.as_str()).collect();
     let block = &base.block;

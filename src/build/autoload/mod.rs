@@ -17,6 +17,9 @@ pub mod natural;
 pub mod platform;
 pub mod sort;
 
+/// Names, to look one up.
+pub type Names<'s> = HashSet<&'s str>;
+
 /// What is linked.
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'i, 's> {
@@ -29,7 +32,7 @@ pub struct Input<'i, 's> {
     /// Packages and parts whose exclusions count although they are not linked here: the base's, for a set.
     pub around: (&'i [&'s Part], &'i [&'s Package]),
     /// Directories of packages and extensions that these wikis have; files of others do not count.
-    pub present: &'i HashSet<&'s str>,
+    pub present: &'i Names<'s>,
 }
 
 /// The maps of one autoloader. Paths are relative to the tree.
@@ -167,7 +170,7 @@ fn files<'s>(owners: &[Owner<'s>]) -> Vec<&'s File> {
 fn class_map<'s>(
     owners: &[Owner<'s>],
     around: &[Owner<'s>],
-    present: &HashSet<&str>,
+    present: &Names<'_>,
     psr4: &[Prefix<'s>],
     psr0: &[Prefix<'s>],
     loader: &LoaderSettings,

@@ -4,96 +4,80 @@ use std::cmp::Ordering;
 
 /// Compares as PHP's `strnatcmp`, or with `fold` as `strnatcasecmp`.
 ///
-/// Follows PHP 8: leading zeros of the whole text are skipped, white space is skipped, runs of digits compare as
-/// numbers unless one begins with `0`, then as fractions from the left.
+/// Follows PHP 8: leading zeros of the whole text and white space are skipped, runs of digits compare as numbers unless one begins
+/// with `0`, then as fractions from the left.
 #[must_use]
-pub fn compare(a: &[u8], b: &[u8], fold: bool) -> Ordering {
-    if a.is_empty() || b.is_empty() {
-        return a.len().cmp(&b.len());
+pub fn compare(left: &[u8], right: &[u8], fold: bool) -> Ordering {
+    if left.is_empty() || right.is_empty() {
+        return left.len().cmp(&right.len());
     }
-    let at = |text: &[u8], index: usize| text.get(index).copied();
-    let digit = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_digit());
-    let space = |byte: u8| matches!(byte, b' ' | b'\t'..=b'\r');
-    let skip_zeros = |text: &[u8]| {
-        let mut index = 0;
-        while at(text, index) == Some(b'0') && digit(at(text, index + 1)) {
-            index += 1;
-        }
-        index
-    };
-    let (mut i, mut j) = (skip_zeros(a), skip_zeros(b));
+    let (mut left, mut right) = (without_zeros(left), without_zeros(right));
     loop {
-        while at(a, i).is_some_and(space) {
-            i += 1;
-        }
-        while at(b, j).is_some_and(space) {
-            j += 1;
-        }
-        if digit(at(a, i)) && digit(at(b, j)) {
-            let fractional = at(a, i) == Some(b'0') || at(b, j) == Some(b'0');
-            let order = if fractional { from_left(a, &mut i, b, &mut j) } else { as_number(a, &mut i, b, &mut j) };
+        left = without_space(left);
+        right = without_space(right);
+        let (mine, yours) = (first(left), first(right));
+        if mine.is_ascii_digit() && yours.is_ascii_digit() {
+            let digits = (run(left), run(right));
+            let order = if mine == b'0' || yours == b'0' { fractions(digits) } else { numbers(digits) };
             if order != Ordering::Equal {
                 return order;
             }
-            match (i >= a.len(), j >= b.len()) {
-                (true, true) => return Ordering::Equal,
-                (true, false) => return Ordering::Less,
-                (false, true) => return Ordering::Greater,
-                (false, false) => {}
+            // Of equal runs both are equally long.
+            left = &left[digits.0.len()..];
+            right = &right[digits.1.len()..];
+            if left.is_empty() || right.is_empty() {
+                return left.len().min(1).cmp(&right.len().min(1));
             }
         }
-        let (Some(mut x), Some(mut y)) = (at(a, i), at(b, j)) else {
-            return (a.len() - i.min(a.len())).min(1).cmp(&(b.len() - j.min(b.len())).min(1));
-        };
-        if fold {
-            x = x.to_ascii_uppercase();
-            y = y.to_ascii_uppercase();
-        }
-        match x.cmp(&y) {
+        let shown = |byte: u8| if fold { byte.to_ascii_uppercase() } else { byte };
+        match shown(first(left)).cmp(&shown(first(right))) {
             Ordering::Equal => {}
             order => return order,
         }
-        i += 1;
-        j += 1;
+        left = left.get(1..).unwrap_or_default();
+        right = right.get(1..).unwrap_or_default();
+        if left.is_empty() || right.is_empty() {
+            return left.len().min(1).cmp(&right.len().min(1));
+        }
     }
 }
 
-/// The longer run of digits is the greater number; of equal length, the first different digit decides.
-fn as_number(a: &[u8], i: &mut usize, b: &[u8], j: &mut usize) -> Ordering {
-    let mut bias = Ordering::Equal;
-    loop {
-        let x = a.get(*i).copied().filter(u8::is_ascii_digit);
-        let y = b.get(*j).copied().filter(u8::is_ascii_digit);
-        match (x, y) {
-            (None, None) => return bias,
-            (None, Some(_)) => return Ordering::Less,
-            (Some(_), None) => return Ordering::Greater,
-            (Some(x), Some(y)) => {
-                if bias == Ordering::Equal {
-                    bias = x.cmp(&y);
-                }
-            }
-        }
-        *i += 1;
-        *j += 1;
+/// The first byte; behind the end there is PHP's NUL.
+fn first(text: &[u8]) -> u8 {
+    text.first().copied().unwrap_or_default()
+}
+
+/// The text without the leading zeros of a number; only those at the very beginning are skipped.
+fn without_zeros(mut text: &[u8]) -> &[u8] {
+    while let [b'0', next, ..] = text
+        && next.is_ascii_digit()
+    {
+        text = &text[1..];
     }
+    text
+}
+
+/// The text without leading white space.
+fn without_space(mut text: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t'..=b'\r', rest @ ..] = text {
+        text = rest;
+    }
+    text
+}
+
+/// The leading run of digits.
+fn run(text: &[u8]) -> &[u8] {
+    &text[..text.iter().take_while(|byte| byte.is_ascii_digit()).count()]
+}
+
+/// The longer number is the greater one.
+fn numbers((left, right): (&[u8], &[u8])) -> Ordering {
+    left.len().cmp(&right.len()).then_with(|| left.cmp(right))
 }
 
 /// The first different digit decides, as behind a decimal point.
-fn from_left(a: &[u8], i: &mut usize, b: &[u8], j: &mut usize) -> Ordering {
-    loop {
-        let x = a.get(*i).copied().filter(u8::is_ascii_digit);
-        let y = b.get(*j).copied().filter(u8::is_ascii_digit);
-        match (x, y) {
-            (None, None) => return Ordering::Equal,
-            (None, Some(_)) => return Ordering::Less,
-            (Some(_), None) => return Ordering::Greater,
-            (Some(x), Some(y)) if x != y => return x.cmp(&y),
-            _ => {}
-        }
-        *i += 1;
-        *j += 1;
-    }
+fn fractions((left, right): (&[u8], &[u8])) -> Ordering {
+    left.cmp(right)
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Composer's platform check for C(S): the highest lower bound on PHP, and the PHP extensions needed.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
+use super::Names;
 use crate::build::package::{Duplicates, PlatformCheck};
 use crate::build::set::{Base, Package, Part};
 use crate::build::version::{Bound, Constraint};
@@ -41,7 +42,7 @@ impl Platform {
 ///
 /// Constraints that cannot be read count as none: `resolve` has refused them before.
 #[must_use]
-pub fn platform(base: &Base, parts: &[&Part], packages: &[&Package], dev: &HashSet<&str>) -> Platform {
+pub fn platform(base: &Base, parts: &[&Part], packages: &[&Package], dev: &Names<'_>) -> Platform {
     let check = base.loader.platform_check;
     let mut platform = Platform::default();
     if check == PlatformCheck::Off {
@@ -56,7 +57,7 @@ pub fn platform(base: &Base, parts: &[&Part], packages: &[&Package], dev: &HashS
     }
 
     let mut bound = Bound::zero();
-    let mut extensions: BTreeMap<String, String> = BTreeMap::new();
+    let mut extensions: BTreeMap<Vec<u8>, String> = BTreeMap::new();
     let root = merged(base.duplicates, parts);
     let required = packages.iter().filter(|package| !dev.contains(&*package.name)).flat_map(|package| &package.require);
     let required = required.map(|(target, constraint)| (target.as_str(), vec![constraint.as_str()]));
@@ -76,7 +77,7 @@ pub fn platform(base: &Base, parts: &[&Part], packages: &[&Package], dev: &HashS
             }
             let name = if name == "zend-opcache" { "zend opcache" } else { name };
             // Composer sorts by the quoted name.
-            extensions.insert(format!("'{name}'"), name.to_owned());
+            extensions.insert([name.as_bytes(), b"'"].concat(), name.to_owned());
         }
     }
     platform.extensions = extensions.into_values().collect();

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Arrays, Origin, files};
+use super::{Arrays, Origin, class_loader, files, platform_check};
 use crate::build::autoload::AutoloadMap;
 use crate::build::autoload::platform::Platform;
 use crate::build::package::LoaderSettings;
@@ -43,12 +43,9 @@ pub fn text(bundle: &Bundle<'_>) -> String {
         let _ = write!(out, " for {}", names.join(", "));
     }
     out.push_str("\n\n");
-    platform_check(&mut out, bundle.platform, runtime);
-    let _ = write!(
-        out,
-        "class_exists('Composer\\\\Autoload\\\\ClassLoader', false) || require __DIR__ . '/mwfarm_{runtime}/ClassLoader.php';\n\n\
-         final class MwFarmBundle_{hash}\n{{\n"
-    );
+    check(&mut out, bundle.platform, runtime);
+    class_loader(&mut out, Origin::Vendor, runtime);
+    let _ = write!(out, "\nfinal class MwFarmBundle_{hash}\n{{\n");
     let arrays = Arrays::new(bundle.map, Origin::Vendor, 1, bundle.installed_versions);
     for (property, value) in &arrays.properties {
         let _ = write!(out, "    const {property} = {value};\n\n");
@@ -65,7 +62,7 @@ pub fn text(bundle: &Bundle<'_>) -> String {
 }
 
 /// The condition is folded by OPcache when it holds; when it does not, the runtime speaks as Composer does.
-fn platform_check(out: &mut String, platform: &Platform, runtime: &Key) {
+fn check(out: &mut String, platform: &Platform, runtime: &Key) {
     if platform.is_empty() {
         return;
     }
@@ -78,15 +75,13 @@ fn platform_check(out: &mut String, platform: &Platform, runtime: &Key) {
     }
     conditions.extend(platform.extensions.iter().map(|name| extension_loaded(name)));
     let _ = write!(out, "if (!({})) {{\n    ", conditions.join(" && "));
-    let _ = write!(out, "(require __DIR__ . '/mwfarm_{runtime}/platform_check.php')(");
-    issues(out, platform);
-    out.push_str(");\n}\n\n");
+    platform_check(out, Origin::Vendor, runtime, platform);
+    out.push_str("}\n\n");
 }
 
 /// Whether PHP has an extension; the two that only the command line has are asked for there only, as Composer does.
 pub(super) fn extension_loaded(name: &str) -> String {
-    let mut quoted = String::new();
-    php::string(&mut quoted, name.as_bytes());
+    let quoted = php::string_literal(name);
     if name == "pcntl" || name == "readline" {
         format!("(PHP_SAPI !== 'cli' || extension_loaded({quoted}))")
     } else {

@@ -5,6 +5,9 @@ pub mod runtime;
 pub mod set;
 pub mod table;
 
+use super::autoload::platform::Platform;
+use super::generated::Generated;
+use crate::key::Key;
 use crate::php;
 
 /// How a generated file names a path of the tree: relative to its own directory, and so relocatable and folded by
@@ -44,15 +47,40 @@ impl Origin {
     }
 }
 
+/// The expression for a file of the runtime, from a file in `vendor/` or in a directory of it.
+fn runtime_file(origin: Origin, runtime: &Key, file: &str) -> String {
+    let up = if origin == Origin::Vendor { "" } else { "/.." };
+    php::path_expression(&format!("{up}/{}/{file}", Generated::Runtime(runtime.clone())))
+}
+
+/// Makes sure that there is a `ClassLoader`: ours, unless another vendor directory's came first.
+fn class_loader(out: &mut String, origin: Origin, runtime: &Key) {
+    out.push_str("class_exists(\\Composer\\Autoload\\ClassLoader::class, false) || require ");
+    out.push_str(&runtime_file(origin, runtime, "ClassLoader.php"));
+    out.push_str(";\n");
+}
+
+/// Calls the runtime's platform check, which says what lacks.
+fn platform_check(out: &mut String, origin: Origin, runtime: &Key, platform: &Platform) {
+    out.push_str("(require ");
+    out.push_str(&runtime_file(origin, runtime, "platform_check.php"));
+    out.push_str(")(");
+    bundle::issues(out, platform);
+    out.push_str(");\n");
+}
+
+/// A prefix with its directories, as linked.
+type Prefix<'m> = (&'m str, Vec<&'m str>);
+
 /// Prefixes as Composer's `ClassLoader` keeps them: by first byte, the empty prefix apart as fallback.
 struct Prefixes<'m> {
-    by_first: Vec<(u8, Vec<&'m (&'m str, Vec<&'m str>)>)>,
+    by_first: Vec<(u8, Vec<&'m Prefix<'m>>)>,
     fallback: Vec<&'m str>,
 }
 
 impl<'m> Prefixes<'m> {
-    fn new(prefixes: &'m [(&'m str, Vec<&'m str>)]) -> Self {
-        let mut by_first: Vec<(u8, Vec<&'m (&'m str, Vec<&'m str>)>)> = Vec::new();
+    fn new(prefixes: &'m [Prefix<'m>]) -> Self {
+        let mut by_first: Vec<(u8, Vec<&'m Prefix<'m>>)> = Vec::new();
         let mut fallback = Vec::new();
         for entry in prefixes {
             match entry.0.bytes().next() {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Arrays, Origin, bundle, class_map, files};
+use super::{Arrays, Origin, class_loader, class_map, files, platform_check};
 use crate::build::autoload::AutoloadMap;
 use crate::build::autoload::platform::Platform;
 use crate::build::package::LoaderSettings;
@@ -58,9 +58,7 @@ pub fn texts(set: &SetFiles<'_>) -> Vec<(&'static str, String)> {
     }
     if !set.platform.is_empty() {
         let mut text = head("platform_check.php");
-        let _ = write!(text, "(require __DIR__ . '/../mwfarm_{}/platform_check.php')(", set.runtime);
-        bundle::issues(&mut text, set.platform);
-        text.push_str(");\n");
+        platform_check(&mut text, FROM, set.runtime, set.platform);
         texts.push(("platform_check.php", text));
     }
     texts
@@ -138,11 +136,9 @@ fn real(set: &SetFiles<'_>) -> String {
     if !set.platform.is_empty() {
         text.push_str("        require __DIR__ . '/platform_check.php';\n");
     }
-    let _ = write!(
-        text,
-        "        class_exists('Composer\\\\Autoload\\\\ClassLoader', false) || require __DIR__ . '/../mwfarm_{runtime}/ClassLoader.php';\n        \
-         self::$loader = $loader = new \\Composer\\Autoload\\ClassLoader(\\dirname(__DIR__));\n"
-    );
+    text.push_str("        ");
+    class_loader(&mut text, FROM, runtime);
+    text.push_str("        self::$loader = $loader = new \\Composer\\Autoload\\ClassLoader(\\dirname(__DIR__));\n");
     if !set.map.include_paths.is_empty() {
         text.push_str(
             "        $includePaths = require __DIR__ . '/include_paths.php';\n        \

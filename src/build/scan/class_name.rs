@@ -41,16 +41,14 @@ impl ClassName {
 impl Serialize for ClassName {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use fmt::Write;
-        match std::str::from_utf8(&self.0) {
-            Ok(text) => serializer.serialize_str(text),
-            Err(_) => {
-                let hex = self.0.iter().fold(String::from('\0'), |mut text, byte| {
-                    let _ = write!(text, "{byte:02x}");
-                    text
-                });
-                serializer.serialize_str(&hex)
-            }
+        if let Ok(text) = std::str::from_utf8(&self.0) {
+            return serializer.serialize_str(text);
         }
+        let hex = self.0.iter().fold(String::from('\0'), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        });
+        serializer.serialize_str(&hex)
     }
 }
 

@@ -3,7 +3,7 @@
 use memchr::{memchr2, memmem};
 
 use super::declarations::{first_name, word_before};
-use super::strip::table;
+use super::tokens::{is_label_byte, table};
 
 /// Appends to `out` what Composer's cleaner makes of `code`, the output of [`super::strip::strip`].
 ///
@@ -40,26 +40,21 @@ pub(super) fn clean(code: &[u8], only: Option<usize>, out: &mut Vec<u8>) -> bool
                     return kept < code.len() && !comments;
                 }
             }
-            let (end, instead): (usize, &[u8]) = match (code[at], code.get(at + 1)) {
+            let (end, instead): (Option<usize>, &[u8]) = match (code[at], code.get(at + 1)) {
                 (b'?', Some(b'>')) => {
                     at += 2;
                     out.extend_from_slice(&code[kept..at]);
                     break;
                 }
-                (quote @ (b'"' | b'\''), _) => (string_end(code, at, quote), b"null"),
-                (b'/', Some(b'/')) => (line_end(code, at), b""),
-                (b'/', Some(b'*')) => (comment_end(code, at), b""),
-                (b'<', Some(b'<')) => match heredoc_end(code, at) {
-                    Some(end) => (end, b"null"),
-                    None => {
-                        at += 1;
-                        continue;
-                    }
-                },
-                _ => {
-                    at += 1;
-                    continue;
-                }
+                (quote @ (b'"' | b'\''), _) => (Some(string_end(code, at, quote)), b"null"),
+                (b'/', Some(b'/')) => (Some(line_end(code, at)), b""),
+                (b'/', Some(b'*')) => (Some(comment_end(code, at)), b""),
+                (b'<', Some(b'<')) => (heredoc_end(code, at), b"null"),
+                _ => (None, b""),
+            };
+            let Some(end) = end else {
+                at += 1;
+                continue;
             };
             out.extend_from_slice(&code[kept..at]);
             out.extend_from_slice(instead);
@@ -142,9 +137,4 @@ fn heredoc_end(code: &[u8], start: usize) -> Option<usize> {
 
 fn blanks(text: &[u8]) -> usize {
     text.iter().take_while(|&&byte| matches!(byte, b' ' | b'\t')).count()
-}
-
-/// As Composer's cleaner has it.
-const fn is_label_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
 }

@@ -27,10 +27,11 @@ pub(super) fn candidates(code: &[u8]) -> Candidates {
     }
 }
 
-/// Whether the text ends in one of the keywords that a class name follows, and white space.
-pub(super) fn ends_in_keyword(code: &[u8]) -> bool {
-    let end = code.iter().rposition(|&byte| !is_space(byte)).map_or(0, |last| last + 1);
-    ends_in_class_like(&code[..end])
+/// Whether the text ends in one of the keywords that a class name follows, and white space. Of much white space only
+/// the end is looked at: the answer then is "maybe", which is yes.
+pub(super) fn may_end_in_keyword(code: &[u8]) -> bool {
+    let tail = &code[code.len().saturating_sub(64)..];
+    tail.iter().rposition(|&byte| !is_space(byte)).is_none_or(|last| ends_in_class_like(&tail[..=last]))
 }
 
 fn ends_in_class_like(code: &[u8]) -> bool {
@@ -141,23 +142,23 @@ const BLOCK: usize = 64;
 
 /// Whether the block holds the last two letters of a keyword with something behind that may end a word.
 fn holds_ending<const N: usize>(block: &[u8; N]) -> bool {
-    any_triple(block, |a, b, behind| is_ending(a, b) & ((behind <= b' ') | (behind == b'{') | (behind == b';')))
+    any_triple(block, |a, b, behind| is_ending(a, b) && (behind <= b' ' || behind == b'{' || behind == b';'))
 }
 
 /// Whether the block holds what [`last_candidate`] looks for, or something like it.
 fn holds_candidate<const N: usize>(block: &[u8; N]) -> bool {
     let letter = |byte: u8| (byte | 0x20).wrapping_sub(b'a') < 26;
     any_triple(block, |a, b, behind| {
-        is_ending(a, b) & (behind <= b' ') | letter(b) & ((behind == b'/') | (behind == b'#'))
+        is_ending(a, b) && behind <= b' ' || letter(b) && (behind == b'/' || behind == b'#')
     })
 }
 
 fn is_ending(a: u8, b: u8) -> bool {
     let (a, b) = (a | 0x20, b | 0x20);
-    (a == b's') & (b == b's') | (a == b'c') & (b == b'e') | (a == b'i') & (b == b't') | (a == b'u') & (b == b'm')
+    a == b's' && b == b's' || a == b'c' && b == b'e' || a == b'i' && b == b't' || a == b'u' && b == b'm'
 }
 
-#[inline(always)]
+#[inline]
 fn any_triple<const N: usize>(block: &[u8; N], test: impl Fn(u8, u8, u8) -> bool) -> bool {
     let (first, second, third) = (&block[..N - 2], &block[1..N - 1], &block[2..]);
     let mut found = false;

@@ -1,12 +1,12 @@
 //! The files that a path stands for, found as Symfony's Finder finds them for Composer, and their contents.
 
-use std::fs::{DirEntry, Metadata, OpenOptions};
+use std::fs::{DirEntry, Metadata};
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::glob::{self, join};
 use super::{Error, Kind, Reason, ScanPath};
+use crate::disk;
 
 /// How many files and directories one path may hold.
 pub(super) const MOST: usize = 1_000_000;
@@ -83,10 +83,7 @@ impl Places {
     /// Reads the file at a real path.
     pub(super) fn read(&self, real: &str, contents: &mut Vec<u8>) -> Result<(), Reason> {
         contents.clear();
-        // Should a pipe have taken the file's place since it was found, opening it must not wait.
-        let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-        let file = OpenOptions::new().read(true).custom_flags(flags).open(self.real.join(real));
-        let file = file.map_err(Reason::Unreadable)?;
+        let file = disk::open(&self.real.join(real)).map_err(Reason::Unreadable)?;
         let metadata = file.metadata().map_err(Reason::Unreadable)?;
         if !metadata.is_file() {
             return Err(Reason::Unreadable(io::Error::other("it is no longer a regular file")));
@@ -198,7 +195,7 @@ impl Walk<'_> {
         if kind.is_symlink() {
             let Some(target) = existing(entry.path().metadata()).map_err(unreadable)? else { return Ok(None) };
             kind = target.file_type();
-            if !kind.is_dir() && !(kind.is_file() && scannable) {
+            if !(kind.is_dir() || kind.is_file() && scannable) {
                 return Ok(None);
             }
             let target = entry.path().canonicalize().map_err(unreadable)?;

@@ -11,6 +11,7 @@ mod glob;
 mod parser;
 mod psr;
 mod strip;
+mod tokens;
 mod yield_from;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -11,7 +11,9 @@ impl Tree {
     /// A tree of files, each of which declares one class: its path with `_` for everything but letters.
     fn of(files: &[&str]) -> Self {
         let tree = Self(tempfile::tempdir().unwrap());
-        files.iter().for_each(|file| tree.write(file, &format!("<?php class {} {{}}", class_of(file))));
+        for file in files {
+            tree.write(file, format!("<?php class {} {{}}", class_of(file)));
+        }
         tree
     }
 
@@ -255,11 +257,15 @@ fn what_cannot_be_read_is_refused() {
     assert!(matches!(tree.refused("src", ""), (file, Reason::TooLong) if file == "src/huge.php"));
     fs::remove_file(tree.path().join("src/huge.php")).unwrap();
 
-    // Root may read everything: then there is nothing to see.
+    tree.link("/proc/self/mem", "src/memory.php");
+    assert!(matches!(tree.refused("src", ""), (file, Reason::Unreadable(_)) if file == "src/memory.php"));
+    fs::remove_file(tree.path().join("src/memory.php")).unwrap();
+
+    // Permissions do not stop root.
     for path in ["src/y.php", "src/a"] {
         let path = tree.path().join(path);
         let mode = fs::metadata(&path).unwrap().permissions();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o0)).unwrap();
         if !rustix::process::geteuid().is_root() {
             assert!(matches!(tree.refused("src", "").1, Reason::Unreadable(_)));
         }

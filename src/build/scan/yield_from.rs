@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use super::strip::{is_label_byte, is_space};
+use super::tokens::{is_label_byte, is_space};
 
 /// Finds the ends of `yield … from` tokens as PHP 8.3 and newer do.
 ///

@@ -17,8 +17,8 @@ struct Plan {
     directory: String,
     /// Its directory.
     id: String,
-    /// What other manifests require it by.
-    manifest_name: String,
+    /// What other manifests require it by, when it has a manifest.
+    manifest_name: Option<String>,
     /// Its package and the version of it, when Composer installs it.
     package: Option<(String, &'static str)>,
     /// A virtual package for which it stands.
@@ -67,7 +67,11 @@ impl Draft {
             (format!("{word}{}", random.pick(&["", "-x", "_Y"])), None)
         };
         let id = format!("{}/{directory}", if skin { "skins" } else { "extensions" });
-        let manifest_name = if random.chance(40) { format!("The {word}") } else { directory.clone() };
+        let manifest_name = match random.below(12) {
+            0 => None,
+            1..=4 => Some(format!("The {word}")),
+            _ => Some(directory.clone()),
+        };
         let provides = (is_package && random.chance(15))
             .then(|| if random.chance(50) { format!("virtual/of-{index}") } else { format!("ext-farm{index}") });
         // Package names keep capitals only in the package itself; links and questions are in lower case.
@@ -77,28 +81,27 @@ impl Draft {
 
     /// `extension.json` or `skin.json`, and its edges.
     fn registration(&mut self, plan: &Plan, plans: &[Plan], sources: &mut Sources, needs: &mut BTreeSet<String>) {
-        if self.random.chance(8) {
-            return;
-        }
-        let mut manifest = json!({ "name": plan.manifest_name, "manifest_version": 2 });
+        let Some(name) = &plan.manifest_name else { return };
+        let mut manifest = json!({ "name": name, "manifest_version": 2 });
         if self.random.chance(30) {
             manifest["requires"] = json!({ "MediaWiki": ">= 1.35.0" });
         }
         for other in self.others(plan, plans.len()) {
             let other = &plans[other];
+            let Some(other_name) = &other.manifest_name else { continue };
             let kind = if other.id.starts_with("skins/") { "skins" } else { "extensions" };
             let mut requires = manifest["requires"].take();
             if requires.is_null() {
                 requires = json!({});
             }
-            put(&mut requires, kind, &other.manifest_name, "*");
+            put(&mut requires, kind, other_name, "*");
             manifest["requires"] = requires;
             needs.insert(other.id.clone());
         }
         let file = if plan.id.starts_with("skins/") { "skin.json" } else { "extension.json" };
         sources.text(file, &serde_json::to_string_pretty(&manifest).expect("JSON"));
         if self.random.chance(8) {
-            let second = json!({ "name": format!("{}Client", plan.manifest_name), "manifest_version": 2 });
+            let second = json!({ "name": format!("{name}Client"), "manifest_version": 2 });
             sources.text("extension-client.json", &second.to_string());
         }
     }
@@ -239,6 +242,10 @@ impl Draft {
             let include = root.local.as_mut().and_then(|local| local.pointer_mut("/extra/merge-plugin/include"));
             let include = include.and_then(Value::as_array_mut).expect("a list of includes");
             include.insert(self.random.below(include.len() + 1), json!(format!("{}/composer.json", plan.id)));
+        }
+        if covered && self.random.chance(30) {
+            let links = self.random.pick(&["provide", "replace", "conflict"]);
+            put(&mut composer, links, &format!("of-directory/{}", plan.index), "1.1");
         }
         // What a directory requires lies in vendor, whoever put it there.
         if !covered {

@@ -1,6 +1,5 @@
 <?php
-// Stands in for composer/installers, which extension packages require by that name: it puts packages of
-// MediaWiki's types where MediaWiki looks for them.
+// Stands in for composer/installers: it puts packages of MediaWiki's types where MediaWiki looks for them.
 
 namespace MwfarmTest\Installers;
 
