@@ -86,8 +86,8 @@ impl Farm {
         farm
     }
 
-    /// Writes the tree, without the files that Composer generates.
-    pub(crate) fn write(&self, tree: &Path) -> io::Result<()> {
+    /// Writes the tree, without the files that Composer generates. Returns how many PHP files were written.
+    pub(crate) fn write(&self, tree: &Path) -> io::Result<usize> {
         fs::create_dir_all(tree.join("vendor/composer"))?;
         for package in &self.packages {
             fs::create_dir_all(tree.join("vendor/composer").join(text(package, "install-path")))?;
@@ -107,7 +107,7 @@ impl Farm {
                 Text::Functions(function) => write(tree, path, &source::functions(function))?,
             }
         }
-        Ok(())
+        Ok(1 + self.files.values().filter(|content| !matches!(content, Text::Json(_))).count())
     }
 
     fn library(&mut self, number: usize, random: &mut Random) {
@@ -145,7 +145,7 @@ impl Farm {
             autoload["exclude-from-classmap"] = json!(["**/Tests/"]);
         }
         let install_path = format!("../{name}");
-        self.packages.push(package(&name, "library", &install_path, require, autoload, random));
+        self.packages.push(package(&name, "library", &install_path, &require, &autoload, random));
     }
 
     fn extension(&mut self, number: usize, wanted: &[usize], random: &mut Random) {
@@ -186,7 +186,7 @@ impl Farm {
         self.files.insert(format!("{directory}/composer.json"), Text::Json(composer));
         if number.is_multiple_of(2) {
             self.local["require"][&name] = json!("^1.0");
-            let mut package = package(&name, kind, &format!("../../{directory}"), require, autoload, random);
+            let mut package = package(&name, kind, &format!("../../{directory}"), &require, &autoload, random);
             package["extra"] = json!({ "installer-name": short });
             self.packages.push(package);
         } else if let Value::Array(include) = &mut self.local["extra"]["merge-plugin"]["include"] {
@@ -225,7 +225,7 @@ impl Farm {
                 on.entry(parent == "skins").or_default().push(name.to_owned());
             }
             let list = |skins: bool| on.get(&skins).map(|names| names.join(", ")).unwrap_or_default();
-            for _ in 0..1 + combination % 3 {
+            for _ in 0..=combination % 3 {
                 let _ = writeln!(
                     self.wikis,
                     "  wiki{wiki}: {{ hosts: [wiki{wiki}.example.org], extensions: [{}], skins: [{}] }}",
@@ -260,8 +260,8 @@ fn package(
     name: &str,
     kind: &str,
     install_path: &str,
-    require: Map<String, Value>,
-    autoload: Value,
+    require: &Map<String, Value>,
+    autoload: &Value,
     random: &mut Random,
 ) -> Value {
     let reference = format!("{:016x}{:016x}{:08x}", random.next(), random.next(), random.next() >> 32);
