@@ -166,6 +166,14 @@ fn files<'s>(owners: &[Owner<'s>]) -> Vec<&'s File> {
     files
 }
 
+/// The directories whose classes go into the class map.
+fn directories<'o, 's>(owners: &'o [Owner<'s>], optimize: bool) -> impl Iterator<Item = &'s Directory> + use<'o, 's> {
+    owners.iter().flat_map(|owner| &owner.blocks).flat_map(move |block| {
+        let psr = block.psr4.iter().chain(&block.psr0).filter(move |_| optimize);
+        block.classmap.iter().chain(psr.flat_map(|(_, directories)| directories))
+    })
+}
+
 /// Class → file, as Composer's `ClassMapGenerator` would find it for these packages.
 fn class_map<'s>(
     owners: &[Owner<'s>],
@@ -175,8 +183,10 @@ fn class_map<'s>(
     psr0: &[Prefix<'s>],
     loader: &LoaderSettings,
 ) -> Vec<(&'s ClassName, &'s str)> {
-    let mut found: Vec<(&'s ClassName, &'s str)> = Vec::new();
-    let mut scanned: HashSet<&'s str> = HashSet::new();
+    let optimize = loader.optimize || loader.authoritative;
+    let most = directories(owners, optimize).map(|directory| directory.files.len()).sum();
+    let mut found: Vec<(&'s ClassName, &'s str)> = Vec::with_capacity(most);
+    let mut scanned: HashSet<&'s str> = HashSet::with_capacity(most);
     let mut collect = |(owner, block, directory): Placed<'s>| {
         let real = directory.real.as_deref().unwrap_or(&directory.path);
         let patterns: Vec<&Pattern<'s>> = owners
@@ -207,7 +217,7 @@ fn class_map<'s>(
             autoload.classmap.iter().for_each(|directory| collect((owner, block, directory)));
         }
     }
-    if loader.optimize || loader.authoritative {
+    if optimize {
         // Both lists are in descending order; merged, psr-4 goes before psr-0 of the same prefix.
         let (mut left, mut right) = (psr4.iter().peekable(), psr0.iter().peekable());
         while let Some((_, directories)) = match (left.peek(), right.peek()) {
