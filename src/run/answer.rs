@@ -140,7 +140,7 @@ pub(super) fn why(tree: &Tree, graph: &DependencyGraph, farm: &Farm, flags: &cli
     if let Some(wiki) = chosen.filter(|wiki| !closures.iter().any(|(id, _)| id.as_str() == *wiki)) {
         return Err(vec![
             Problem::new(ExitCode::Usage, format!("no wiki `{wiki}` in the farm"))
-                .cause(format!("{} does not list it", farm.file)),
+                .cause(format!("`{}` does not list it", farm.file)),
         ]);
     }
     let loads = |closure: &crate::build::graph::Closure| match node {
