@@ -228,6 +228,14 @@ impl Published {
         self.present.contains(name) && !self.damaged.contains(name) && self.digests(name).is_some()
     }
 
+    /// Whether wikis are served what the manifest says: its dispatcher is in place, not that of another generation,
+    /// as after a killed build, nor Composer's own loader.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        let listed = self.manifest.as_ref().and_then(|manifest| manifest.files.get(DISPATCHER));
+        listed.is_some() && self.in_place.get(DISPATCHER) == listed
+    }
+
     /// The digests of a hashed name's files, as the manifest has them: of this generation or of an earlier one.
     #[must_use]
     pub fn digests(&self, name: &Generated) -> Option<BTreeMap<String, String>> {

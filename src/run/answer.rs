@@ -76,6 +76,7 @@ fn wikis(build: &Build) -> Vec<summary::Wiki> {
     let manifest = build.published.manifest.as_ref();
     let before: BTreeMap<&WikiId, _> =
         manifest.iter().flat_map(|manifest| &manifest.wikis).map(|wiki| (&wiki.id, wiki)).collect();
+    let live = build.published.is_live();
     let mut wikis: Vec<summary::Wiki> = Vec::new();
     for (wiki, index) in &plan.wikis {
         let bundle = &plan.bundles[*index];
@@ -89,7 +90,7 @@ fn wikis(build: &Build) -> Vec<summary::Wiki> {
         let wanted: BTreeSet<&ExtensionId> = wiki.wanted.iter().map(|wanted| &wanted.extension).collect();
         let state = match before.get(&wiki.id) {
             None => WikiState::Created,
-            Some(before) if before.bundle == bundle.hash && before.hosts == wiki.hosts => WikiState::Kept,
+            Some(before) if live && before.bundle == bundle.hash && before.hosts == wiki.hosts => WikiState::Kept,
             Some(_) => WikiState::Changed,
         };
         wikis.push(summary::Wiki {
