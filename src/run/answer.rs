@@ -254,7 +254,7 @@ pub(super) fn graph(tree: &Tree, graph: &DependencyGraph, format: GraphFormat) -
         GraphFormat::Mermaid => {
             text.push_str("flowchart LR\n");
             for (index, &node) in nodes.iter().enumerate() {
-                let label = name(node).replace('"', "#quot;");
+                let label = name(node).replace('#', "#35;").replace('"', "#quot;");
                 let label = escaped(&label);
                 let _ = match node {
                     Node::Base => writeln!(text, "  n{index}[[\"{label}\"]]"),

@@ -77,3 +77,25 @@ fn a_build_says_that_it_waits() {
     assert!(build.wait().expect("ended").success());
     demo.run("verify").done();
 }
+
+#[test]
+fn graphs_quote_what_their_languages_give_a_meaning() {
+    let demo = Demo::new();
+    let extension = demo.tree().join("extensions/C#; x]");
+    fs::create_dir(&extension).expect("a directory");
+    fs::write(extension.join("extension.json"), r#"{"name": "C", "manifest_version": 2}"#).expect("written");
+    let graph = |format: &str| demo.run(&format!("graph --format {format}")).done().out.clone();
+    assert!(graph("mermaid").contains("([\"extensions/C#35;; x]\"])\n"));
+    assert!(graph("dot").contains("  \"extensions/C#; x]\" [style=filled];\n"));
+}
+
+#[test]
+fn verbose_lines_count_what_they_name() {
+    let demo = Demo::new();
+    let build = demo.run("build -v");
+    for line in ["read 1 tree in ", "scanned 80 PHP files in ", "wrote 34 sets, bundles and tables in "] {
+        assert!(build.done().err.lines().any(|said| said.starts_with(line)), "no `{line}` in:\n{}", build.err);
+    }
+    let verified = demo.run("verify -v");
+    assert!(verified.done().err.starts_with("verified 1 vendor directory in "), "{}", verified.err);
+}
