@@ -259,6 +259,22 @@ impl Staging {
         File::open(target.parent().unwrap_or(&self.vendor))?.sync_all()
     }
 
+    /// Takes a hashed file or directory out of its place by one rename, so that it is never there in part. It is
+    /// removed with the staging directory.
+    ///
+    /// # Errors
+    /// Those of the system, and when the name is not of the kind expected.
+    pub fn withdraw(&self, name: &str, directory: bool) -> io::Result<()> {
+        let path = self.vendor.join(name);
+        match look(&path)? {
+            None => Ok(()),
+            Some(metadata) if metadata.is_dir() == directory && metadata.is_file() != directory => {
+                fs::rename(&path, self.directory.join(name))
+            }
+            Some(_) => Err(named(&path, &io::Error::other("is not what mwfarm made there"))),
+        }
+    }
+
     /// Removes the staging directory.
     ///
     /// # Errors
@@ -286,20 +302,6 @@ fn create(path: &Path, content: &[u8], mode: Option<u32>) -> io::Result<File> {
         file.set_permissions(std::fs::Permissions::from_mode(mode))?;
     }
     Ok(file)
-}
-
-/// Removes a hashed file or directory of a vendor directory, without following links.
-///
-/// # Errors
-/// Those of the system, and when the name is not of the kind expected.
-pub fn remove(vendor: &Path, name: &str, directory: bool) -> io::Result<()> {
-    let path = vendor.join(name);
-    match look(&path)? {
-        None => Ok(()),
-        Some(metadata) if metadata.is_dir() && directory => fs::remove_dir_all(&path),
-        Some(metadata) if metadata.is_file() && !directory => fs::remove_file(&path),
-        Some(_) => Err(named(&path, &io::Error::other("is not what mwfarm made there"))),
-    }
 }
 
 /// Removes whatever is at a path, without following links.

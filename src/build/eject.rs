@@ -74,16 +74,15 @@ pub fn eject(vendor: &Path, wait: bool) -> Result<Ejected, Error> {
         .map_err(system)?;
         restored.push(name.to_owned());
     }
-    staging.remove().map_err(system)?;
-
     let files = manifest.files.keys().chain(manifest.previous.iter().flat_map(|previous| previous.files.keys()));
     let names: BTreeSet<Generated> =
         files.filter_map(|file| Generated::parse(file.split('/').next().unwrap_or_default())).collect();
     let mut removed = Vec::new();
     for name in names.iter().filter(|name| published.present.contains(name)) {
-        disk::remove(vendor, &name.to_string(), name.is_directory()).map_err(system)?;
+        staging.withdraw(&name.to_string(), name.is_directory()).map_err(system)?;
         removed.push(name.to_string());
     }
     disk::discard(&vendor.join(MANIFEST)).map_err(system)?;
+    staging.remove().map_err(system)?;
     Ok(Ejected { restored, removed })
 }

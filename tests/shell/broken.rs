@@ -137,3 +137,29 @@ fn a_plan_tells_that_wikis_are_not_served() {
     assert_eq!(state("build --format json"), ["changed"; 6]);
     assert_eq!(state("plan --format json"), ["kept"; 6]);
 }
+
+/// An `eject` that was killed leaves no half of a set: another finishes it, and a build makes everything again.
+#[test]
+fn a_killed_eject_leaves_nothing_half_removed() {
+    let demo = Demo::new();
+    let before = demo.content("tree");
+    for again in ["eject", "build"].repeat(4) {
+        demo.run("build").done();
+        let all = made(&demo).len();
+        let mut eject = demo.command("eject -q").stdout(Stdio::null()).spawn().expect("mwfarm runs");
+        let started = Instant::now();
+        while made(&demo).len() == all && started.elapsed() < Duration::from_secs(30) {
+            std::hint::spin_loop();
+        }
+        eject.kill().expect("killed");
+        eject.wait().expect("ended");
+        if again == "build" {
+            demo.run("build").done();
+            demo.run("verify").done();
+        }
+        // Nothing is left to do when the kill came too late.
+        let ejected = demo.run("eject");
+        assert!(ejected.code == Some(0) || ejected.err.contains("has not built in"), "{}", ejected.err);
+        assert_eq!(demo.content("tree"), before);
+    }
+}
