@@ -108,24 +108,19 @@ pub fn indent(out: &mut String, level: usize) {
 /// Printable UTF-8 goes into single quotes with `\` and `'` escaped. Anything else goes into double quotes with
 /// `\xNN` for every byte outside `[A-Za-z0-9 _./:-]`, which leaves nothing for PHP to interpolate.
 pub fn string(out: &mut String, bytes: &[u8]) {
-    let printable = match std::str::from_utf8(bytes) {
-        // Almost every name is ASCII: no look at characters then.
-        Ok(text) if bytes.iter().all(|byte| matches!(byte, b' '..=b'~')) => Some(text),
-        Ok(text) if !text.chars().any(unprintable) => Some(text),
-        _ => None,
-    };
+    // Almost every name is ASCII: no look at characters then. All bytes are looked at, so that it is done by many at
+    // a time.
+    let plain = bytes.iter().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~'));
+    let printable = std::str::from_utf8(bytes).ok().filter(|text| plain || !text.chars().any(unprintable));
     if let Some(text) = printable {
         out.push('\'');
-        for part in text.split_inclusive(['\\', '\'']) {
-            match part.as_bytes().last() {
-                Some(last @ (b'\\' | b'\'')) => {
-                    out.push_str(&part[..part.len() - 1]);
-                    out.push('\\');
-                    out.push(char::from(*last));
-                }
-                _ => out.push_str(part),
-            }
+        let mut written = 0;
+        for at in memchr::memchr2_iter(b'\\', b'\'', bytes) {
+            out.push_str(&text[written..at]);
+            out.push('\\');
+            written = at;
         }
+        out.push_str(&text[written..]);
         out.push('\'');
         return;
     }
@@ -142,7 +137,7 @@ pub fn string(out: &mut String, bytes: &[u8]) {
 
 /// Writes `__DIR__ . '…'`, or with `phar://` before it when the path leads into a phar, as Composer does.
 pub fn path(out: &mut String, path: &str) {
-    if path.split('/').any(|part| part.as_bytes().ends_with(b".phar")) {
+    if path.contains(".phar") && path.split('/').any(|part| part.as_bytes().ends_with(b".phar")) {
         out.push_str("'phar://' . ");
     }
     out.push_str("__DIR__ . ");

@@ -1,5 +1,7 @@
 //! Joins resolved rules with the scan: which classes each rule may take from which file. Pure.
 
+use std::sync::Arc;
+
 use super::exclude::Pattern;
 use super::generated::Generated;
 use super::manifest::is_platform;
@@ -155,10 +157,14 @@ impl Gatherer<'_> {
         let psr = !matches!(kind, Kind::ClassMap);
         let mut files = Vec::new();
         for file in &found.files {
-            let classes: Vec<&scan::ClassName> = match kind {
-                Kind::ClassMap => file.classes.iter().collect(),
-                Kind::Psr4(prefix) => scan::psr4_classes(prefix, path, file),
-                Kind::Psr0 => scan::psr0_classes(path, file),
+            let accepted = match kind {
+                Kind::ClassMap => None,
+                Kind::Psr4(prefix) => Some(scan::psr4_classes(prefix, path, file)),
+                Kind::Psr0 => Some(scan::psr0_classes(path, file)),
+            };
+            let classes = match accepted {
+                Some(some) if some.len() < file.classes.len() => some.into_iter().cloned().collect(),
+                _ => Arc::clone(&file.classes),
             };
             if classes.is_empty() || own.iter().any(|pattern| covers(pattern, file)) {
                 continue;
@@ -171,12 +177,13 @@ impl Gatherer<'_> {
                 continue;
             }
             files.push(Candidates {
-                classes: classes.into_iter().cloned().collect(),
+                classes,
                 inside: inside.filter(|inside| Some(*inside) != owner).map(str::to_owned),
                 path: file.path.clone(),
                 real: file.real.clone(),
             });
         }
+        files.shrink_to_fit();
         Some(Directory { files, path: path.to_owned(), real })
     }
 }

@@ -157,7 +157,7 @@ pub fn read(tree: &Path, published: &Published) -> Result<(Tree, resolve::Checke
     let restored = published
         .originals
         .iter()
-        .filter_map(|(name, original)| Some((format!("vendor/{name}"), original.content()?.0)))
+        .map(|(name, original)| (format!("vendor/{name}"), original.content().map(|(content, _)| content)))
         .collect();
     let tree = manifest::read(tree, &manifest::ReadOptions { restored })?;
     let checked = resolve::check(&tree);
@@ -184,23 +184,7 @@ pub fn plan(request: &Request, reporter: &dyn Reporter) -> Result<Build, Error> 
         return Err(Error::Unmet(checked.unmet));
     }
     let graph = DependencyGraph::new(&tree);
-    let rules = rules::resolve(&request.tree, &tree)?;
-    let territories = rules::Territories::new(&tree);
-    let paths = candidates::scan_paths(&tree, &rules);
-
-    reporter.begin(Phase::Scan, paths.len());
-    let scan = scan::scan(&request.tree, &paths)?;
-    reporter.end();
-
-    let gatherer = Gatherer { model: &tree, paths: &paths, scan: &scan, territories: &territories };
-    let base = Base {
-        block: tree.root.block.clone(),
-        duplicates: tree.root.duplicates,
-        installed_versions: request.tree.join("vendor/composer/InstalledVersions.php").is_file(),
-        loader: tree.loader.clone(),
-        name: tree.root.name.clone(),
-    };
-    let objects = Objects::new(&tree, &rules, &gatherer, base)?;
+    let (objects, scan_warnings) = objects(&request.tree, &tree, reporter)?;
     let texts = SetTexts::new(&objects, php::runtime::key());
     let plan = Plan::new(&plan::Inputs {
         objects: &objects,
@@ -214,13 +198,35 @@ pub fn plan(request: &Request, reporter: &dyn Reporter) -> Result<Build, Error> 
 
     let mut warnings = tree.warnings.clone();
     warnings.extend(checked.warnings);
-    warnings.extend(scan.warnings);
+    warnings.extend(scan_warnings);
     for cycle in graph.cycles() {
         let names: Vec<&str> = cycle.iter().map(|&extension| objects.extensions[extension].as_str()).collect();
         warnings.push(format!("{} require each other in a circle; they load in this order", names.join(", ")));
     }
     let inputs = inputs(&request.tree, &tree)?;
     Ok(Build { tree, graph, objects, plan, published, warnings, written: None, texts, inputs })
+}
+
+/// Scans the tree and joins what was found with its rules; the warnings are the scan's. What the scan found is given
+/// up at the end: of everything that a build holds, it is the largest.
+fn objects(directory: &Path, tree: &Tree, reporter: &dyn Reporter) -> Result<(Objects, Vec<String>), Error> {
+    let rules = rules::resolve(directory, tree)?;
+    let territories = rules::Territories::new(tree);
+    let paths = candidates::scan_paths(tree, &rules);
+
+    reporter.begin(Phase::Scan, paths.len());
+    let scan = scan::scan(directory, &paths)?;
+    reporter.end();
+
+    let gatherer = Gatherer { model: tree, paths: &paths, scan: &scan, territories: &territories };
+    let base = Base {
+        block: tree.root.block.clone(),
+        duplicates: tree.root.duplicates,
+        installed_versions: directory.join("vendor/composer/InstalledVersions.php").is_file(),
+        loader: tree.loader.clone(),
+        name: tree.root.name.clone(),
+    };
+    Ok((Objects::new(tree, &rules, &gatherer, base)?, scan.warnings))
 }
 
 /// Plans a build and carries it out.

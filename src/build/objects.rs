@@ -225,7 +225,9 @@ fn list<'t>(text: &mut String, items: impl Iterator<Item = &'t String>) {
 
 fn json<T: serde::Serialize>(value: &T) -> String {
     // Every part is made of text, numbers and lists; writing those to memory does not fail.
-    serde_json::to_string(value).unwrap_or_default()
+    let mut text = serde_json::to_string(value).unwrap_or_default();
+    text.shrink_to_fit();
+    text
 }
 
 /// The closures of a tree: of the base, of each extension, of everything.

@@ -7,6 +7,8 @@
 //! that order), absent values left out. Its KEY is the first 32 digits of its own SHA-256; the file does not hold
 //! the KEY. Class bodies and times are not part of it, digests of `files` are: they run on every request.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::package::{Duplicates, LoaderSettings, RootBlock};
@@ -179,8 +181,8 @@ pub struct Directory {
 /// A file and the classes that a rule accepts from it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Candidates {
-    /// The classes.
-    pub classes: Vec<ClassName>,
+    /// The classes; shared with the scan, since most rules accept all that a file declares.
+    pub classes: Arc<[ClassName]>,
     /// The package or extension directory that holds the file, when that is not the rule's own: the file counts
     /// only for wikis that have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

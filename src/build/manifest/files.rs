@@ -15,15 +15,15 @@ pub(super) const MAX_BYTES: u64 = 64 * 1024 * 1024;
 pub(super) struct Files<'a> {
     /// The directory of the root `composer.json`.
     pub(super) tree: &'a Path,
-    /// Contents that stand for a file, by its path relative to the tree.
-    pub(super) restored: &'a BTreeMap<String, Vec<u8>>,
+    /// Contents that stand for a file, by its path relative to the tree; `None` stands for its absence.
+    pub(super) restored: &'a BTreeMap<String, Option<Vec<u8>>>,
 }
 
 impl Files<'_> {
     /// The bytes of a file of the tree itself; `None` when it does not exist.
     pub(super) fn read(&self, file: &str) -> Result<Option<Vec<u8>>, Error> {
         if let Some(bytes) = self.restored.get(file) {
-            return Ok(Some(bytes.clone()));
+            return Ok(bytes.clone());
         }
         read_regular(file, &self.tree.join(file))
     }

@@ -41,8 +41,8 @@ const COMPOSER_JSON: &str = "composer.json";
 #[derive(Debug, Clone, Default)]
 pub struct ReadOptions {
     /// Contents that stand for a file, by its path relative to the tree (`vendor/composer/installed.php`): the
-    /// originals of what an earlier build replaced.
-    pub restored: BTreeMap<String, Vec<u8>>,
+    /// originals of what an earlier build replaced, `None` where it replaced nothing.
+    pub restored: BTreeMap<String, Option<Vec<u8>>>,
 }
 
 /// Reads the tree whose root `composer.json` lies in the directory `tree`.

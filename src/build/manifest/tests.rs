@@ -189,9 +189,13 @@ fn restored_contents_stand_for_files() {
     let error = read_at(&tree).expect_err("not Composer's").to_string();
     assert!(error.starts_with("`vendor/composer/installed.php` is not as Composer writes it"), "{error}");
     let original = fs::read(fixture("merged").join(root_block::FILE)).expect("there");
-    let restored = BTreeMap::from([(root_block::FILE.to_owned(), original)]);
+    let restored = BTreeMap::from([(root_block::FILE.to_owned(), Some(original))]);
     let found = read(tree.path(), &ReadOptions { restored }).expect("good");
     assert_eq!(found.root.block.version, "3.0.0.0");
+
+    let restored = BTreeMap::from([(root_block::FILE.to_owned(), None)]);
+    let found = read(tree.path(), &ReadOptions { restored }).expect("good");
+    assert_eq!(found.root.block.name, "acme/wiki", "what was not there is taken from composer.json");
 }
 
 #[test]
@@ -224,7 +228,7 @@ fn the_core_version_is_found_as_text() {
         ("define( 'MW_VERSION', $x );", None),
         ("", None),
     ] {
-        let restored = BTreeMap::from([("includes/Defines.php".to_owned(), text.as_bytes().to_vec())]);
+        let restored = BTreeMap::from([("includes/Defines.php".to_owned(), Some(text.as_bytes().to_vec()))]);
         let found = read(&fixture("merged"), &ReadOptions { restored }).expect("good");
         assert_eq!(found.mediawiki_version.as_deref(), expected, "{text}");
     }

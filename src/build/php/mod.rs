@@ -28,12 +28,12 @@ impl Origin {
             return php::string(out, path.as_bytes());
         }
         let up = if self == Self::Vendor { "" } else { "/.." };
-        let text = match path.strip_prefix("vendor") {
-            Some(rest) if rest.is_empty() || rest.starts_with('/') => format!("{up}{rest}"),
-            _ if path.is_empty() => format!("{up}/.."),
-            _ => format!("{up}/../{path}"),
+        let (above, rest) = match path.strip_prefix("vendor") {
+            Some(rest) if rest.is_empty() || rest.starts_with('/') => ("", rest),
+            _ if path.is_empty() => ("/..", ""),
+            _ => ("/../", path),
         };
-        php::path(out, &text);
+        php::path(out, &[up, above, rest].concat());
     }
 
     /// Writes a list of paths on one line.
