@@ -4,6 +4,7 @@ mod broken;
 mod demo;
 mod farm;
 mod output;
+mod readme;
 
 use std::process::{Command, Output, Stdio};
 
