@@ -2,6 +2,7 @@
 
 mod architecture;
 mod farm;
+mod linking;
 mod mediawiki;
 mod oracle;
 mod shell;

@@ -67,6 +67,7 @@ impl Gatherer<'_> {
             include_paths: rules.include_paths.clone(),
             install_path: package.install_path.clone(),
             name: package.name.clone(),
+            pretty_name: Some(package.pretty_name.clone()).filter(|written| *written != package.name),
             provide: pairs(&package.provide),
             reference: package.reference.clone(),
             replace: pairs(&package.replace),

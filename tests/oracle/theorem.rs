@@ -22,6 +22,7 @@ use crate::farm::generate::{self, Size};
 use crate::farm::random::Random;
 use crate::farm::world::World;
 use crate::farm::{Farm, composer, corpus};
+use crate::linking::relink;
 
 /// A set of extensions, by their directories.
 type Wanted = BTreeSet<String>;
@@ -404,6 +405,8 @@ pub(super) fn try_build(world: &World, wikis: &[(&str, &Wanted)]) -> Result<(), 
         .output()
         .expect("mwfarm runs");
     if output.status.success() {
+        let different = relink(&world.tree().join("vendor"));
+        assert_eq!(different, Vec::<String>::new(), "{}: not what `set.json` files alone give", world.farm.name);
         return Ok(());
     }
     Err(format!("`mwfarm build` ended with {}\n{}", output.status, String::from_utf8_lossy(&output.stderr)))
