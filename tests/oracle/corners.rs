@@ -2,12 +2,17 @@
 //! Composer's.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::symlink;
 use std::process::Command;
 
 use serde_json::{Value, json};
 
+use super::observe::{Entry, Questions, Side, differences, observe};
 use super::theorem::try_build;
 use super::traps::{check, directory, extension, farm, files, installed, library, needs};
+use crate::farm::composer;
+use crate::farm::source::Sources;
 use crate::farm::world::World;
 
 #[test]
@@ -244,4 +249,48 @@ fn two_trees_live_in_one_process() {
         let expected = ["src/A.php", "any/Any.php", "zero/Zero/A.php", "none/None.php"].map(found).concat();
         assert_eq!(seen, expected + "2", "{one:?}, {other:?}");
     }
+}
+
+/// Composer resolves the directories that it scans, and the start of a pattern, but not the rest of the pattern: one
+/// that names a link is dropped. For a class map rule that is itself a pattern it drops none.
+#[test]
+fn exclusions_of_what_is_linked() {
+    let mut farm = farm(json!({ "optimize-autoloader": true }));
+    farm.root["autoload"] = json!({ "classmap": ["extensions/*/map"], "exclude-from-classmap": ["**/nowhere"] });
+    let rules = |prefix: &str| json!({ "autoload": { "psr-4": { prefix: "src/" }, "exclude-from-classmap": ["src/not", "map/not", "**/deep"] } });
+    let fill = |sources: &mut Sources, prefix: &str| {
+        for place in ["", "not\\", "deep\\", "nowhere\\"] {
+            let file = place.replace('\\', "/");
+            sources.class(&format!("src/{file}A.php"), &format!("{prefix}{place}A"));
+            sources.class(&format!("map/{file}M.php"), &format!("{prefix}Map\\{place}M"));
+        }
+    };
+    directory(&mut farm, "Linked", true, rules("Linked\\"), |sources| fill(sources, "Linked\\"));
+    directory(&mut farm, "Plain", true, rules("Plain\\"), |sources| fill(sources, "Plain\\"));
+    library(&mut farm, "l/linked", rules("Lib\\"), |sources| fill(sources, "Lib\\"));
+    extension(&mut farm, "E1", json!({ "require": { "l/linked": "*" } }), |_| {});
+    let mut world = World::new(farm).unwrap_or_else(|refusal| panic!("{}", refusal.text));
+    let all = world.farm.all();
+    let reference = world.reference(&all, "reference").unwrap_or_else(|refusal| panic!("{}", refusal.text));
+    let home = world.directory().join("home-locked");
+    for tree in [world.tree(), reference.clone()] {
+        for (number, place) in ["extensions/Linked", "vendor/l/linked"].into_iter().enumerate() {
+            // Both trees lead to the same place.
+            let elsewhere = world.directory().join(format!("elsewhere{number}"));
+            match elsewhere.exists() {
+                true => fs::remove_dir_all(tree.join(place)).expect("removed"),
+                false => fs::rename(tree.join(place), &elsewhere).expect("moved"),
+            }
+            symlink(&elsewhere, tree.join(place)).expect("linked");
+        }
+        composer::run(&tree, &home, &["dump-autoload", "--no-dev"]).expect("Composer dumps");
+    }
+    try_build(&world, &[("all", &all)]).unwrap_or_else(|message| panic!("{message}"));
+    let questions = Questions::new(&world.farm, 3);
+    let expected = observe(&Side::new(reference, Entry::default()), &questions, 0);
+    let seen = observe(&Side::new(world.tree(), Entry::environment("MWFARM_WIKI", "all")), &questions, 0);
+    let found = differences(&expected, &seen);
+    assert!(found.is_empty(), "{}\n{}", world.keep().display(), found.join("\n"));
+    let mapped = |class: &str| expected["complete"]["loader"]["class map"][class].is_string();
+    assert_eq!(["Linked\\not\\A", "Plain\\not\\A", "Lib\\not\\A"].map(mapped), [true, false, false]);
 }
