@@ -106,7 +106,7 @@ fn root_rules_that_reach_into_extensions() {
 fn a_library_requires_an_extension() {
     let mut farm = farm(json!({}));
     extension(&mut farm, "E1", json!({ "autoload": { "psr-4": { "E1\\": "src/" } } }), |sources| {
-        sources.class("src/A.php", "E1\\A")
+        sources.class("src/A.php", "E1\\A");
     });
     library(&mut farm, "l/lib", json!({ "require": { "mediawiki/e1": "*" } }), |_| {});
     directory(&mut farm, "E2", false, json!({ "require": { "l/lib": "*" } }), |_| {});
@@ -149,7 +149,7 @@ fn metapackages_and_names_in_capitals() {
         |sources| sources.loaded_always("f.php", &[]),
     );
     library(&mut farm, "A/Z", json!({ "autoload": { "files": ["f.php"] } }), |sources| {
-        sources.loaded_always("f.php", &[])
+        sources.loaded_always("f.php", &[]);
     });
     extension(&mut farm, "E1", json!({ "require": { "l/meta": "*", "OLD/dep": "*", "a/z": "*" } }), |_| {});
     let [one] = check(farm, [&["E1"]]);
@@ -160,7 +160,7 @@ fn metapackages_and_names_in_capitals() {
 fn parts_of_the_root_replace_and_provide() {
     let mut farm = farm(json!({}));
     library(&mut farm, "l/real", json!({ "autoload": { "files": ["f.php"] } }), |sources| {
-        sources.loaded_always("f.php", &[])
+        sources.loaded_always("f.php", &[]);
     });
     library(&mut farm, "l/user", json!({ "require": { "virt/x": "*" } }), |_| {});
     library(
@@ -277,9 +277,10 @@ fn exclusions_of_what_is_linked() {
         for (number, place) in ["extensions/Linked", "vendor/l/linked"].into_iter().enumerate() {
             // Both trees lead to the same place.
             let elsewhere = world.directory().join(format!("elsewhere{number}"));
-            match elsewhere.exists() {
-                true => fs::remove_dir_all(tree.join(place)).expect("removed"),
-                false => fs::rename(tree.join(place), &elsewhere).expect("moved"),
+            if elsewhere.exists() {
+                fs::remove_dir_all(tree.join(place)).expect("removed");
+            } else {
+                fs::rename(tree.join(place), &elsewhere).expect("moved");
             }
             symlink(&elsewhere, tree.join(place)).expect("linked");
         }
