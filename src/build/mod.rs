@@ -22,6 +22,7 @@ pub mod candidates;
 
 pub mod autoload;
 pub mod objects;
+pub mod sets;
 
 pub mod generated;
 pub mod published;
