@@ -76,6 +76,8 @@ pub struct Bundle {
     pub extensions: Vec<ExtensionId>,
     /// Its hash.
     pub hash: Key,
+    /// C(S), by name. Where several packages can meet a requirement it is not the union of the sets.
+    pub packages: Vec<String>,
 }
 
 /// A published wiki.

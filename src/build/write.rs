@@ -287,7 +287,11 @@ impl Source<'_> {
             bundles: plan
                 .bundles
                 .iter()
-                .map(|b| published::Bundle { extensions: ids(&b.selection.extensions), hash: b.hash.clone() })
+                .map(|b| published::Bundle {
+                    extensions: ids(&b.selection.extensions),
+                    hash: b.hash.clone(),
+                    packages: b.selection.packages.iter().map(|&p| objects.packages[p].name.clone()).collect(),
+                })
                 .collect(),
             files,
             generation: plan.generation.clone(),
