@@ -38,7 +38,7 @@ final class Dispatcher_RUNTIMEKEY
             sort($names, SORT_STRING);
             $hash = $table['bundles'][implode(',', $names)] ?? null;
             if ($hash === null) {
-                require_once __DIR__ . '/Merger.php';
+                class_exists(Merger_RUNTIMEKEY::class, false) || require __DIR__ . '/Merger.php';
                 $sets = array_merge([$table['set']], array_values($extensions));
                 $merger = new Merger_RUNTIMEKEY($vendor, $table['loader']);
 
@@ -133,8 +133,7 @@ final class Dispatcher_RUNTIMEKEY
     private static function closure(array $table, string $list): array
     {
         $wanted = [];
-        foreach (explode(',', $list) as $name) {
-            $name = trim($name);
+        foreach (array_filter(array_map('trim', explode(',', $list)), 'strlen') as $name) {
             $id = strpos($name, '/') === false ? "extensions/$name" : $name;
             if (!isset($table['extensions'][$id])) {
                 throw new RuntimeException(

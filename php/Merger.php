@@ -36,7 +36,6 @@ final class Merger_RUNTIMEKEY
     public function load(array $sets, ?ClassLoader &$loader, ?array &$installed): ClassLoader
     {
         $maps = ['classMap' => [], 'prefixesPsr0' => [], 'prefixLengthsPsr4' => [], 'prefixDirsPsr4' => []];
-        $maps += ['fallbackDirsPsr4' => [], 'fallbackDirsPsr0' => []];
         $files = $paths = [];
         $installed = ['root' => [], 'versions' => []];
         class_exists(ClassLoader::class, false) || require __DIR__ . '/ClassLoader.php';
@@ -45,15 +44,20 @@ final class Merger_RUNTIMEKEY
             if (is_file("$directory/platform_check.php")) {
                 require "$directory/platform_check.php";
             }
-            require_once "$directory/autoload_static.php";
-            $static = get_class_vars("Composer\\Autoload\\ComposerStaticInit$set");
-            $files += $static['files'] ?? [];
-            $maps = $this->merged($maps, $static, $directory);
+            // The lists, not the class of autoload_static.php: another tree of this process may have the same set.
+            if (is_file("$directory/autoload_files.php")) {
+                $files += require "$directory/autoload_files.php";
+            }
+            $maps = $this->merged($maps, $directory);
             if (is_file("$directory/include_paths.php")) {
                 $paths = $this->union($paths, require "$directory/include_paths.php", $directory);
             }
             $installed = self::installed($installed, require "$directory/installed.php");
         }
+        // The empty prefix is the one for all other classes.
+        $maps['fallbackDirsPsr4'] = $maps['prefixDirsPsr4'][''] ?? [];
+        $maps['fallbackDirsPsr0'] = $maps['prefixesPsr0'][''][''] ?? [];
+        unset($maps['prefixDirsPsr4'][''], $maps['prefixesPsr0']['']);
         krsort($maps['prefixDirsPsr4']);
         foreach ($maps['prefixesPsr0'] as &$prefixes) {
             krsort($prefixes);
@@ -91,21 +95,17 @@ final class Merger_RUNTIMEKEY
     }
 
     /** Adds a set's maps: what is there already comes first. */
-    private function merged(array $maps, array $static, string $set): array
+    private function merged(array $maps, string $set): array
     {
-        $maps['classMap'] += $static['classMap'] ?? [];
-        foreach ($static['prefixesPsr0'] ?? [] as $first => $prefixes) {
-            foreach ($prefixes as $prefix => $directories) {
-                $known = $maps['prefixesPsr0'][$first][$prefix] ?? [];
-                $maps['prefixesPsr0'][$first][$prefix] = $this->union($known, $directories, $set);
-            }
+        $maps['classMap'] += require "$set/autoload_classmap.php";
+        foreach (require "$set/autoload_namespaces.php" as $prefix => $directories) {
+            // A key that looks like a number has become one.
+            $known = &$maps['prefixesPsr0'][((string)$prefix)[0] ?? ''][$prefix];
+            $known = $this->union($known ?? [], $directories, $set);
+            unset($known);
         }
-        foreach ($static['prefixDirsPsr4'] ?? [] as $prefix => $directories) {
-            $known = $maps['prefixDirsPsr4'][$prefix] ?? [];
-            $maps['prefixDirsPsr4'][$prefix] = $this->union($known, $directories, $set);
-        }
-        foreach (['fallbackDirsPsr4', 'fallbackDirsPsr0'] as $property) {
-            $maps[$property] = $this->union($maps[$property], $static[$property] ?? [], $set);
+        foreach (require "$set/autoload_psr4.php" as $prefix => $directories) {
+            $maps['prefixDirsPsr4'][$prefix] = $this->union($maps['prefixDirsPsr4'][$prefix] ?? [], $directories, $set);
         }
 
         return $maps;

@@ -111,7 +111,7 @@ pub struct Inputs {
     /// The list of wikis [default: wikis.yml beside the tree's composer.json]
     #[arg(long, value_name = "FILE")]
     pub wikis: Option<PathBuf>,
-    /// Make a complete vendor tree in DIR instead of changing the tree's own vendor/
+    /// Make a complete vendor tree in DIR (missing, empty, or an earlier build's) instead of changing vendor/
     #[arg(long, value_name = "DIR")]
     pub output: Option<PathBuf>,
     /// Which combinations of extensions get a bundle

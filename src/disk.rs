@@ -4,6 +4,7 @@
 //! our own, and reach their place by `rename`, which replaces a link rather than following it.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs::{File, FileTimes, Metadata, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -23,9 +24,12 @@ const OLD: Duration = Duration::from_secs(946_684_800);
 /// Reads a file that may be missing.
 ///
 /// # Errors
-/// Those of the system except that there is no such file.
+/// Those of the system except that there is no such file, and that there is something else, such as a pipe.
 pub fn read_optional(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    match fs::read(path) {
+    let read = || {
+        if fs::metadata(path)?.is_file() { fs::read(path) } else { Err(named(path, &io::Error::other("not a file"))) }
+    };
+    match read() {
         Ok(content) => Ok(Some(content)),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
         Err(error) => Err(error),
@@ -50,6 +54,14 @@ pub fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
 
+/// All names in a directory, whatever their bytes.
+///
+/// # Errors
+/// Those of the system.
+pub fn entries(directory: &Path) -> io::Result<BTreeSet<OsString>> {
+    fs::read_dir(directory)?.map(|entry| entry.map(|entry| entry.file_name())).collect()
+}
+
 /// The UTF-8 names in a directory, none when it does not exist.
 ///
 /// # Errors
@@ -71,9 +83,46 @@ pub fn names(directory: &Path) -> io::Result<BTreeSet<String>> {
 pub fn look(path: &Path) -> io::Result<Option<Metadata>> {
     match fs::symlink_metadata(path) {
         Ok(metadata) => Ok(Some(metadata)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// A place where mwfarm would write or delete, and which is a symbolic link.
+#[derive(Debug, thiserror::Error)]
+pub enum Linked {
+    /// It is one.
+    #[error("`{}` is a symbolic link, and mwfarm never writes through one", .0.display())]
+    Link(PathBuf),
+    /// The system does not tell.
+    #[error("cannot look at `{}`", path.display())]
+    System {
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Refuses directories that are links: mwfarm would write into somebody else's tree.
+///
+/// # Errors
+/// See [`Linked`].
+pub fn refuse_links(paths: impl IntoIterator<Item = PathBuf>) -> Result<(), Linked> {
+    for path in paths {
+        match look(&path) {
+            Ok(Some(found)) if found.is_symlink() => return Err(Linked::Link(path)),
+            Ok(_) => {}
+            Err(source) => return Err(Linked::System { path, source }),
+        }
+    }
+    Ok(())
+}
+
+/// The path without slashes and `/.` at its end, with which the system would follow a link there.
+#[must_use]
+pub fn without_trailing_slash(path: &Path) -> PathBuf {
+    path.components().collect()
 }
 
 /// A lock on a vendor directory, given up when dropped, also by death.
@@ -154,8 +203,8 @@ impl Staging {
     /// # Errors
     /// Those of the system.
     pub fn new(vendor: &Path) -> io::Result<Self> {
+        Self::discard(vendor)?;
         let staging = Self { directory: vendor.join(STAGING), vendor: vendor.to_owned() };
-        staging.remove()?;
         fs::create_dir(&staging.directory)?;
         Ok(staging)
     }
@@ -210,17 +259,36 @@ impl Staging {
         File::open(target.parent().unwrap_or(&self.vendor))?.sync_all()
     }
 
+    /// Takes a hashed file or directory out of its place by one rename, so that it is never there in part. It is
+    /// removed with the staging directory.
+    ///
+    /// # Errors
+    /// Those of the system, and when the name is not of the kind expected.
+    pub fn withdraw(&self, name: &str, directory: bool) -> io::Result<()> {
+        let path = self.vendor.join(name);
+        match look(&path)? {
+            None => Ok(()),
+            Some(metadata) if metadata.is_dir() == directory && metadata.is_file() != directory => {
+                fs::rename(&path, self.directory.join(name))
+            }
+            Some(_) => Err(named(&path, &io::Error::other("is not what mwfarm made there"))),
+        }
+    }
+
     /// Removes the staging directory.
     ///
     /// # Errors
     /// Those of the system.
     pub fn remove(&self) -> io::Result<()> {
-        match look(&self.directory)? {
-            None => Ok(()),
-            // std's implementation does not follow links, also when they appear while it works.
-            Some(metadata) if metadata.is_dir() => fs::remove_dir_all(&self.directory),
-            Some(_) => fs::remove_file(&self.directory),
-        }
+        clear(&self.directory)
+    }
+
+    /// Removes what a killed build left of its staging directory.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn discard(vendor: &Path) -> io::Result<()> {
+        clear(&vendor.join(STAGING))
     }
 }
 
@@ -236,17 +304,16 @@ fn create(path: &Path, content: &[u8], mode: Option<u32>) -> io::Result<File> {
     Ok(file)
 }
 
-/// Removes a hashed file or directory of a vendor directory, without following links.
+/// Removes whatever is at a path, without following links.
 ///
 /// # Errors
-/// Those of the system, and when the name is not of the kind expected.
-pub fn remove(vendor: &Path, name: &str, directory: bool) -> io::Result<()> {
-    let path = vendor.join(name);
-    match look(&path)? {
+/// Those of the system.
+pub fn clear(path: &Path) -> io::Result<()> {
+    match look(path)? {
         None => Ok(()),
-        Some(metadata) if metadata.is_dir() && directory => fs::remove_dir_all(&path),
-        Some(metadata) if metadata.is_file() && !directory => fs::remove_file(&path),
-        Some(_) => Err(named(&path, &io::Error::other("is not what mwfarm made there"))),
+        // std's implementation does not follow links, also when they appear while it works.
+        Some(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
+        Some(_) => fs::remove_file(path),
     }
 }
 
@@ -261,6 +328,12 @@ pub fn discard(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Removes a directory if nothing is in it.
+pub fn remove_empty(directory: &Path) {
+    // Something in it is what the system refuses for, and what the caller wants left alone.
+    let _ = fs::remove_dir(directory);
+}
+
 /// Makes a directory with those above it.
 ///
 /// # Errors
@@ -269,8 +342,8 @@ pub fn make_directories(path: &Path) -> io::Result<()> {
     fs::create_dir_all(path)
 }
 
-/// Copies a regular file to where nothing is, or where the same file was copied before: same size and time of
-/// modification. Says whether anything was written.
+/// Copies a regular file, unless the same was copied before: same size and time of modification. What else is there
+/// is replaced, links not followed. Says whether anything was written.
 ///
 /// # Errors
 /// Those of the system.
@@ -281,16 +354,19 @@ pub fn copy_file(from: &Path, to: &Path) -> io::Result<bool> {
         if target.is_file() && target.len() == source.len() && target.modified()? == modified {
             return Ok(false);
         }
-        fs::remove_file(to)?;
+        clear(to)?;
     }
     let file = create(to, &fs::read(from)?, None)?;
-    let mode = file.metadata()?.permissions().mode() | (source.mode() & 0o111);
-    file.set_permissions(std::fs::Permissions::from_mode(mode))?;
+    if source.mode() & 0o111 != 0 {
+        // Executable for whom the umask lets read it.
+        let mode = file.metadata()?.mode();
+        file.set_permissions(std::fs::Permissions::from_mode(mode | ((mode & 0o444) >> 2)))?;
+    }
     file.set_times(FileTimes::new().set_modified(modified))?;
     Ok(true)
 }
 
-/// Copies a symbolic link as a link, to where nothing is or the same link. Says whether anything was written.
+/// Copies a symbolic link as a link; what else is there is replaced. Says whether anything was written.
 ///
 /// # Errors
 /// Those of the system.
@@ -298,7 +374,7 @@ pub fn copy_link(from: &Path, to: &Path) -> io::Result<bool> {
     let target = fs::read_link(from)?;
     match look(to)? {
         Some(metadata) if metadata.is_symlink() && fs::read_link(to)? == target => return Ok(false),
-        Some(_) => fs::remove_file(to)?,
+        Some(_) => clear(to)?,
         None => {}
     }
     std::os::unix::fs::symlink(&target, to).map_err(|error| named(to, &error))?;

@@ -24,8 +24,10 @@ need cc build-essential
 need php php-cli
 need shellcheck shellcheck
 need flock util-linux
+# Read as a whole: `grep -q` would close the pipe while PHP still writes, which fails for that.
+modules=$(php -m 2>/dev/null || true)
 for module in mbstring:php-mbstring xml:php-xml; do
-  php -m 2>/dev/null | grep -qix "${module%%:*}" || packages+=("${module##*:}")
+  grep -qix "${module%%:*}" <<< "$modules" || packages+=("${module##*:}")
 done
 if [ ${#packages[@]} -gt 0 ]; then
   command -v apt-get >/dev/null || die "these Debian packages are missing, and there is no apt-get: ${packages[*]}"
@@ -58,7 +60,7 @@ fi
 
 # 3. Checks that need no build.
 say "shellcheck"
-mapfile -t scripts < <(find tests .ci -name '*.sh' -o -path .ci/run | sort)
+mapfile -t scripts < <(find tests benches .ci -name '*.sh' -o -path .ci/run | sort)
 shellcheck -S warning -x -P SCRIPTDIR "${scripts[@]}"
 say "php -l: the runtime on PHP 7.4 and on the system's, the tests' own PHP on the system's"
 mapfile -t runtime < <(find php -name '*.php' | sort)

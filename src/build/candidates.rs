@@ -69,6 +69,7 @@ impl Gatherer<'_> {
             include_paths: rules.include_paths.clone(),
             install_path: package.install_path.clone(),
             name: package.name.clone(),
+            pretty_name: Some(package.pretty_name.clone()).filter(|written| *written != package.name),
             provide: pairs(&package.provide),
             reference: package.reference.clone(),
             replace: pairs(&package.replace),
@@ -149,10 +150,8 @@ impl Gatherer<'_> {
         if found.kind == scan::Kind::Missing || (found.kind == scan::Kind::File && !matches!(kind, Kind::ClassMap)) {
             return None;
         }
-        let real =
-            rules.real_home.as_ref().map(|real| format!("{real}{}", path.strip_prefix(&rules.home).unwrap_or("")));
-        let place = real.as_deref().unwrap_or(path);
-        let own: Vec<&Pattern<'_>> = own.iter().filter(|pattern| pattern.concerns(place)).collect();
+        let real = found.real.clone().filter(|real| real != path);
+        let own: Vec<&Pattern<'_>> = own.iter().filter(|pattern| pattern.concerns(path, real.as_deref())).collect();
         let mixed = self.territories.of(path) != owner || self.territories.any_below(path);
         let psr = !matches!(kind, Kind::ClassMap);
         let mut files = Vec::new();

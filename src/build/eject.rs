@@ -17,6 +17,9 @@ pub enum Error {
     /// There is no build.
     #[error("mwfarm has not built in `{0}`")]
     Nothing(String),
+    /// The vendor directory is a link, or its `composer/` is.
+    #[error(transparent)]
+    Link(#[from] disk::Linked),
     /// A build is at work.
     #[error("the vendor directory is locked")]
     Lock(#[from] LockError),
@@ -46,14 +49,22 @@ pub struct Ejected {
 /// See [`Error`].
 pub fn eject(vendor: &Path, wait: bool) -> Result<Ejected, Error> {
     let system = |source| Error::System { directory: vendor.display().to_string(), source };
+    let vendor = &disk::without_trailing_slash(vendor);
+    if disk::look(vendor).map_err(system)?.is_none() {
+        return Err(Error::Nothing(vendor.display().to_string()));
+    }
+    disk::refuse_links([vendor.clone(), vendor.join("composer")])?;
     let _lock = Lock::take(vendor, wait)?;
     let published = Published::read(vendor)?;
-    let Some(manifest) = &published.manifest else { return Err(Error::Nothing(vendor.display().to_string())) };
+    let Some(manifest) = &published.manifest else {
+        Staging::discard(vendor).map_err(system)?;
+        return Err(Error::Nothing(vendor.display().to_string()));
+    };
 
     let staging = Staging::new(vendor).map_err(system)?;
     let mut restored = Vec::new();
     for name in [DISPATCHER, INSTALLED] {
-        if !published.in_place.contains(name) {
+        if !published.in_place.contains_key(name) {
             continue;
         }
         match published.originals.get(name).and_then(published::Original::content) {
@@ -63,14 +74,13 @@ pub fn eject(vendor: &Path, wait: bool) -> Result<Ejected, Error> {
         .map_err(system)?;
         restored.push(name.to_owned());
     }
-    staging.remove().map_err(system)?;
-
     let names: BTreeSet<Generated> = manifest.names();
     let mut removed = Vec::new();
     for name in names.iter().filter(|name| published.present.contains(name)) {
-        disk::remove(vendor, &name.to_string(), name.is_directory()).map_err(system)?;
+        staging.withdraw(&name.to_string(), name.is_directory()).map_err(system)?;
         removed.push(name.to_string());
     }
     disk::discard(&vendor.join(MANIFEST)).map_err(system)?;
+    staging.remove().map_err(system)?;
     Ok(Ejected { restored, removed })
 }

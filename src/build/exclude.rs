@@ -24,10 +24,19 @@ impl<'e> Pattern<'e> {
         Self { exclude, regex: OnceCell::new() }
     }
 
-    /// Whether the pattern can concern anything below a real directory: one of its constant beginning and the
-    /// directory begins with the other. Composer drops other patterns before it scans.
+    /// Whether the pattern can concern anything below a directory, given its real path where that differs: one of
+    /// the pattern's constant beginning and the real directory begins with the other. Composer drops other patterns
+    /// before it scans, also those that name a link which leads to the directory; it drops none for a `classmap` rule
+    /// that is itself a pattern.
     #[must_use]
-    pub fn concerns(&self, directory: &str) -> bool {
+    pub fn concerns(&self, path: &str, real: Option<&str>) -> bool {
+        if real.is_none() && path.contains('*') {
+            return true;
+        }
+        let directory = real.unwrap_or(path);
+        if self.exclude.base.is_empty() && directory.starts_with('/') {
+            return false;
+        }
         let constant = &self.exclude.pattern[..self.exclude.pattern.find('*').unwrap_or(self.exclude.pattern.len())];
         let base = self.exclude.base.as_bytes();
         let constant = base.iter().chain(if base.is_empty() { &b""[..] } else { b"/" }).chain(constant.as_bytes());
@@ -103,8 +112,12 @@ mod tests {
     fn unrelated_patterns_are_dropped() {
         let exclude = Exclude { base: "vendor/a".to_owned(), pattern: "lib/tests/*".to_owned() };
         let pattern = Pattern::new(&exclude);
-        assert!(pattern.concerns("vendor/a"));
-        assert!(pattern.concerns("vendor/a/lib/tests/x"));
-        assert!(!pattern.concerns("vendor/b"));
+        assert!(pattern.concerns("vendor/a", None));
+        assert!(pattern.concerns("vendor/a/lib/tests/x", None));
+        assert!(!pattern.concerns("vendor/b", None));
+        assert!(!pattern.concerns("vendor/a", Some("/srv/a")));
+        assert!(pattern.concerns("vendor/*/lib", None));
+        let exclude = Exclude { base: String::new(), pattern: "**/tests".to_owned() };
+        assert!(!Pattern::new(&exclude).concerns("extensions/Linked", Some("/srv/Linked")));
     }
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use petgraph::algo::kosaraju_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 
+use super::manifest::is_platform;
 use super::package::{Link, Tree};
 use super::resolve;
 use crate::farm::ExtensionId;
@@ -44,8 +45,17 @@ struct Needs {
     extensions: Vec<usize>,
     /// Extensions that `extension.json` or `skin.json` requires.
     registered: Vec<usize>,
-    /// Requirements that several packages satisfy (by `provide` or `replace`), the preferred one first.
-    choices: Vec<Vec<usize>>,
+    /// Requirements that can be satisfied in several ways.
+    choices: Vec<Choice>,
+}
+
+/// A requirement that several satisfy, by name, `provide` or `replace`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Choice {
+    /// The packages, the preferred one first.
+    packages: Vec<usize>,
+    /// Extensions whose part of the root satisfies it: the root is there before any package is looked for.
+    extensions: Vec<usize>,
 }
 
 /// C(S) and S*.
@@ -89,7 +99,7 @@ impl DependencyGraph {
         }
         let by_id: HashMap<&ExtensionId, usize> =
             tree.extensions.iter().enumerate().map(|(index, extension)| (&extension.id, index)).collect();
-        let links = Links { tree, providers: resolve::Providers::new(tree), by_id };
+        let links = Links { tree, providers: resolve::Providers::new(tree), by_id, extension_of: &extension_of };
 
         let packages = tree.packages.iter().map(|package| links.needs(&package.require)).collect();
         let mut extensions = vec![Needs::default(); tree.extensions.len()];
@@ -110,6 +120,7 @@ impl DependencyGraph {
         for base in [&mut base, &mut base_dev] {
             base.packages.retain(|&package| extension_of[package].is_none());
             base.extensions.clear();
+            base.choices.retain(|choice| !choice.packages.is_empty());
         }
         let names = manifest_names(tree);
         for (extension, needs) in tree.extensions.iter().zip(&mut extensions) {
@@ -144,8 +155,9 @@ impl DependencyGraph {
 
     /// C(S) and S* for some extensions: what the base and they need, transitively.
     ///
-    /// A requirement that several locked packages satisfy is met by any of them that is needed anyway, else by the
-    /// preferred one, as Composer's solver decides after everything without a choice is decided.
+    /// A requirement that several locked packages or merged directories satisfy is met by any of them that is needed
+    /// anyway, else by the preferred package, as Composer's solver decides after everything without a choice is
+    /// decided.
     #[must_use]
     pub fn closure(&self, extensions: &[usize]) -> Closure {
         let mut closure = self.reach(extensions, true);
@@ -164,7 +176,7 @@ impl DependencyGraph {
         let mut closure = Closure::default();
         let mut open: Vec<Node> = vec![Node::Base];
         open.extend(extensions.iter().map(|&extension| Node::Extension(extension)));
-        let mut choices: Vec<&[usize]> = Vec::new();
+        let mut choices: Vec<&Choice> = Vec::new();
         let mut base_seen = false;
         loop {
             while let Some(node) = open.pop() {
@@ -183,15 +195,18 @@ impl DependencyGraph {
                         open.extend(needs.packages.iter().map(|&package| self.node(package)));
                         let extensions = needs.extensions.iter().chain(&needs.registered);
                         open.extend(extensions.map(|&extension| Node::Extension(extension)));
-                        choices.extend(needs.choices.iter().map(Vec::as_slice));
+                        choices.extend(&needs.choices);
                     }
                 }
             }
             choices.sort_unstable();
             choices.dedup();
-            choices.retain(|choice| !choice.iter().any(|package| closure.packages.contains(package)));
-            match choices.first().and_then(|choice| choice.first()) {
-                Some(&preferred) => open.push(self.node(preferred)),
+            choices.retain(|choice| {
+                !choice.packages.iter().any(|package| closure.packages.contains(package))
+                    && !choice.extensions.iter().any(|extension| closure.extensions.contains(extension))
+            });
+            match choices.first().and_then(|choice| self.ways(choice).next()) {
+                Some(preferred) => open.push(preferred),
                 None => return closure,
             }
         }
@@ -226,7 +241,8 @@ impl DependencyGraph {
     pub fn neighbours(&self, node: Node) -> Vec<Node> {
         let mut nodes = BTreeSet::new();
         for needs in self.needs(node, true) {
-            nodes.extend(needs.packages.iter().chain(needs.choices.iter().flatten()).map(|&p| self.node(p)));
+            nodes.extend(needs.packages.iter().map(|&package| self.node(package)));
+            nodes.extend(needs.choices.iter().flat_map(|choice| self.ways(choice)));
             let extensions = needs.extensions.iter().chain(&needs.registered);
             nodes.extend(extensions.map(|&extension| Node::Extension(extension)));
         }
@@ -239,7 +255,8 @@ impl DependencyGraph {
     pub fn kinds(&self, from: Node, to: Node) -> (bool, bool) {
         let (mut composer, mut registration) = (false, false);
         for needs in self.needs(from, true) {
-            composer |= needs.packages.iter().chain(needs.choices.iter().flatten()).any(|&p| self.node(p) == to)
+            composer |= needs.packages.iter().any(|&package| self.node(package) == to)
+                || needs.choices.iter().flat_map(|choice| self.ways(choice)).any(|way| way == to)
                 || needs.extensions.iter().any(|&extension| Node::Extension(extension) == to);
             registration |= needs.registered.iter().any(|&extension| Node::Extension(extension) == to);
         }
@@ -274,6 +291,12 @@ impl DependencyGraph {
     #[must_use]
     pub fn node(&self, package: usize) -> Node {
         self.extension_of[package].map_or(Node::Package(package), Node::Extension)
+    }
+
+    /// What satisfies a choice, the preferred first.
+    fn ways(&self, choice: &Choice) -> impl Iterator<Item = Node> {
+        let packages = choice.packages.iter().map(|&package| self.node(package));
+        packages.chain(choice.extensions.iter().map(|&extension| Node::Extension(extension)))
     }
 
     fn needs(&self, node: Node, dev: bool) -> impl Iterator<Item = &Needs> {
@@ -373,6 +396,7 @@ struct Links<'t> {
     tree: &'t Tree,
     providers: resolve::Providers<'t>,
     by_id: HashMap<&'t ExtensionId, usize>,
+    extension_of: &'t [Option<usize>],
 }
 
 impl Links<'_> {
@@ -380,23 +404,36 @@ impl Links<'_> {
         let mut needs = Needs::default();
         for link in requirements {
             let candidates = self.providers.candidates(link);
-            let mut owners = candidates.parts.iter().map(|&part| self.tree.root.parts[part].owner.as_ref());
-            if owners.clone().any(|owner| owner.is_none()) {
-                // The root itself has it, for every wiki.
+            if is_platform(&link.target) && self.is_on_platform(&link.target, &candidates.packages) {
                 continue;
             }
-            match candidates.packages.as_slice() {
-                [] => {
-                    // The part of a directory that some wikis have, or a directory that calls itself so.
-                    let owner = owners.find_map(|owner| self.by_id.get(owner?).copied());
-                    let directory = self.providers.directories(&link.target).first().copied();
-                    needs.extensions.extend(owner.or(directory));
-                }
-                [only] => needs.packages.push(*only),
-                several => needs.choices.push(several.to_vec()),
+            let owners: Option<Vec<usize>> = candidates
+                .parts
+                .iter()
+                .map(|&part| self.by_id.get(self.tree.root.parts[part].owner.as_ref()?).copied())
+                .collect();
+            // Without an owner, the root itself has it, for every wiki.
+            let Some(mut extensions) = owners else { continue };
+            if extensions.is_empty() && candidates.packages.is_empty() {
+                // A directory that calls itself so.
+                extensions.extend(self.providers.directories(&link.target).first());
+            }
+            match (candidates.packages.as_slice(), extensions.as_slice()) {
+                ([only], []) => needs.packages.push(*only),
+                ([], [only]) => needs.extensions.push(*only),
+                ([], []) => {}
+                _ => needs.choices.push(Choice { packages: candidates.packages, extensions }),
             }
         }
         needs
+    }
+
+    /// Whether a requirement on PHP or on something of PHP's leads to no package. Composer's solver takes it from
+    /// the platform; a polyfill that provides it comes in only when somebody requires the polyfill by its own name.
+    /// Only an extension that alone provides what the platform lacks is turned on for it.
+    fn is_on_platform(&self, target: &str, packages: &[usize]) -> bool {
+        let configured = self.tree.platform.get(target).is_some_and(Option::is_some);
+        configured || packages.iter().any(|&package| self.extension_of[package].is_none())
     }
 }
 

@@ -22,6 +22,7 @@ pub mod candidates;
 
 pub mod autoload;
 pub mod objects;
+pub mod sets;
 
 pub mod generated;
 pub mod published;
@@ -40,9 +41,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::disk::{self, Lock, LockError};
-use crate::farm::Farm;
+use crate::farm::{Farm, WikiId};
 use crate::key::sha256;
-use crate::report::{Phase, Reporter};
+use crate::report::{Phase, Reporter, Verbosity};
 use candidates::Gatherer;
 use graph::DependencyGraph;
 use objects::{Objects, SetTexts};
@@ -91,20 +92,15 @@ pub enum Error {
     /// The farm does not fit the tree.
     #[error("the farm does not fit the tree")]
     Plan(#[from] plan::Error),
-    /// A wiki turns on what needs something that is not there.
-    #[error("{dangling}")]
-    Dangling {
-        /// What it is.
-        dangling: resolve::Dangling,
-        /// A wiki that has it on.
-        wiki: crate::farm::WikiId,
-    },
+    /// Wikis turn on what needs something that is not there.
+    #[error("an extension needs another that is not there")]
+    Dangling(Vec<Dangling>),
     /// What is published cannot be read.
     #[error("cannot build into the vendor directory")]
     Published(#[from] published::Error),
-    /// The vendor directory is a link.
-    #[error("`{}` is a symbolic link, and mwfarm never writes through one", .0.display())]
-    Link(PathBuf),
+    /// The vendor directory is a link, or its `composer/` is.
+    #[error(transparent)]
+    Link(#[from] disk::Linked),
     /// Another build is at work.
     #[error("the vendor directory is locked")]
     Lock(#[from] LockError),
@@ -122,6 +118,15 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+}
+
+/// A requirement of a manifest that nothing satisfies, of an extension that is on.
+#[derive(Debug)]
+pub struct Dangling {
+    /// What it is.
+    pub dangling: resolve::Dangling,
+    /// A wiki that has it on.
+    pub wiki: WikiId,
 }
 
 /// A build, planned and perhaps carried out.
@@ -231,18 +236,40 @@ fn objects(directory: &Path, tree: &Tree, reporter: &dyn Reporter) -> Result<(Ob
 /// See [`Error`]; what was published before still is.
 pub fn build(request: &Request, reporter: &dyn Reporter) -> Result<Build, Error> {
     let vendor = request.vendor();
-    if request.output.is_some() {
-        disk::make_directories(&vendor).map_err(|source| Error::Read { path: vendor.clone(), source })?;
+    disk::refuse_links([vendor.clone(), vendor.join("composer")])?;
+    let made = request.output.is_some() && copy::prepare(&request.tree, &vendor)?;
+    let built = build_in(request, &vendor, reporter);
+    if made && built.is_err() {
+        // Nothing but the empty directory that was made here: a failed build leaves no trace.
+        disk::remove_empty(&vendor);
     }
-    refuse_links(&vendor)?;
-    let _lock = Lock::take(&vendor, request.wait)?;
+    built
+}
+
+fn build_in(request: &Request, vendor: &Path, reporter: &dyn Reporter) -> Result<Build, Error> {
+    let _lock = lock(vendor, request.wait, reporter)?;
+    if request.output.is_some() {
+        copy::refuse_foreign(vendor)?;
+    }
     let mut build = plan(request, reporter)?;
     if request.output.is_some() {
         let packages = build.tree.packages.iter().filter_map(|package| package.install_path.as_deref()).collect();
-        copy::vendor(&request.tree, &vendor, &packages)?;
+        copy::vendor(&request.tree, vendor, &packages)?;
     }
-    build.written = Some(write::write(&build.source(), &vendor, reporter)?);
+    build.written = Some(write::write(&build.source(), vendor, reporter)?);
     Ok(build)
+}
+
+/// Takes the lock; says so before it waits.
+fn lock(vendor: &Path, wait: bool, reporter: &dyn Reporter) -> Result<Lock, LockError> {
+    match Lock::take(vendor, false) {
+        Err(LockError::Held { holder, .. }) if wait => {
+            reporter
+                .note(Verbosity::Normal, &format!("waiting for {holder}, which is at work in `{}`", vendor.display()));
+            Lock::take(vendor, true)
+        }
+        lock => lock,
+    }
 }
 
 impl Build {
@@ -291,33 +318,24 @@ impl Request {
     /// The vendor directory that is written.
     #[must_use]
     pub fn vendor(&self) -> PathBuf {
-        self.output.clone().unwrap_or_else(|| self.tree.join("vendor"))
-    }
-}
-
-/// Refuses a vendor directory that is a link, or whose `composer/` is: mwfarm would write into somebody else's tree.
-fn refuse_links(vendor: &Path) -> Result<(), Error> {
-    for path in [vendor.to_owned(), vendor.join("composer")] {
-        let found = disk::look(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
-        if found.is_some_and(|metadata| metadata.is_symlink()) {
-            return Err(Error::Link(path));
+        match &self.output {
+            Some(output) => disk::without_trailing_slash(output),
+            None => self.tree.join("vendor"),
         }
     }
-    Ok(())
 }
 
 /// A manifest's requirement that nothing in the tree satisfies matters as soon as a wiki turns the extension on.
 fn dangling(checked: &resolve::Checked, objects: &Objects, plan: &Plan) -> Result<(), Error> {
-    for dangling in &checked.dangling {
-        let on = plan.wikis.iter().find(|(_, bundle)| {
+    let on = |dangling: &resolve::Dangling| {
+        let (wiki, _) = plan.wikis.iter().find(|(_, bundle)| {
             let extensions = &plan.bundles[*bundle].selection.extensions;
             extensions.iter().any(|&extension| objects.extensions[extension] == dangling.extension)
-        });
-        if let Some((wiki, _)) = on {
-            return Err(Error::Dangling { dangling: dangling.clone(), wiki: wiki.id.clone() });
-        }
-    }
-    Ok(())
+        })?;
+        Some(Dangling { dangling: dangling.clone(), wiki: wiki.id.clone() })
+    };
+    let dangling: Vec<Dangling> = checked.dangling.iter().filter_map(on).collect();
+    if dangling.is_empty() { Ok(()) } else { Err(Error::Dangling(dangling)) }
 }
 
 /// Digests of the files that say what to build.

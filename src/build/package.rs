@@ -105,6 +105,8 @@ pub struct RootBlock {
 pub struct Package {
     /// Its name, in lower case.
     pub name: String,
+    /// Its name as written, which Composer orders packages by.
+    pub pretty_name: String,
     /// `version`, as the package writes it.
     pub version: String,
     /// `version_normalized`.

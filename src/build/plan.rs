@@ -76,15 +76,13 @@ pub const BOLD_LIMIT: usize = 12;
 /// A farm that cannot be planned.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A wiki wants what the tree does not have.
-    #[error("no extension `{}` in the tree", wanted.extension)]
-    UnknownExtension {
+    /// Wikis want what the tree does not have.
+    #[error("{file} names extensions that are not in the tree")]
+    UnknownExtensions {
         /// The farm's file.
         file: String,
-        /// What is wanted, and where that is written.
-        wanted: Wanted,
-        /// The tree's extension whose name is nearest, if one is near.
-        near: Option<ExtensionId>,
+        /// Each of them, in the order of wikis.
+        unknown: Vec<Unknown>,
     },
     /// Too many combinations.
     #[error("strategy bold would link 2^{extensions} = {} combinations", 1u128.checked_shl(u32::try_from(*extensions).unwrap_or(u32::MAX)).map_or_else(|| "more than 10^38".to_owned(), |count| count.to_string()))]
@@ -92,6 +90,15 @@ pub enum Error {
         /// How many extensions the tree has.
         extensions: usize,
     },
+}
+
+/// An extension that a wiki wants and the tree does not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unknown {
+    /// What is wanted, and where that is written.
+    pub wanted: Wanted,
+    /// The tree's extension whose name is nearest, if one is near.
+    pub near: Option<ExtensionId>,
 }
 
 /// What the plan is made of.
@@ -132,8 +139,8 @@ impl Plan {
                 selections.insert(selection.extensions.clone(), selection);
             }
         }
-        for (index, wiki) in inputs.farm.wikis.iter().enumerate() {
-            let selection = objects.selection(&graph.closure(&wanted(inputs, wiki)?));
+        for (index, wanted) in wanted(inputs)?.iter().enumerate() {
+            let selection = objects.selection(&graph.closure(wanted));
             combinations.entry(selection.extensions.clone()).or_default().push(index);
             selections.entry(selection.extensions.clone()).or_insert(selection);
         }
@@ -251,16 +258,22 @@ fn bundle_hash(inputs: &Inputs<'_>, runtime: &Key, sets: &[PlannedSet], selectio
     Key::of(text.as_bytes())
 }
 
-/// The extensions that a wiki wants.
-fn wanted(inputs: &Inputs<'_>, wiki: &Wiki) -> Result<Vec<usize>, Error> {
-    let index = |wanted: &Wanted| {
-        inputs.objects.extensions.binary_search(&wanted.extension).map_err(|_| Error::UnknownExtension {
-            file: inputs.farm.file.clone(),
-            wanted: wanted.clone(),
-            near: near(&inputs.objects.extensions, &wanted.extension),
-        })
+/// The extensions that each wiki wants.
+fn wanted(inputs: &Inputs<'_>) -> Result<Vec<Vec<usize>>, Error> {
+    let extensions = &inputs.objects.extensions;
+    let mut unknown = Vec::new();
+    let mut index = |wanted: &Wanted| {
+        let index = extensions.binary_search(&wanted.extension).ok();
+        if index.is_none() {
+            unknown.push(Unknown { wanted: wanted.clone(), near: near(extensions, &wanted.extension) });
+        }
+        index
     };
-    wiki.wanted.iter().map(index).collect()
+    let wanted = inputs.farm.wikis.iter().map(|wiki| wiki.wanted.iter().filter_map(&mut index).collect()).collect();
+    if unknown.is_empty() {
+        return Ok(wanted);
+    }
+    Err(Error::UnknownExtensions { file: inputs.farm.file.clone(), unknown })
 }
 
 /// The extension that somebody may have meant: the same name in another case or below the other directory.

@@ -76,6 +76,8 @@ pub struct Bundle {
     pub extensions: Vec<ExtensionId>,
     /// Its hash.
     pub hash: Key,
+    /// C(S), by name. Where several packages can meet a requirement it is not the union of the sets.
+    pub packages: Vec<String>,
 }
 
 /// A published wiki.
@@ -153,10 +155,13 @@ pub struct Published {
     pub manifest: Option<Manifest>,
     /// Hashed names that are there.
     pub present: BTreeSet<Generated>,
+    /// Those of them that lack files which the manifest lists.
+    pub damaged: BTreeSet<Generated>,
     /// What Composer left where our two files go; what is there now, when that is not ours.
     pub originals: BTreeMap<String, Original>,
-    /// Which of our two files of Composer's names are there and ours.
-    pub in_place: BTreeSet<String>,
+    /// Which of our two files of Composer's names are there and ours, with their SHA-256: they may be those of
+    /// another generation than the manifest's, when a build was killed between the two.
+    pub in_place: BTreeMap<String, String>,
 }
 
 /// A vendor directory that cannot be built into.
@@ -192,10 +197,11 @@ impl Published {
         };
         for name in [DISPATCHER, INSTALLED] {
             let current = disk::read_optional_with_mode(&vendor.join(name))?;
-            let ours = current.as_ref().is_some_and(|(content, _)| is_ours(name, content));
-            if ours {
-                published.in_place.insert(name.to_owned());
+            let ours = current.as_ref().filter(|(content, _)| is_ours(name, content));
+            if let Some((content, _)) = ours {
+                published.in_place.insert(name.to_owned(), digest(content));
             }
+            let ours = ours.is_some();
             let original = match (current, ours, &manifest) {
                 (_, true, Some(manifest)) => manifest
                     .originals
@@ -209,13 +215,29 @@ impl Published {
             published.originals.insert(name.to_owned(), original);
         }
         published.manifest = manifest;
+        for name in published.present.iter().filter(|name| name.is_directory()) {
+            let directory = name.to_string();
+            let there = disk::names(&vendor.join(&directory))?;
+            let is_there = |file: &String| there.contains(file.rsplit('/').next().unwrap_or_default());
+            if published.digests(name).is_some_and(|files| !files.keys().all(is_there)) {
+                published.damaged.insert(name.clone());
+            }
+        }
         Ok(published)
     }
 
-    /// Whether a hashed name is there and the manifest knows its content.
+    /// Whether a hashed name is there, the manifest knows its content, and none of its files is missing.
     #[must_use]
     pub fn has(&self, name: &Generated) -> bool {
-        self.present.contains(name) && self.digests(name).is_some()
+        self.present.contains(name) && !self.damaged.contains(name) && self.digests(name).is_some()
+    }
+
+    /// Whether wikis are served what the manifest says: its dispatcher is in place, not that of another generation,
+    /// as after a killed build, nor Composer's own loader.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        let listed = self.manifest.as_ref().and_then(|manifest| manifest.files.get(DISPATCHER));
+        listed.is_some() && self.in_place.get(DISPATCHER) == listed
     }
 
     /// The digests of a hashed name's files, as the manifest has them: of this generation or of an earlier one.

@@ -25,8 +25,6 @@ pub struct Rules {
 pub struct Resolved {
     /// The directory that the rules belong to; empty for the root.
     pub home: String,
-    /// Its real path, when that differs: Composer links packages of local repositories.
-    pub real_home: Option<String>,
     /// Prefix → directories.
     pub psr4: Vec<(String, Vec<String>)>,
     /// Prefix → directories.
@@ -156,7 +154,6 @@ impl Block<'_> {
         };
         let resolved = Resolved {
             home: self.home.to_owned(),
-            real_home: real.of(self.home).filter(|real| real != self.home),
             psr4: prefixes(&rules.psr4),
             psr0: prefixes(&rules.psr0),
             classmap: rules

@@ -73,8 +73,11 @@ pub struct Package {
     /// Where it lies; absent for a metapackage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub install_path: Option<String>,
-    /// Its name.
+    /// Its name, in lower case.
     pub name: String,
+    /// Its name as written, which packages are ordered by, when that differs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pretty_name: Option<String>,
     /// `provide`: target, constraint.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub provide: Vec<(String, String)>,
@@ -94,6 +97,14 @@ pub struct Package {
     pub version: String,
     /// Normalised version.
     pub version_normalized: String,
+}
+
+impl Package {
+    /// Its name as written.
+    #[must_use]
+    pub fn pretty_name(&self) -> &str {
+        self.pretty_name.as_deref().unwrap_or(&self.name)
+    }
 }
 
 /// Another version of a package.

@@ -49,26 +49,27 @@ pub enum Error {
 pub fn verify(tree: &Path, vendor: &Path) -> Result<Verified, Error> {
     let published = Published::read(vendor)?;
     let Some(manifest) = &published.manifest else { return Err(Error::Nothing(vendor.display().to_string())) };
-    let read = |file: &str| {
-        disk::read_optional(&vendor.join(file)).map_err(|source| Error::Read { file: file.to_owned(), source })
-    };
     let mut verified =
         Verified { generation: manifest.generation.clone(), files: 0, mapped: 0, differences: Vec::new() };
     let mut mapped: BTreeSet<(String, String)> = BTreeSet::new();
 
     for (file, expected) in &manifest.files {
         verified.files += 1;
-        let difference = match read(file)? {
-            None => "is missing",
-            Some(content) if digest(&content) != *expected && [DISPATCHER, INSTALLED].contains(&file.as_str()) => {
-                if published.in_place.contains(file) {
+        let difference = match disk::read_optional(&vendor.join(file)) {
+            Err(error) => {
+                verified.differences.push((file.clone(), format!("cannot be read: {error}")));
+                continue;
+            }
+            Ok(None) => "is missing",
+            Ok(Some(content)) if digest(&content) != *expected && [DISPATCHER, INSTALLED].contains(&file.as_str()) => {
+                if published.in_place.contains_key(file) {
                     "has other content"
                 } else {
                     "is no longer mwfarm's: another tool, such as Composer, has replaced it"
                 }
             }
-            Some(content) if digest(&content) != *expected => "has other content",
-            Some(content) => {
+            Ok(Some(content)) if digest(&content) != *expected => "has other content",
+            Ok(Some(content)) => {
                 if let Some(set) = file.strip_suffix("/set.json").and_then(|_| serde_json::from_slice(&content).ok()) {
                     mapped.extend(paths(&set).map(|path| (path, file.clone())));
                 }
@@ -77,15 +78,16 @@ pub fn verify(tree: &Path, vendor: &Path) -> Result<Verified, Error> {
         };
         verified.differences.push((file.clone(), difference.to_owned()));
     }
-    for name in published.present.iter().filter(|name| name.is_directory() && published.has(name)) {
+    for name in published.present.iter().filter(|name| name.is_directory() && published.digests(name).is_some()) {
         let known = published.digests(name).unwrap_or_default();
         let directory = name.to_string();
-        let there =
-            disk::names(&vendor.join(&directory)).map_err(|source| Error::Read { file: directory.clone(), source })?;
-        let strangers = there.iter().map(|file| format!("{directory}/{file}")).filter(|file| !known.contains_key(file));
+        let there = disk::entries(&vendor.join(&directory));
+        let there = there.map_err(|source| Error::Read { file: directory.clone(), source })?;
+        let names = there.iter().map(|file| format!("{directory}/{}", file.display()));
+        let strangers = names.filter(|file| !known.contains_key(file));
         verified.differences.extend(strangers.map(|file| (file, "is not mwfarm's".to_owned())));
     }
-    let unlisted = published.present.iter().filter(|name| !published.has(name)).map(Generated::to_string);
+    let unlisted = published.present.iter().filter(|name| published.digests(name).is_none()).map(Generated::to_string);
     verified.differences.extend(unlisted.map(|name| (name, "is in no manifest".to_owned())));
 
     let mut looked_for: BTreeSet<&str> = BTreeSet::new();

@@ -51,10 +51,10 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
-    /// Something with a name of ours is there, and no manifest knows it.
-    #[error("`{name}` is in the vendor directory with other content, and `{MANIFEST}` does not list it")]
+    /// Something with a name of ours is there, and is not what a build makes.
+    #[error("`{name}` is there and not as a build makes it: something else has changed or made it")]
     Stranger {
-        /// The name.
+        /// The path.
         name: String,
     },
 }
@@ -113,15 +113,28 @@ pub fn write(source: &Source<'_>, vendor: &Path, reporter: &dyn Reporter) -> Res
         for (set, count) in made.iter().filter_map(|made| made.set) {
             classes[set] = count;
         }
+        let manifest = source.manifest(&made, &classes).to_json();
         let fresh: Vec<String> = made.iter().filter(|made| !made.found).map(|made| made.name.to_string()).collect();
-        staging.publish_hashed(fresh.iter().map(String::as_str)).map_err(system)?;
-        let manifest = source.manifest(&made, &classes);
         let mut files = made.iter().filter(|made| !made.found).map(|made| made.digests.len()).sum::<usize>();
-        files += source.switch(&staging, vendor, &manifest).map_err(system)?;
+        // The manifest first: wherever a build is killed, all that it made is listed, for the next one and for eject.
+        files += replace(&staging, vendor, MANIFEST, &manifest).map_err(system)?;
+        staging.publish_hashed(fresh.iter().map(String::as_str)).map_err(system)?;
+        // The dispatcher last: it alone switches.
+        files += replace(&staging, vendor, INSTALLED, runtime::INSTALLED.as_bytes()).map_err(system)?;
+        files += replace(&staging, vendor, DISPATCHER, source.dispatcher().as_bytes()).map_err(system)?;
         Ok(Written { classes: std::mem::take(&mut classes), files })
     })();
     staging.remove().map_err(system)?;
     result
+}
+
+/// Replaces a file of a fixed name, if it differs. Says how many were written.
+fn replace(staging: &Staging, vendor: &Path, name: &str, content: &[u8]) -> io::Result<usize> {
+    if disk::read_optional(&vendor.join(name))?.is_some_and(|there| there == content) {
+        return Ok(0);
+    }
+    staging.replace(name, content, None)?;
+    Ok(1)
 }
 
 impl Source<'_> {
@@ -179,8 +192,10 @@ impl Source<'_> {
 
     /// Whether everything of fixed name is as it would be written.
     fn is_current(&self, classes: &[usize]) -> bool {
-        self.published.in_place.len() == 2
-            && self.published.manifest.as_ref().is_some_and(|before| *before == self.manifest(&[], classes))
+        self.published.manifest.as_ref().is_some_and(|before| {
+            let in_place = |name| self.published.in_place.get(name) == before.files.get(name);
+            in_place(DISPATCHER) && in_place(INSTALLED) && *before == self.manifest(&[], classes)
+        })
     }
 
     fn make(&self, job: &Job<'_>, staging: &Staging, vendor: &Path) -> Result<Made, Error> {
@@ -194,7 +209,7 @@ impl Source<'_> {
             for (file, text) in &files {
                 let there = disk::read_optional(&vendor.join(path(file))).map_err(system)?;
                 if there.as_deref() != Some(text.as_bytes()) {
-                    return Err(Error::Stranger { name: name_text });
+                    return Err(Error::Stranger { name: vendor.join(name_text).display().to_string() });
                 }
             }
         } else {
@@ -272,7 +287,11 @@ impl Source<'_> {
             bundles: plan
                 .bundles
                 .iter()
-                .map(|b| published::Bundle { extensions: ids(&b.selection.extensions), hash: b.hash.clone() })
+                .map(|b| published::Bundle {
+                    extensions: ids(&b.selection.extensions),
+                    hash: b.hash.clone(),
+                    packages: b.selection.packages.iter().map(|&p| objects.packages[p].name.clone()).collect(),
+                })
                 .collect(),
             files,
             generation: plan.generation.clone(),
@@ -330,22 +349,5 @@ impl Source<'_> {
 
     fn dispatcher(&self) -> String {
         runtime::dispatcher(&self.plan.runtime, &self.plan.generation)
-    }
-
-    /// Replaces the files of fixed names, those that differ: the manifest first, so that it never lacks what the
-    /// dispatcher names, and the dispatcher last. Says how many.
-    fn switch(&self, staging: &Staging, vendor: &Path, manifest: &Manifest) -> io::Result<usize> {
-        let mut written = 0;
-        for (name, content) in [
-            (MANIFEST, manifest.to_json()),
-            (INSTALLED, runtime::INSTALLED.as_bytes().to_vec()),
-            (DISPATCHER, self.dispatcher().into_bytes()),
-        ] {
-            if disk::read_optional(&vendor.join(name))?.is_none_or(|there| there != content) {
-                staging.replace(name, &content, None)?;
-                written += 1;
-            }
-        }
-        Ok(written)
     }
 }

@@ -178,7 +178,9 @@ fn located(file: &Path, text: &str, error: &serde_saphyr::Error) -> Error {
 /// A message of the parser in one line, what it quotes of the file escaped.
 fn in_words(error: &serde_saphyr::Error) -> String {
     let message = error.without_snippet().render_with_formatter(&serde_saphyr::UserMessageFormatter);
-    message.lines().next().unwrap_or_default().chars().take(300).collect::<String>().escape_debug().to_string()
+    let line: String = message.lines().next().unwrap_or_default().chars().take(300).collect();
+    // Quotes are the parser's own words; they need no backslash.
+    line.split('\'').map(|part| part.escape_debug().to_string()).collect::<Vec<_>>().join("'")
 }
 
 fn options() -> serde_saphyr::Options {
@@ -321,6 +323,7 @@ mod tests {
         refused("wikis\n", "`wikis.yml` is not a list of wikis: ");
         refused("wikis: [\n", "`wikis.yml`, field `wikis`: ");
         refused("wikis: {}\n}\n", "`wikis.yml`");
+        refused("wikis:\n  a: {hosts: [a.org]\n", "`wikis.yml`, field `wikis.a`: unclosed bracket '{' at line 2");
         refused("wikis:\n", "`wikis.yml`, field `wikis`: ");
         refused("wiki: {}\n", "`wikis.yml`, field `wiki`: unknown field");
         refused("wikis: {}\nfarms: {}\n", "`wikis.yml`, field `farms`: unknown field");

@@ -126,12 +126,12 @@ impl Phase {
     #[must_use]
     pub fn did(self) -> (&'static str, &'static str) {
         match self {
-            Self::Read => ("read", "directories"),
+            Self::Read => ("read", "tree"),
             Self::Check => ("checked", "packages"),
             Self::Scan => ("scanned", "PHP files"),
             Self::Link => ("linked", "sets and bundles"),
-            Self::Write => ("wrote", "files"),
-            Self::Verify => ("verified", "files"),
+            Self::Write => ("wrote", "sets, bundles and tables"),
+            Self::Verify => ("verified", "vendor directory"),
         }
     }
 }

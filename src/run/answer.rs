@@ -76,6 +76,7 @@ fn wikis(build: &Build) -> Vec<summary::Wiki> {
     let manifest = build.published.manifest.as_ref();
     let before: BTreeMap<&WikiId, _> =
         manifest.iter().flat_map(|manifest| &manifest.wikis).map(|wiki| (&wiki.id, wiki)).collect();
+    let live = build.published.is_live();
     let mut wikis: Vec<summary::Wiki> = Vec::new();
     for (wiki, index) in &plan.wikis {
         let bundle = &plan.bundles[*index];
@@ -89,7 +90,7 @@ fn wikis(build: &Build) -> Vec<summary::Wiki> {
         let wanted: BTreeSet<&ExtensionId> = wiki.wanted.iter().map(|wanted| &wanted.extension).collect();
         let state = match before.get(&wiki.id) {
             None => WikiState::Created,
-            Some(before) if before.bundle == bundle.hash && before.hosts == wiki.hosts => WikiState::Kept,
+            Some(before) if live && before.bundle == bundle.hash && before.hosts == wiki.hosts => WikiState::Kept,
             Some(_) => WikiState::Changed,
         };
         wikis.push(summary::Wiki {
@@ -140,7 +141,7 @@ pub(super) fn why(tree: &Tree, graph: &DependencyGraph, farm: &Farm, flags: &cli
     if let Some(wiki) = chosen.filter(|wiki| !closures.iter().any(|(id, _)| id.as_str() == *wiki)) {
         return Err(vec![
             Problem::new(ExitCode::Usage, format!("no wiki `{wiki}` in the farm"))
-                .cause(format!("{} does not list it", farm.file)),
+                .cause(format!("`{}` does not list it", farm.file)),
         ]);
     }
     let loads = |closure: &crate::build::graph::Closure| match node {
@@ -253,7 +254,7 @@ pub(super) fn graph(tree: &Tree, graph: &DependencyGraph, format: GraphFormat) -
         GraphFormat::Mermaid => {
             text.push_str("flowchart LR\n");
             for (index, &node) in nodes.iter().enumerate() {
-                let label = name(node).replace('"', "#quot;");
+                let label = name(node).replace('#', "#35;").replace('"', "#quot;");
                 let label = escaped(&label);
                 let _ = match node {
                     Node::Base => writeln!(text, "  n{index}[[\"{label}\"]]"),

@@ -107,7 +107,10 @@ fn run_man(man: &cli::Man, reporter: &dyn Reporter) -> Result<Output, Vec<Proble
         return Ok(Output::done(pages.into_iter().next().map(|(_, text)| text).unwrap_or_default()));
     };
     for (name, text) in &pages {
-        disk::write_plain(&directory.join(name), text).map_err(failed)?;
+        let path = directory.join(name);
+        disk::write_plain(&path, text).map_err(|error| {
+            vec![Problem::new(ExitCode::Failed, format!("cannot write `{}`", path.display())).cause(error.to_string())]
+        })?;
         reporter.note(Verbosity::Verbose, &format!("wrote {name}"));
     }
     Ok(Output::done(Vec::new()))
@@ -134,7 +137,7 @@ fn request(tree: &Path, inputs: &Inputs, wait: bool) -> Result<Request, Vec<Prob
 fn farm(tree: &Path, file: Option<&Path>) -> Result<Farm, Vec<Problem>> {
     let default = tree.join(WIKIS);
     let file = file.unwrap_or(&default);
-    wikis::read(file).map_err(|error| vec![problem::of_farm(&error)])
+    wikis::read(file).map_err(|error| vec![problem::of_farm(tree, &error)])
 }
 
 fn warn<'w>(reporter: &dyn Reporter, warnings: impl IntoIterator<Item = &'w String>) {

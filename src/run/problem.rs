@@ -5,19 +5,16 @@ use std::path::Path;
 
 use crate::build::{self, Error, eject, plan, published, verify, write};
 use crate::config::wikis;
-use crate::disk::LockError;
+use crate::disk::{Linked, LockError};
 use crate::report::{ExitCode, Problem};
 
 /// A build's error; an unmet requirement is a problem each.
 pub(super) fn problems(tree: &Path, error: Error) -> Vec<Problem> {
-    let directory = tree.display();
     vec![match error {
         Error::Unmet(unmet) => return unmet.iter().map(of_unmet).collect(),
-        Error::Plan(error) => return vec![of_plan(&error)],
-        Error::Dangling { dangling, wiki } => Problem::new(ExitCode::Unmet, dangling.to_string())
-            .cause(format!("{}, field `{}`; wiki `{wiki}` has it on", dangling.file, dangling.field))
-            .hint("add the missing extension to the tree, or turn this one off for the wiki"),
-        Error::Link(_) => Problem::from_error(ExitCode::Failed, &error).hint(
+        Error::Dangling(dangling) => return dangling.iter().map(of_dangling).collect(),
+        Error::Plan(error) => return of_plan(&error),
+        Error::Link(Linked::Link(_)) => Problem::from_error(ExitCode::Failed, &error).hint(
             "build a vendor tree elsewhere with `mwfarm build --output DIR`, or give this tree a vendor of its own",
         ),
         Error::Lock(error) => of_lock(&error),
@@ -25,9 +22,7 @@ pub(super) fn problems(tree: &Path, error: Error) -> Vec<Problem> {
         Error::Write(error) => of_write(&error),
         Error::Manifest(error) => {
             let hint = match &error {
-                build::manifest::Error::Read { file, .. } if file == "composer.json" => {
-                    Some(format!("`-d` names the directory of MediaWiki's composer.json; here it is `{directory}`"))
-                }
+                build::manifest::Error::Read { file, .. } if file == "composer.json" => Some(of_directory(tree)),
                 build::manifest::Error::Read { file, .. } if file.ends_with("installed.json") => {
                     Some("run `composer install` first".to_owned())
                 }
@@ -40,15 +35,32 @@ pub(super) fn problems(tree: &Path, error: Error) -> Vec<Problem> {
         Error::Missing(error) => Problem::from_error(ExitCode::Failed, &error)
             .hint("run `composer install` to bring missing files back, or correct the rule"),
         Error::Scan(error) => Problem::from_error(ExitCode::Failed, &error),
-        Error::Copy(_) | Error::Read { .. } => Problem::from_error(ExitCode::Failed, &error),
+        Error::Copy(build::copy::Error::Inside(_)) => Problem::from_error(ExitCode::Failed, &error)
+            .hint("name a directory outside it, or leave `--output` out to build in the tree itself"),
+        Error::Copy(build::copy::Error::Foreign(_)) => Problem::from_error(ExitCode::Failed, &error)
+            .hint("name a directory that is empty, missing, or was made by an earlier `mwfarm build --output`"),
+        Error::Link(Linked::System { .. }) | Error::Copy(_) | Error::Read { .. } => {
+            Problem::from_error(ExitCode::Failed, &error)
+        }
     }]
 }
 
 /// An error of the farm's file.
-pub(super) fn of_farm(error: &wikis::Error) -> Problem {
+pub(super) fn of_farm(tree: &Path, error: &wikis::Error) -> Problem {
     let missing = matches!(error, wikis::Error::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound);
-    let hint = missing.then(|| "write the wikis into `wikis.yml`, or name the file with `--wikis FILE`".to_owned());
+    let hint = missing.then(|| {
+        if tree.join("composer.json").exists() {
+            "write the wikis into `wikis.yml`, or name the file with `--wikis FILE`".to_owned()
+        } else {
+            of_directory(tree)
+        }
+    });
     with_hint(Problem::from_error(ExitCode::Farm, error), hint)
+}
+
+/// What to do when the tree is not one.
+fn of_directory(tree: &Path) -> String {
+    format!("`-d` names the directory of MediaWiki's composer.json; here it is `{}`", tree.display())
 }
 
 /// An error of `verify`.
@@ -65,7 +77,11 @@ pub(super) fn of_eject(error: &eject::Error) -> Vec<Problem> {
     vec![match error {
         eject::Error::Published(error) => of_published(error),
         eject::Error::Lock(error) => of_lock(error),
-        eject::Error::Nothing(_) | eject::Error::System { .. } => Problem::from_error(ExitCode::Failed, error),
+        eject::Error::Link(Linked::Link(_)) => Problem::from_error(ExitCode::Failed, error)
+            .hint("name the directory itself, with `--output DIR`, if it is yours to change"),
+        eject::Error::Link(Linked::System { .. }) | eject::Error::Nothing(_) | eject::Error::System { .. } => {
+            Problem::from_error(ExitCode::Failed, error)
+        }
     }]
 }
 
@@ -73,21 +89,31 @@ fn of_unmet(unmet: &build::resolve::Unmet) -> Problem {
     Problem::new(ExitCode::Unmet, unmet.to_string()).cause(unmet.cause()).hint(unmet.hint())
 }
 
-fn of_plan(error: &plan::Error) -> Problem {
+fn of_dangling(build::Dangling { dangling, wiki }: &build::Dangling) -> Problem {
+    Problem::new(ExitCode::Unmet, dangling.to_string())
+        .cause(format!("{}, field `{}`; wiki `{wiki}` has it on", dangling.file, dangling.field))
+        .hint("add the missing extension to the tree, or turn this one off for the wiki")
+}
+
+fn of_plan(error: &plan::Error) -> Vec<Problem> {
     match error {
-        plan::Error::UnknownExtension { file, wanted, near } => {
-            let hint = match near {
-                Some(near) => format!("did you mean `{near}`? names are directory names"),
-                None => "names are directory names below `extensions/` and `skins/`".to_owned(),
-            };
-            Problem::new(ExitCode::Farm, error.to_string())
-                .cause(format!("{file}, field `{}`", wanted.field))
-                .hint(hint)
-        }
-        plan::Error::TooManyCombinations { .. } => Problem::from_error(ExitCode::Usage, error)
-            .cause(format!("it is for comparisons, with at most {} extensions", plan::BOLD_LIMIT))
-            .hint("leave `--strategy` out: quick bold links only what wikis have on"),
+        plan::Error::UnknownExtensions { file, unknown } => unknown.iter().map(|one| of_unknown(file, one)).collect(),
+        plan::Error::TooManyCombinations { .. } => vec![
+            Problem::from_error(ExitCode::Usage, error)
+                .cause(format!("it is for comparisons, with at most {} extensions", plan::BOLD_LIMIT))
+                .hint("leave `--strategy` out: quick bold links only what wikis have on"),
+        ],
     }
+}
+
+fn of_unknown(file: &str, plan::Unknown { wanted, near }: &plan::Unknown) -> Problem {
+    let hint = match near {
+        Some(near) => format!("did you mean `{near}`? names are directory names"),
+        None => "names are directory names below `extensions/` and `skins/`".to_owned(),
+    };
+    Problem::new(ExitCode::Farm, format!("no extension `{}` in the tree", wanted.extension))
+        .cause(format!("{file}, field `{}`", wanted.field))
+        .hint(hint)
 }
 
 fn of_lock(error: &LockError) -> Problem {

@@ -56,6 +56,41 @@ fn builds_verifies_and_restores(version: &str) {
     assert_eq!(tree.differences_from_original(), Vec::<String>::new());
 }
 
+/// `composer dump-autoload` writes its own loader, but leaves our `installed.php`: wikis go on with that, all with
+/// everything, until the next build; and `eject` keeps the loader that Composer wrote last.
+#[test]
+fn wikis_go_on_when_composer_has_written_its_loader() {
+    let tree = Tree::copy("1.43", None);
+    let wikis = tree.write_wikis(&[("filters", &["extensions/AbuseFilter".to_owned()]), ("bare", &[])]);
+    let answers = |wiki: &str| {
+        let code = "require 'vendor/autoload.php'; use Composer\\InstalledVersions as I; echo json_encode([\
+                    interface_exists('Psr\\Log\\LoggerInterface'), I::isInstalled('psr/log'), \
+                    I::isInstalled('wikimedia/equivset'), I::getRootPackage()['name'], count(I::getAllRawData())]);";
+        tree.php(wiki, code)
+    };
+    let original = tree.vendor_file("composer/installed.php");
+    tree.mwfarm(&["build", "--wikis", &wikis]).expect_success();
+    let of_composer = r#"[true,true,true,"mediawiki\/core",1]"#;
+    let without = r#"[true,true,false,"mediawiki\/core",1]"#;
+    assert_eq!([answers("filters"), answers("bare")], [of_composer, without]);
+    let installed = tree.vendor_file("composer/installed.php");
+
+    tree.composer("dump-autoload");
+    let loader = tree.vendor_file("autoload.php");
+    assert_eq!(tree.vendor_file("composer/installed.php"), installed, "Composer wrote installed.php");
+    assert_eq!([answers("filters"), answers("bare"), answers("unknown")], [of_composer; 3]);
+    let differences = tree.mwfarm(&["verify"]).expect_code(1);
+    assert!(differences.starts_with("autoload.php is no longer mwfarm's: "), "{differences}");
+    tree.mwfarm(&["build", "--wikis", &wikis, "--locked"]).expect_code(6);
+
+    tree.mwfarm(&["build", "--wikis", &wikis]).expect_success();
+    tree.mwfarm(&["verify"]).expect_success();
+    assert_eq!([answers("filters"), answers("bare")], [of_composer, without]);
+    tree.mwfarm(&["eject"]).expect_success();
+    assert!(tree.vendor_file("autoload.php") == loader, "eject did not put back Composer's last loader");
+    assert!(tree.vendor_file("composer/installed.php") == original, "eject did not put back installed.php");
+}
+
 /// One way to run the same build.
 #[derive(Clone, Copy)]
 struct Variant<'a> {

@@ -46,6 +46,13 @@ pub(super) struct Ran {
 }
 
 impl Ran {
+    /// Fails the test unless the run ended with `code`; gives its result.
+    #[track_caller]
+    pub(super) fn expect_code(&self, code: i32) -> String {
+        assert_eq!(self.output.status.code(), Some(code), "{}: {:?}", self.what, self.output);
+        String::from_utf8_lossy(&self.output.stdout).into_owned()
+    }
+
     /// Fails the test, with all that was printed, unless the run ended with 0.
     #[track_caller]
     pub(super) fn expect_success(&self) {
@@ -142,6 +149,18 @@ impl Tree {
             .output()
             .expect("mwfarm runs");
         Ran { what: format!("mwfarm {}", arguments.join(" ")), output }
+    }
+
+    /// Runs Composer in the tree, without the plugins and scripts of MediaWiki's developers.
+    pub(super) fn composer(&self, command: &str) {
+        let home = tempfile::tempdir_in(self.directory.path()).expect("a home");
+        composer::run(&self.root(), home.path(), &[command, "--no-plugins", "--no-scripts"])
+            .expect("Composer is content");
+    }
+
+    /// A file of `vendor/`.
+    pub(super) fn vendor_file(&self, name: &str) -> Vec<u8> {
+        fs::read(self.root().join("vendor").join(name)).expect("a file")
     }
 
     /// What PHP prints for `code` in the tree, when it serves `wiki`.

@@ -1,5 +1,6 @@
 //! mwfarm against a real Composer.
 
+mod corners;
 mod natural;
 mod observe;
 mod scanner;

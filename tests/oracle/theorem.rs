@@ -22,6 +22,7 @@ use crate::farm::generate::{self, Size};
 use crate::farm::random::Random;
 use crate::farm::world::World;
 use crate::farm::{Farm, composer, corpus};
+use crate::linking::relink;
 
 /// A set of extensions, by their directories.
 type Wanted = BTreeSet<String>;
@@ -100,7 +101,7 @@ fn every_way_to_name_a_wiki_finds_it() {
         (&wanted, constant("MWFARM_WIKI", "one")),
         (&wanted, server("MWFARM_WIKI", "one")),
         (&wanted, Entry::environment("MWFARM_EXTENSIONS", &list)),
-        (&wanted, constant("MWFARM_EXTENSIONS", &list)),
+        (&wanted, constant("MWFARM_EXTENSIONS", &format!(" {list}, {list},"))),
         (&wanted, server("MWFARM_EXTENSIONS", &list)),
         (&wanted, constant("MW_WIKI_NAME", "one")),
         (&wanted, constant("MW_DB", "one")),
@@ -111,6 +112,7 @@ fn every_way_to_name_a_wiki_finds_it() {
         (&all, Entry { server: [text("HTTP_HOST", "one.example.org")].into(), ..arguments(&["--wiki", "all"]) }),
         (&none, Entry::default()),
         (&none, Entry::environment("MWFARM_EXTENSIONS", "")),
+        (&none, Entry::environment("MWFARM_EXTENSIONS", " , ")),
         (&none, constant("MW_DB", "unknown")),
         (&none, server("HTTP_HOST", "unknown.example.org")),
         (&none, server("HTTP_HOST", "one.example.org/../..")),
@@ -327,6 +329,13 @@ pub(super) fn prove(farm: Farm, sets: &[Wanted], other: Other) -> Tally {
     {
         tally.failures.push(format!("{name}: {message}\nkept in {}", world.keep().display()));
         return tally;
+    }
+    if other == Other::Mwfarm {
+        let different = relink(&world.tree().join("vendor"));
+        if !different.is_empty() {
+            let different = different.join(", ");
+            tally.failures.push(format!("{name}: `set.json` files alone give another {different}"));
+        }
     }
     for (index, (id, wanted)) in wikis.into_iter().enumerate() {
         let directory = format!("reference-{id}");

@@ -318,7 +318,7 @@ fn includes_are_merged_in_the_order_of_whole_paths() {
 }
 
 /// A farm with an empty base and the merge plugin.
-fn farm(config: Value) -> Farm {
+pub(super) fn farm(config: Value) -> Farm {
     let mut root = json!({
         "name": "mediawiki/core",
         "version": "1.43.0",
@@ -342,7 +342,7 @@ fn farm(config: Value) -> Farm {
 }
 
 /// Adds a library.
-fn library(farm: &mut Farm, name: &str, more: Value, fill: impl FnOnce(&mut Sources)) {
+pub(super) fn library(farm: &mut Farm, name: &str, more: Value, fill: impl FnOnce(&mut Sources)) {
     let mut manifest = json!({ "name": name, "version": "1.0.0" });
     extend(&mut manifest, more);
     let mut sources = Sources::default();
@@ -357,7 +357,7 @@ fn extend(object: &mut Value, more: Value) {
 }
 
 /// Adds an extension that Composer installs: `extensions/E1` from `mediawiki/e1`.
-fn extension(farm: &mut Farm, directory: &str, more: Value, fill: impl FnOnce(&mut Sources)) {
+pub(super) fn extension(farm: &mut Farm, directory: &str, more: Value, fill: impl FnOnce(&mut Sources)) {
     let name = format!("mediawiki/{}", directory.to_lowercase());
     let mut manifest = json!({ "type": "mediawiki-extension", "extra": { "installer-name": directory } });
     extend(&mut manifest, more);
@@ -369,7 +369,7 @@ fn extension(farm: &mut Farm, directory: &str, more: Value, fill: impl FnOnce(&m
 }
 
 /// Adds such an extension with a file that is always loaded.
-fn with_file(farm: &mut Farm, directory: &str, require: Value) {
+pub(super) fn with_file(farm: &mut Farm, directory: &str, require: Value) {
     let file = format!("{directory}.php");
     let mut more = json!({ "autoload": { "files": [file] } });
     more["require"] = require;
@@ -377,7 +377,13 @@ fn with_file(farm: &mut Farm, directory: &str, require: Value) {
 }
 
 /// Adds an extension that was unpacked.
-fn directory(farm: &mut Farm, directory: &str, covered: bool, composer: Value, fill: impl FnOnce(&mut Sources)) {
+pub(super) fn directory(
+    farm: &mut Farm,
+    directory: &str,
+    covered: bool,
+    composer: Value,
+    fill: impl FnOnce(&mut Sources),
+) {
     let mut sources = Sources::default();
     sources.text("extension.json", &json!({ "name": directory, "manifest_version": 2 }).to_string());
     fill(&mut sources);
@@ -392,14 +398,14 @@ fn directory(farm: &mut Farm, directory: &str, covered: bool, composer: Value, f
 }
 
 /// Notes that Composer's links make one extension need another.
-fn needs(farm: &mut Farm, one: &str, other: &str) {
+pub(super) fn needs(farm: &mut Farm, one: &str, other: &str) {
     let one = farm.extensions.iter_mut().find(|extension| extension.id.ends_with(&format!("/{one}")));
     one.expect("an extension of this farm").needs.insert(format!("extensions/{other}"));
 }
 
 /// Compares the dispatcher with Composer for each set, and returns what Composer shows.
 #[track_caller]
-fn check<const N: usize>(farm: Farm, sets: [&[&str]; N]) -> [Value; N] {
+pub(super) fn check<const N: usize>(farm: Farm, sets: [&[&str]; N]) -> [Value; N] {
     let mut world = World::new(farm).unwrap_or_else(|refusal| panic!("{}", refusal.text));
     let questions = Questions::new(&world.farm, 17);
     let sets = sets.map(|names| names.iter().map(|name| format!("extensions/{name}")).collect::<BTreeSet<String>>());
@@ -421,17 +427,17 @@ fn check<const N: usize>(farm: Farm, sets: [&[&str]; N]) -> [Value; N] {
 }
 
 /// The files that were loaded, in order.
-fn files(seen: &Value) -> Vec<&str> {
+pub(super) fn files(seen: &Value) -> Vec<&str> {
     let trace = seen["complete"]["files"].as_array().expect("a list");
     trace.iter().map(|entry| entry[0].as_str().expect("a path")).collect()
 }
 
 /// Where a class is, or false.
-fn found<'a>(seen: &'a Value, class: &str) -> &'a Value {
+pub(super) fn found<'a>(seen: &'a Value, class: &str) -> &'a Value {
     &seen["complete"]["found"][class]
 }
 
 /// Whether a package is installed.
-fn installed(seen: &Value, package: &str) -> bool {
+pub(super) fn installed(seen: &Value, package: &str) -> bool {
     seen["complete"]["installed"]["answers"][package]["installed"].as_bool().expect("an answer")
 }

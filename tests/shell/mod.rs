@@ -1,5 +1,11 @@
 //! The program as its callers see it: what goes to stdout, what to stderr, and the exit code.
 
+mod broken;
+mod demo;
+mod farm;
+mod output;
+mod readme;
+
 use std::process::{Command, Output, Stdio};
 
 fn mwfarm(arguments: &[&str]) -> Command {

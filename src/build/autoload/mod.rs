@@ -188,7 +188,6 @@ fn class_map<'s>(
     let mut found: Vec<(&'s ClassName, &'s str)> = Vec::with_capacity(most);
     let mut scanned: HashSet<&'s str> = HashSet::with_capacity(most);
     let mut collect = |(owner, block, directory): Placed<'s>| {
-        let real = directory.real.as_deref().unwrap_or(&directory.path);
         let patterns: Vec<&Pattern<'s>> = owners
             .iter()
             .enumerate()
@@ -197,7 +196,7 @@ fn class_map<'s>(
             .filter(|&(index, at, _)| (index, at) != (owner, block))
             .map(|(_, _, pattern)| pattern)
             .chain(around.iter().flat_map(|other| other.patterns.iter().map(|(_, pattern)| pattern)))
-            .filter(|pattern| pattern.concerns(real))
+            .filter(|pattern| pattern.concerns(&directory.path, directory.real.as_deref()))
             .collect();
         for file in &directory.files {
             if file.inside.as_deref().is_some_and(|inside| !present.contains(inside)) {

@@ -50,9 +50,14 @@ pub fn platform(base: &Base, parts: &[&Part], packages: &[&Package], dev: &Names
     }
     let mut parsed = Parsed::default();
     let mut providers: HashMap<&str, Vec<&str>> = HashMap::new();
-    let links = parts.iter().flat_map(|part| part.replace.iter().chain(&part.provide));
-    let links = links.chain(packages.iter().flat_map(|package| package.replace.iter().chain(&package.provide)));
-    for (target, constraint) in links.filter(|(target, _)| target.starts_with("ext-")) {
+    let offers = parts.iter().flat_map(|part| part.replace.iter().chain(&part.provide));
+    let offers = offers.map(|link| (link, base.block.pretty_version.as_str()));
+    let offers = offers.chain(packages.iter().flat_map(|package| {
+        let links = package.replace.iter().chain(&package.provide);
+        links.map(|link| (link, package.version.as_str()))
+    }));
+    for ((target, constraint), version) in offers.filter(|((target, _), _)| target.starts_with("ext-")) {
+        let constraint = if constraint == "self.version" { version } else { constraint };
         providers.entry(target).or_default().push(constraint);
     }
 

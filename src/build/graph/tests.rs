@@ -96,6 +96,7 @@ fn links(targets: &[&str]) -> Vec<Link> {
 fn package(name: &str, requires: &[&str]) -> Package {
     Package {
         name: name.into(),
+        pretty_name: name.into(),
         version: "1.0".into(),
         version_normalized: "1.0.0.0".into(),
         kind: "library".into(),

@@ -210,7 +210,8 @@ impl ComposerJson {
 pub(super) fn include_path(given: Option<Strings>, base: paths::Base, place: Place) -> Result<Vec<String>, Error> {
     let given = given.unwrap_or_default().0;
     for (index, path) in given.iter().enumerate() {
-        paths::check_rule(base, path, place, &format!("include-path[{index}]"))?;
+        // Composer drops the slashes around it.
+        paths::check_rule(base, path.trim_matches('/'), place, &format!("include-path[{index}]"))?;
     }
     Ok(given)
 }

@@ -41,14 +41,12 @@ pub(super) fn read(bytes: &[u8], warnings: &mut Vec<String>) -> Result<Installed
     };
     let dev_names: HashSet<String> =
         file.dev_package_names.unwrap_or_default().0.into_iter().map(|name| name.to_ascii_lowercase()).collect();
-    let mut named: Vec<(String, Package)> = Vec::with_capacity(file.packages.len());
+    let mut packages: Vec<Package> = Vec::with_capacity(file.packages.len());
     for (index, Object(package)) in file.packages.into_iter().enumerate() {
-        let written = package.name.clone().unwrap_or_default();
-        named.push((written, package.into_package(index, object, &dev_names, warnings)?));
+        packages.push(package.into_package(index, object, &dev_names, warnings)?);
     }
     // Composer sorts the file by names as written, capitals first, and goes by the order of the file ever after.
-    named.sort_by(|a, b| a.0.cmp(&b.0));
-    let packages: Vec<Package> = named.into_iter().map(|(_, package)| package).collect();
+    packages.sort_by(|a, b| a.pretty_name.cmp(&b.pretty_name));
     let mut seen = HashSet::new();
     if let Some(twice) = packages.iter().find(|package| !seen.insert(&package.name)) {
         let object = format!("packages[{}]", twice.name);
@@ -170,6 +168,7 @@ impl Entry {
             include_path: include_path(self.include_path, Base::Package, place)?,
             dev: dev_names.contains(&name),
             target_dir: self.target_dir,
+            pretty_name: self.name.unwrap_or_default(),
             name,
             version,
             version_normalized,

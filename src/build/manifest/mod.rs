@@ -93,7 +93,10 @@ pub fn read(tree: &Path, options: &ReadOptions) -> Result<Tree, Error> {
 }
 
 fn needed(files: Files, file: &str) -> Result<Vec<u8>, Error> {
-    let missing = || Error::Read { file: file.to_owned(), source: std::io::ErrorKind::NotFound.into() };
+    let missing = || {
+        let source = std::io::Error::new(std::io::ErrorKind::NotFound, "there is no such file");
+        Error::Read { file: file.to_owned(), source }
+    };
     files.read(file)?.ok_or_else(missing)
 }
 

@@ -94,9 +94,13 @@ fn patterns(strings: Option<Strings>, owner: Owner, place: Place, field: &str) -
         paths::check_text(&pattern, place, &field)?;
         // A pattern may begin with `../`: it only takes files away, and Composer resolves that start. A leading
         // slash is dropped by Composer.
-        let rest = pattern.trim_start_matches(['/', '\\']).replace('\\', "/");
-        let rest = rest.trim_start_matches("./").trim_start_matches("../");
-        if paths::normalize(rest).is_none_or(|rest| paths::leaves(&rest)) {
+        let slashed = pattern.replace('\\', "/");
+        let mut rest = slashed.trim_matches('/');
+        while let Some(below) = rest.strip_prefix("./").or_else(|| rest.strip_prefix("../")) {
+            rest = below.trim_start_matches('/');
+        }
+        // `..` alone is no start but a name, which no file has.
+        if rest != ".." && paths::normalize(rest).is_none_or(|rest| paths::leaves(&rest)) {
             return Err(place.error(&field, format!("`{}` leaves the package", super::names::short(&pattern))));
         }
         patterns.push(format!("{}{pattern}", owner.prefix));

@@ -16,6 +16,7 @@ fn links(pairs: &[(&str, &str)]) -> Vec<Link> {
 fn package(name: &str, version: &str, require: &[(&str, &str)]) -> Package {
     Package {
         name: name.to_owned(),
+        pretty_name: name.to_owned(),
         version: version.to_owned(),
         version_normalized: version::normalize(version).expect("a version"),
         kind: "library".to_owned(),

@@ -24,6 +24,8 @@ const VERSION_CONTROL: [&str; 9] =
 /// What a path stands for.
 pub(super) struct Listing {
     pub(super) kind: Kind,
+    /// The canonical path of a single file or directory, see [`File::real`].
+    pub(super) real: Option<String>,
     /// Ordered by path.
     pub(super) files: Vec<File>,
     pub(super) warnings: Vec<String>,
@@ -53,16 +55,18 @@ impl Places {
     pub(super) fn list(&self, path: &ScanPath) -> Result<Listing, Error> {
         let mut walk =
             Walk { places: self, package: &path.confine, allowed: None, files: Vec::new(), warnings: Vec::new() };
+        let mut single = None;
         let kind = match self.metadata(&path.path)? {
             Some(metadata) if metadata.is_file() => {
                 let real = walk.enter(&path.path)?;
+                single = Some(real.clone());
                 if has_extension(path.path.as_bytes()) {
                     walk.files.push(File { path: path.path.clone(), real });
                 }
                 Kind::File
             }
             Some(metadata) if metadata.is_dir() => {
-                walk.directory(&path.path)?;
+                single = Some(walk.directory(&path.path)?);
                 Kind::Directory
             }
             None if path.path.contains('*') => {
@@ -77,7 +81,7 @@ impl Places {
         };
         walk.files.sort_by(|a, b| a.path.cmp(&b.path));
         walk.files.dedup_by(|a, b| a.path == b.path);
-        Ok(Listing { kind, files: walk.files, warnings: walk.warnings })
+        Ok(Listing { kind, real: single, files: walk.files, warnings: walk.warnings })
     }
 
     /// Reads the file at a real path.
@@ -145,10 +149,10 @@ impl Walk<'_> {
         self.places.real_text(&root_real).map_err(|reason| failed(root, reason))
     }
 
-    /// Walks through a directory and all below.
-    fn directory(&mut self, root: &str) -> Result<(), Error> {
+    /// Walks through a directory and all below; returns its real path.
+    fn directory(&mut self, root: &str) -> Result<String, Error> {
         let real = self.enter(root)?;
-        let mut seen = vec![Directory { path: root.to_owned(), real, parent: None, linked: false }];
+        let mut seen = vec![Directory { path: root.to_owned(), real: real.clone(), parent: None, linked: false }];
         let mut entries = 0;
         let mut next = 0;
         while next < seen.len() {
@@ -168,7 +172,7 @@ impl Walk<'_> {
             seen.extend(found);
             next += 1;
         }
-        Ok(())
+        Ok(real)
     }
 
     /// Looks at one entry: takes note of a file, returns a directory.

@@ -52,6 +52,9 @@ pub struct Scan {
 pub struct Scanned {
     /// What stands at the path.
     pub kind: Kind,
+    /// The real path of a single file or directory that stands there: relative to the real path of the tree, or
+    /// absolute when outside. A pattern has none.
+    pub real: Option<String>,
     /// Its files that end in `.php`, `.inc` or `.hh`, ordered by the bytes of their paths. Composer takes the order
     /// in which the file system lists them; ours is the same everywhere.
     pub files: Vec<ScannedFile>,
@@ -166,7 +169,7 @@ pub fn scan(tree: &Path, paths: &[ScanPath]) -> Result<Scan, Error> {
             real: (file.real != file.path).then(|| file.real.clone()),
             classes: Arc::clone(&classes[file.real.as_str()]),
         });
-        Scanned { kind: listing.kind, files: files.collect() }
+        Scanned { kind: listing.kind, real: listing.real.clone(), files: files.collect() }
     };
     let mut warnings = listings.values().flat_map(|listing| listing.warnings.clone()).collect::<Vec<_>>();
     warnings.sort();
