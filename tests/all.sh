@@ -26,7 +26,7 @@ need shellcheck shellcheck
 need flock util-linux
 # Read as a whole: `grep -q` would close the pipe while PHP still writes, which fails for that.
 modules=$(php -m 2>/dev/null || true)
-for module in mbstring:php-mbstring xml:php-xml; do
+for module in mbstring:php-mbstring xml:php-xml intl:php-intl pdo_sqlite:php-sqlite3; do
   grep -qix "${module%%:*}" <<< "$modules" || packages+=("${module##*:}")
 done
 if [ ${#packages[@]} -gt 0 ]; then

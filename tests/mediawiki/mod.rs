@@ -1,6 +1,7 @@
 //! Real MediaWiki trees: what a build does to them, and that it can be taken out again.
 
 mod tree;
+mod wikis;
 
 use std::collections::BTreeMap;
 

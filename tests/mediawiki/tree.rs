@@ -94,7 +94,7 @@ impl Tree {
         tree
     }
 
-    fn root(&self) -> PathBuf {
+    pub(super) fn root(&self) -> PathBuf {
         self.directory.path().join("tree")
     }
 
@@ -113,6 +113,11 @@ impl Tree {
         found
     }
 
+    /// A path beside the tree, which goes with it.
+    pub(super) fn beside(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
     /// Writes a farm file beside the tree, and returns its path.
     pub(super) fn write_wikis(&self, wikis: &[(&str, &[String])]) -> String {
         let mut text = String::from("wikis:\n");
@@ -121,7 +126,7 @@ impl Tree {
                 |prefix: &str| wanted.iter().filter_map(|id| id.strip_prefix(prefix)).collect::<Vec<_>>().join(", ");
             let (extensions, skins) = (of("extensions/"), of("skins/"));
             let _ =
-                writeln!(text, "  {id}: {{ hosts: [{id}.example.org], extensions: [{extensions}], skins: [{skins}] }}");
+                writeln!(text, "  {id}: {{ hosts: [{id}.localhost], extensions: [{extensions}], skins: [{skins}] }}");
         }
         let path = self.directory.path().join("wikis.yml");
         fs::write(&path, text).expect("the farm file is written");
