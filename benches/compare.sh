@@ -9,7 +9,7 @@ usage: benches/compare.sh [--rounds N] [--sizes "N..."] [--farm N] [DIRECTORY]
     unchanged  the same build again
     original   against N+2 times one `composer update`: nothing is downloaded, installed or removed in it, everything
                is in place already, so the real ones take longer
-    scan       finding, reading and scanning every PHP file of a tree on one thread, against `cat` of the same files: CPU
+    scan       reading and scanning every PHP file of a tree on one thread, against `cat` of the same files: CPU
     growth     clean builds of generated farms of different sizes; packages, files and wikis grow with the extensions
   On a generated farm (see benches/farm) and on MediaWiki 1.43 with a wiki for each bundled extension and one for all.
   Earlier files of ours are moved away rather than deleted before a clean build: ext4 does not use an inode again for
@@ -52,19 +52,22 @@ cd "$repository"
 cargo build --release --locked
 mwfarm=$repository/target/release/mwfarm
 bench() { cargo bench --locked --bench "$1" --no-run 2>&1 | sed -n 's/^ *Executable .*(\(.*\))$/\1/p'; }
-make_farm=$(bench make_farm) scan_tree=$(bench scan_tree)
-[ -x "$make_farm" ] && [ -x "$scan_tree" ] || die "cargo bench made no program"
+make_farm=$(bench make_farm) scan_files=$(bench scan_files)
+[ -x "$make_farm" ] && [ -x "$scan_files" ] || die "cargo bench made no program"
 
+TIMEFORMAT='%3U %3S'
 # Runs a command; appends its wall time and CPU time in seconds and its peak memory in KB to results/NAME.
 measure() {
   local name=$1 from to
   shift
   from=$EPOCHREALTIME
-  /usr/bin/time -o "$directory/time" -f '%U %S %M' -- "$@" >"$directory/output" 2>&1 ||
+  # Bash tells CPU time to a millisecond, /usr/bin/time only to ten.
+  { time /usr/bin/time -o "$directory/peak" -f %M -- "$@" >"$directory/output" 2>&1; } 2>"$directory/cpu" ||
     { cat "$directory/output" >&2; die "this failed: $*"; }
   to=$EPOCHREALTIME
-  awk -v wall="$(((${to/[.,]/} - ${from/[.,]/})))" '{ printf "%.6f %.3f %d\n", wall / 1e6, $1 + $2, $3 }' \
-    "$directory/time" >>"$directory/results/$name"
+  paste "$directory/cpu" "$directory/peak" |
+    awk -v wall="$((${to/[.,]/} - ${from/[.,]/}))" '{ printf "%.6f %.3f %d\n", wall / 1e6, $1 + $2, $3 }' \
+      >>"$directory/results/$name"
 }
 composer() {
   local tree=$1
@@ -131,7 +134,7 @@ for ((round = 1; round <= rounds; round++)); do
   for tree in farm mediawiki; do
     # Who goes first takes turns.
     if ((round % 2)); then mwfarm_rounds $tree; composer_round $tree; else composer_round $tree; mwfarm_rounds $tree; fi
-    measure $tree-scan env RAYON_NUM_THREADS=1 "$scan_tree" "$directory/$tree"
+    measure $tree-scan "$scan_files" "$directory/$tree.files"
     measure $tree-cat bash -c 'xargs -0 cat <"$1" >/dev/null' - "$directory/$tree.files"
   done
   rm -f "$directory/farm-composer/composer.lock"
