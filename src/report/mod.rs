@@ -122,13 +122,13 @@ impl Phase {
         }
     }
 
-    /// What the phase did, and to what: `scanned`, `PHP files`.
+    /// What the phase did, and to what: `scanned`, `autoload paths`.
     #[must_use]
     pub fn did(self) -> (&'static str, &'static str) {
         match self {
             Self::Read => ("read", "tree"),
             Self::Check => ("checked", "packages"),
-            Self::Scan => ("scanned", "PHP files"),
+            Self::Scan => ("scanned", "autoload paths"),
             Self::Link => ("linked", "sets and bundles"),
             Self::Write => ("wrote", "sets, bundles and tables"),
             Self::Verify => ("verified", "vendor directory"),

@@ -355,7 +355,7 @@ mod tests {
 
     #[test]
     fn a_phase_tells_its_time_when_asked_and_draws_nothing_elsewhere() {
-        for (verbosity, prefix) in [(Verbosity::Normal, ""), (Verbosity::Verbose, "scanned 3 PHP files in 0.0")] {
+        for (verbosity, prefix) in [(Verbosity::Normal, ""), (Verbosity::Verbose, "scanned 3 autoload paths in 0.0")] {
             let (terminal, paper) = terminal(saying(verbosity));
             terminal.begin(Phase::Scan, 3);
             for _ in 0..3 {

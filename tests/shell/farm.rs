@@ -93,7 +93,7 @@ fn graphs_quote_what_their_languages_give_a_meaning() {
 fn verbose_lines_count_what_they_name() {
     let demo = Demo::new();
     let build = demo.run("build -v");
-    for line in ["read 1 tree in ", "scanned 80 PHP files in ", "wrote 34 sets, bundles and tables in "] {
+    for line in ["read 1 tree in ", "scanned 80 autoload paths in ", "wrote 34 sets, bundles and tables in "] {
         assert!(build.done().err.lines().any(|said| said.starts_with(line)), "no `{line}` in:\n{}", build.err);
     }
     let verified = demo.run("verify -v");
