@@ -9,8 +9,8 @@ use Composer\Autoload\ClassLoader;
 
 /**
  * Merges the base set and the sets of extensions, in load order, into one loader; never a chain of loaders.
- * It shows the same classes as the bundle would; the order of `files`, and the winner among several files that
- * declare the same class, follow the order of the sets.
+ * Classes are those of the bundle, except where files compete: the order of `files`, and the winner among several
+ * files that declare a class, follow the order of the sets. Exclusions and platform checks are each set's own.
  */
 final class Merger_RUNTIMEKEY
 {

@@ -122,10 +122,12 @@ impl DependencyGraph {
             base.extensions.clear();
             base.choices.retain(|choice| !choice.packages.is_empty());
         }
-        let names = manifest_names(tree);
+        let (names, skin_names) = (manifest_names(tree, false), manifest_names(tree, true));
         for (extension, needs) in tree.extensions.iter().zip(&mut extensions) {
-            for link in extension.manifests.iter().flat_map(|m| m.extensions.iter().chain(&m.skins)) {
-                needs.registered.extend(names.get(link.target.as_str()));
+            for manifest in &extension.manifests {
+                let extensions = manifest.extensions.iter().filter_map(|link| names.get(link.target.as_str()));
+                let skins = manifest.skins.iter().filter_map(|link| skin_names.get(link.target.as_str()));
+                needs.registered.extend(extensions.chain(skins));
             }
         }
         for (index, needs) in extensions.iter_mut().enumerate() {
@@ -437,16 +439,19 @@ impl Links<'_> {
     }
 }
 
-/// Name in `extension.json` or `skin.json` → the extension that has it; of several, the one whose directory is
-/// named so, else the first.
-fn manifest_names(tree: &Tree) -> BTreeMap<&str, usize> {
+/// Name in `extension.json` or `skin.json` → the extension that has it. Of several, one of the kind wanted goes
+/// first, then the one whose directory is named so, then the first.
+fn manifest_names(tree: &Tree, skins: bool) -> BTreeMap<&str, usize> {
     let mut names: BTreeMap<&str, usize> = BTreeMap::new();
     for (index, extension) in tree.extensions.iter().enumerate() {
         for name in extension.manifests.iter().filter_map(|manifest| manifest.name.as_deref()) {
-            if extension.id.name() == name {
-                names.insert(name, index);
-            } else {
-                names.entry(name).or_insert(index);
+            let rank = |index: usize| {
+                let id = &tree.extensions[index].id;
+                (id.is_skin() == skins, id.name() == name)
+            };
+            let known = names.entry(name).or_insert(index);
+            if rank(index) > rank(*known) {
+                *known = index;
             }
         }
     }

@@ -5,6 +5,7 @@
 
 pub mod package;
 
+mod glob;
 pub mod manifest;
 pub mod version;
 

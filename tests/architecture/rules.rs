@@ -23,6 +23,7 @@ const EFFECTS: &[&str] = &[
     "src/git",
     "src/process",
     "src/build/mod",
+    "src/build/glob",
     "src/build/manifest",
     "src/build/rules",
     "src/build/scan",

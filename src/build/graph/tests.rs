@@ -70,6 +70,12 @@ impl Farm {
         self
     }
 
+    /// The last extension's manifest requires skins, too.
+    fn requiring_skins(mut self, skins: &[&str]) -> Self {
+        self.tree.extensions.last_mut().unwrap().manifests[0].skins = links(skins);
+        self
+    }
+
     fn directory(mut self, directory: &str, requires: &[&str], registered: &[&str]) -> Self {
         self.tree.root.parts.push(RootPart {
             file: format!("{directory}/composer.json"),
@@ -146,6 +152,24 @@ fn both_kinds_of_edges_count() {
     );
     assert_eq!(order(&tree, &graph), "Bootstrap Zeta Alone");
     assert_eq!(graph.orphans().len(), 1);
+}
+
+#[test]
+fn a_skin_and_an_extension_may_have_one_name() {
+    let (tree, graph) = Farm::new(&[])
+        .directory("extensions/Vector", &[], &[])
+        .directory("skins/Vector", &[], &[])
+        .directory("extensions/A", &[], &["Vector"])
+        .directory("extensions/B", &[], &[])
+        .requiring_skins(&["Vector"])
+        .graph();
+    let on = |id: &str| {
+        let index = tree.extensions.iter().position(|extension| extension.id.as_str() == id).unwrap();
+        let closure = graph.closure(&[index]).extensions;
+        closure.iter().map(|&extension| tree.extensions[extension].id.as_str()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(on("extensions/A"), "extensions/A extensions/Vector");
+    assert_eq!(on("extensions/B"), "extensions/B skins/Vector");
 }
 
 #[test]
