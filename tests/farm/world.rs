@@ -80,10 +80,9 @@ impl World {
             for package in &packages {
                 require(&package.manifest, "require");
             }
-            let answers_to = |package: &Package| {
-                let manifest = &package.manifest;
-                [vec![package.name()], names(&manifest["replace"]), names(&manifest["provide"])].concat()
-            };
+            // What a package provides does not count: Composer never brings in a package for what it provides, so
+            // one that is there for nothing else is needed by nobody.
+            let answers_to = |package: &Package| [vec![package.name()], names(&package.manifest["replace"])].concat();
             packages
                 .iter()
                 .filter(|package| !answers_to(package).iter().any(|name| required.contains(name)))

@@ -106,9 +106,10 @@ fn extension(
     warnings: &mut Vec<String>,
 ) -> Result<Option<Extension>, Error> {
     let mut manifests = Vec::new();
-    for name in entries(files, id.as_str())? {
-        if extension_json::is_manifest(&name)
-            && let Some(bytes) = files.read_foreign(id.as_str(), &name)?
+    let names = entries(files, id.as_str())?;
+    for name in &names {
+        if extension_json::is_manifest(name)
+            && let Some(bytes) = files.read_foreign(id.as_str(), name)?
         {
             manifests.push(extension_json::parse(&format!("{id}/{name}"), &bytes, warnings)?);
         }
@@ -130,7 +131,8 @@ fn extension(
             }
         }
         composer.insert(file, json);
-    } else if manifests.is_empty() {
+    } else if manifests.is_empty() && !names.contains(&format!("{}.php", id.name())) {
+        // Extensions from before extension.json have a file of their own name to be required.
         return Ok(None);
     }
     Ok(Some(Extension { id, package: None, composer_name, included: false, manifests }))

@@ -221,6 +221,18 @@ fn an_include_that_goes_round_ends() {
 }
 
 #[test]
+fn an_extension_from_before_extension_json_is_known_by_its_file() {
+    let tree = copy("merged");
+    for (directory, file) in [("Old", "Old.php"), ("Other", "other.php")] {
+        fs::create_dir(tree.path().join("extensions").join(directory)).expect("made");
+        fs::write(tree.path().join("extensions").join(directory).join(file), "<?php\n").expect("written");
+    }
+    let found = read_at(&tree).expect("good");
+    let ids: Vec<&str> = found.extensions.iter().map(|extension| extension.id.as_str()).collect();
+    assert!(ids.contains(&"extensions/Old") && !ids.contains(&"extensions/Other"), "{ids:?}");
+}
+
+#[test]
 fn the_core_version_is_found_as_text() {
     for (text, expected) in [
         ("define( 'MW_VERSION', '1.44.0-alpha' );", Some("1.44.0-alpha")),
