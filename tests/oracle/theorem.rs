@@ -48,6 +48,13 @@ fn random_sets_of_random_farms_show_what_composer_shows() {
     );
 }
 
+/// A farm that a campaign found: one of its packages is locked only for what it provides of the platform.
+#[test]
+fn a_package_that_nobody_names_belongs_to_the_base() {
+    let tally = prove(farm(203), &sets(203), Other::Mwfarm);
+    assert!(tally.failures.is_empty() && tally.proven > 0, "{}\n{}", tally.failures.join("\n"), tally.summary());
+}
+
 #[test]
 fn every_subset_of_six_extensions_shows_what_composer_shows() {
     let farm = generate::farm_of_size(Random::new(19), Size { libraries: 10, extensions: 6 }, "the farm of six");
@@ -315,6 +322,11 @@ pub(super) fn prove(farm: Farm, sets: &[Wanted], other: Other) -> Tally {
     let mut tally = Tally::default();
     let mut world = match World::new(farm) {
         Ok(world) => world,
+        // The drawn requirements cannot be met together: there is no tree to compare. The caller bounds how often.
+        Err(refusal) if refusal.code == Some(2) && !sets.is_empty() => {
+            tally.refused += sets.len() as u64;
+            return tally;
+        }
         Err(refusal) => {
             tally
                 .failures
