@@ -50,7 +50,7 @@ fn write_home(farm: &Farm, home: &Path) -> io::Result<()> {
     let config = json!({
         "repositories": [
             { "type": "composer", "url": format!("file://{}", std::path::absolute(home)?.display()) },
-            { "packagist.org": false },
+            { "packagist": false },
         ],
         "config": { "preferred-install": "dist" },
     });

@@ -171,7 +171,7 @@ fn write_configuration(home: &Path, packages: &[Value]) {
     let config = json!({
         "repositories": [
             { "type": "composer", "url": format!("file://{}", home.display()) },
-            { "packagist.org": false },
+            { "packagist": false },
         ],
         "config": { "preferred-install": "dist" },
     });
