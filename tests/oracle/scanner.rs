@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::farm::composer;
+use crate::farm::random::Random;
 use mwfarm::build::scan::{ClassName, Kind, ScanPath, find_classes, psr0_classes, psr4_classes, scan};
 
 /// What Composer finds in each file: the names in hex, or nothing when it gives up.
@@ -29,7 +30,7 @@ fn real_files_hold_the_classes_that_composer_finds() {
 
 #[test]
 fn random_php_holds_the_classes_that_composer_finds() {
-    let mut random = Random(0x6d77_6661_726d);
+    let mut random = Random::new(1);
     let directory = tempfile::tempdir().unwrap();
     let real = trees().iter().flat_map(|tree| php_files(tree)).collect::<Vec<_>>();
     let files = (0..COUNT).map(|number| {
@@ -323,21 +324,4 @@ fn php_files(directory: &Path) -> Vec<PathBuf> {
     }
     files.sort();
     files
-}
-
-/// `SplitMix64`: the same numbers on every machine.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut x = self.0;
-        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        x ^ (x >> 31)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        usize::try_from(self.next() % u64::try_from(limit).unwrap()).unwrap()
-    }
 }
