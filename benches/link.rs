@@ -35,6 +35,7 @@ fn link(criterion: &mut Criterion) {
                 platform: &linked.platform,
                 loader: &objects.base.loader,
                 installed_versions: true,
+                mode: &bundle::Mode::default(),
             })
         });
     });

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use mwfarm::build::objects::SetTexts;
+use mwfarm::build::php::bundle::Mode;
 use mwfarm::build::plan;
 use mwfarm::build::published::Published;
 use mwfarm::build::write::{Source, write};
@@ -19,9 +20,15 @@ fn all(criterion: &mut Criterion) {
     let request = directory.request();
     let build = plan(&request, &Silent).expect("a plan");
     let texts = SetTexts::new(&build.objects, build.plan.runtime.clone());
-    let (published, inputs) = (Published::default(), BTreeMap::new());
-    let source =
-        Source { plan: &build.plan, objects: &build.objects, texts: &texts, published: &published, inputs: &inputs };
+    let (published, inputs, mode) = (Published::default(), BTreeMap::new(), Mode::default());
+    let source = Source {
+        plan: &build.plan,
+        objects: &build.objects,
+        texts: &texts,
+        mode: &mode,
+        published: &published,
+        inputs: &inputs,
+    };
     let empty = || {
         let vendor = tempfile::tempdir_in(&request.tree).expect("a directory");
         std::fs::create_dir(vendor.path().join("composer")).expect("a directory");

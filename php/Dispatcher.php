@@ -4,146 +4,141 @@
 
 namespace MwFarm;
 
-use RuntimeException;
-
 /** The class behind vendor/autoload.php. It computes nothing: it looks up, and includes finished files. */
 final class Dispatcher_RUNTIMEKEY
 {
-    /** @var array<string, \Composer\Autoload\ClassLoader> The loader of each vendor directory, once it is loaded. */
-    private static $loaders = [];
-
-    /** @var array<string, string> The class of the bundle that each vendor directory has loaded. */
-    private static $bundles = [];
-
-    /** @var array<string, string|array> What InstalledVersions reads for each: a file, or merged data. */
-    private static $installed = [];
-
-    /** Loads the packages of this process' wiki and returns their loader; the same one the second time. */
-    public static function load(string $vendor, string $generation)
+    /**
+     * Loads the packages of this process' wiki and returns their loader; the same one the second time.
+     *
+     * @param string $vendor The vendor directory.
+     * @param string $wikis The wiki table: a file or, with `/` at its end, a directory of 256 parts and an index.
+     */
+    public static function load(string $vendor, string $wikis): object
     {
-        if (isset(self::$loaders[$vendor])) {
-            return self::$loaders[$vendor];
+        class_exists(Extensions::class, false) || require __DIR__ . '/Extensions.php';
+        // Also when one of the packages' files requires vendor/autoload.php again, as it may with Composer.
+        if (isset(Extensions::$loaders[$vendor])) {
+            return Extensions::$loaders[$vendor];
         }
-        if (isset(self::$bundles[$vendor])) {
-            // One of the bundle's files requires vendor/autoload.php again; with Composer it may, too.
-            return self::$bundles[$vendor]::$loader;
-        }
-        $table = require "$vendor/wikis_$generation.php";
-        $list = self::value('MWFARM_EXTENSIONS');
-        if ($list === null) {
-            $hash = $table['wikis'][self::wiki($table)] ?? $table['base'];
-        } else {
-            $extensions = self::closure($table, $list);
-            $names = array_keys($extensions);
-            sort($names, SORT_STRING);
-            $hash = $table['bundles'][implode(',', $names)] ?? null;
-            if ($hash === null) {
-                class_exists(Merger_RUNTIMEKEY::class, false) || require __DIR__ . '/Merger.php';
-                $sets = array_merge([$table['set']], array_values($extensions));
-                $merger = new Merger_RUNTIMEKEY($vendor, $table['loader']);
-
-                return $merger->load($sets, self::$loaders[$vendor], self::$installed[$vendor]);
+        $list = self::given('MWFARM_EXTENSIONS');
+        $wiki = $list === null ? self::given('MWFARM_WIKI') : null;
+        if ($list !== null || ($wiki === null && isset($GLOBALS['wgMediaWikiFarm']))) {
+            class_exists(Combination_RUNTIMEKEY::class, false) || require __DIR__ . '/Combination.php';
+            $combination = Combination_RUNTIMEKEY::of(self::index($wikis), $list);
+            if ($combination !== null) {
+                return $combination->load($vendor);
             }
         }
-        self::$installed[$vendor] = "$vendor/bundle_{$hash}_installed.php";
-        self::$bundles[$vendor] = "MwFarmBundle_$hash";
 
-        return self::$loaders[$vendor] = require "$vendor/bundle_$hash.php";
+        return require "$vendor/bundle_" . self::bundle($wikis, $wiki) . '.php';
     }
 
-    /** What Composer\InstalledVersions answers from: the loaded bundle's data; before one is loaded, everything's. */
-    public static function installed(string $vendor, string $generation): array
+    /**
+     * What the files of fixed names say, so that none of them changes from one generation to the next.
+     *
+     * @param string $question `installed`: what Composer\InstalledVersions reads; `dependencies`: the extensions that
+     *   each extension requires, as MediaWikiFarm asks for; `preload`: the files of the base's classes.
+     */
+    public static function answer(string $vendor, string $wikis, string $question): array
     {
-        $installed = self::$installed[$vendor] ?? null;
-        if (is_array($installed)) {
-            return $installed;
+        if ($question === 'dependencies') {
+            return self::index($wikis)['dependencies'];
         }
-        if ($installed === null) {
-            $table = require "$vendor/wikis_$generation.php";
-            $installed = "$vendor/bundle_{$table['union']}_installed.php";
+        if ($question === 'preload') {
+            return array_values(require "$vendor/composer" . self::index($wikis)['set'] . '/autoload_classmap.php');
+        }
+        class_exists(Extensions::class, false) || require __DIR__ . '/Extensions.php';
+        // Before a bundle is loaded, everything that is installed.
+        $installed = Extensions::$installed[$vendor]
+            ?? "$vendor/bundle_" . self::index($wikis)['union'] . '_installed.php';
+
+        return is_string($installed) ? require $installed : $installed();
+    }
+
+    /** The bundle of this process' wiki; the base without one. What comes from outside is only ever looked up. */
+    private static function bundle(string $wikis, ?string $wiki): string
+    {
+        foreach (['MW_WIKI_NAME', 'MW_DB'] as $constant) {
+            if ($wiki === null && defined($constant)) {
+                $wiki = (string)constant($constant);
+            }
+        }
+        $host = $_SERVER['HTTP_HOST'] ?? $_SERVER['SERVER_NAME'] ?? null;
+        $path = $_SERVER['REQUEST_URI'] ?? null;
+        if ($wiki === null && (PHP_SAPI === 'cli' || PHP_SAPI === 'phpdbg')) {
+            // PHPUnit loads this file before MediaWiki makes a constant of its variable.
+            $wiki = self::argument('--wiki') ?? self::given('PHPUNIT_WIKI');
+            // Maintenance scripts take a whole URL, and put it where web servers put a name.
+            $url = self::argument('--server') ?? $_SERVER['SERVER_NAME'] ?? null;
+            if (is_string($url) && strpos($url, '//') !== false && is_array($url = parse_url($url))) {
+                [$host, $path] = [$url['host'] ?? null, $url['path'] ?? null];
+            }
+        }
+        if ($wiki === null) {
+            return self::at($wikis, is_string($host) ? strtolower($host) : '', is_string($path) ? $path : '');
+        }
+        $table = self::part($wikis, $wiki);
+
+        return $table['wikis'][isset($table['wikis'][$wiki]) ? $wiki : $table['databases'][$wiki] ?? '']
+            ?? $table['base'];
+    }
+
+    /** The bundle of the wiki that answers at a host, or at the longest path below it that one answers at. */
+    private static function at(string $wikis, string $host, string $uri): string
+    {
+        // A port, but not the end of an IPv6 address.
+        $colon = strrpos($host, ':');
+        if ($colon !== false && ctype_digit(substr($host, $colon + 1))) {
+            if ($host[0] !== '[' || $host[$colon - 1] === ']') {
+                $host = substr($host, 0, $colon);
+            }
+        }
+        $table = self::part($wikis, $host);
+        if (isset($table['depths'][$host])) {
+            // No further down than wikis of this host are, however long the path is.
+            $parts = explode('/', substr($uri, 1, strcspn($uri, '?#', 1)), $table['depths'][$host] + 1);
+            for ($parts = array_slice($parts, 0, $table['depths'][$host]); $parts; array_pop($parts)) {
+                $name = "$host/" . implode('/', $parts);
+                $part = self::part($wikis, $name);
+                if (isset($part['hosts'][$name])) {
+                    return $part['wikis'][$part['hosts'][$name]];
+                }
+            }
         }
 
-        return require $installed;
+        return $table['wikis'][$table['hosts'][$host] ?? ''] ?? $table['base'];
+    }
+
+    /** The part of the wiki table that knows a name. */
+    private static function part(string $wikis, string $name): array
+    {
+        return require $wikis[-1] === '/' ? $wikis . substr(hash('crc32b', $name), -2) . '.php' : $wikis;
+    }
+
+    /** What the wiki table says of extensions, sets and bundles. */
+    private static function index(string $wikis): array
+    {
+        return require $wikis[-1] === '/' ? "{$wikis}index.php" : $wikis;
     }
 
     /** A name given as constant, server variable (a FastCGI parameter) or environment variable. */
-    private static function value(string $name): ?string
+    private static function given(string $name): ?string
     {
         $value = defined($name) ? constant($name) : ($_SERVER[$name] ?? getenv($name));
 
         return is_string($value) && $value !== '' ? $value : null;
     }
 
-    /** The wiki of this process, '' without one. What comes from outside is only ever looked up. */
-    private static function wiki(array $table): string
+    /** The value of an option on the command line. */
+    private static function argument(string $option): ?string
     {
-        $wiki = self::value('MWFARM_WIKI');
-        foreach (['MW_WIKI_NAME', 'MW_DB'] as $constant) {
-            if ($wiki === null && defined($constant)) {
-                $wiki = (string)constant($constant);
-            }
-        }
-        if ($wiki === null && (PHP_SAPI === 'cli' || PHP_SAPI === 'phpdbg')) {
-            $wiki = self::argument($_SERVER['argv'] ?? []);
-        }
-        if ($wiki === null) {
-            return self::host($table, $_SERVER['HTTP_HOST'] ?? null, $_SERVER['REQUEST_URI'] ?? null);
-        }
-
-        return isset($table['wikis'][$wiki]) ? $wiki : ($table['databases'][$wiki] ?? '');
-    }
-
-    /** The value of --wiki on the command line. */
-    private static function argument(array $arguments): ?string
-    {
-        $index = array_search('--wiki', $arguments, true);
+        $arguments = $_SERVER['argv'] ?? [];
+        $index = array_search($option, $arguments, true);
         if ($index !== false) {
             return $arguments[$index + 1] ?? null;
         }
-        $given = preg_grep('/\A--wiki=/', $arguments);
+        $given = preg_grep('/\A' . $option . '=/', $arguments);
 
-        return $given ? substr(reset($given), 7) : null;
-    }
-
-    /** The wiki that answers at a host, or at the longest path below it that one answers at. */
-    private static function host(array $table, $host, $uri): string
-    {
-        if (!is_string($host)) {
-            return '';
-        }
-        $host = strtolower($host);
-        $colon = strrpos($host, ':');
-        if ($colon !== false && strpos($host, ']', $colon) === false && ctype_digit(substr($host, $colon + 1))) {
-            $host = substr($host, 0, $colon);
-        }
-        if (isset($table['paths'][$host]) && is_string($uri)) {
-            $path = substr($uri, 1, strcspn($uri, '?#', 1));
-            while ($path !== '') {
-                if (isset($table['paths'][$host][$path])) {
-                    return $table['paths'][$host][$path];
-                }
-                $path = substr($path, 0, (int)strrpos($path, '/'));
-            }
-        }
-
-        return $table['hosts'][$host] ?? '';
-    }
-
-    /** The extensions of a list with all that they require, in load order, each with its set. */
-    private static function closure(array $table, string $list): array
-    {
-        $wanted = [];
-        foreach (array_filter(array_map('trim', explode(',', $list)), 'strlen') as $name) {
-            $id = strpos($name, '/') === false ? "extensions/$name" : $name;
-            if (!isset($table['extensions'][$id])) {
-                throw new RuntimeException(
-                    "MWFARM_EXTENSIONS names \"$id\", which this tree did not have at the last `mwfarm build`"
-                );
-            }
-            $wanted[$id] = true;
-            $wanted += array_fill_keys($table['extensions'][$id][1], true);
-        }
-
-        return array_map('current', array_intersect_key($table['extensions'], $wanted));
+        return $given ? substr(reset($given), strlen($option) + 1) : null;
     }
 }

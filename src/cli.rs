@@ -106,6 +106,7 @@ pub enum Command {
 }
 
 /// Where the farm is and how it is linked.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
 pub struct Inputs {
     /// The list of wikis [default: wikis.yml beside the tree's composer.json]
@@ -123,6 +124,16 @@ pub struct Inputs {
     /// Load classes from the class map only; implies --optimize-autoloader
     #[arg(short = 'a', long)]
     pub classmap_authoritative: bool,
+    /// How classes are loaded
+    #[arg(long, value_enum, default_value_t, value_name = "KIND", hide_possible_values = false)]
+    pub autoloader: Autoloader,
+    /// Name files outside of vendor/ by absolute paths: they then take one key each in OPcache instead of two, and the
+    /// tree cannot be moved
+    #[arg(long)]
+    pub absolute_paths: bool,
+    /// Make the directories that the extension MediaWikiFarm looks for: links from composer<8 digits> to the sets
+    #[arg(long)]
+    pub mediawikifarm: bool,
 }
 
 /// `mwfarm build`.
@@ -259,6 +270,17 @@ pub enum Strategy {
     Bold,
 }
 
+/// How classes are loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Autoloader {
+    /// By the registered loader's method, as Composer does
+    #[default]
+    Compatible,
+    /// By a closure, which takes less time and knows only the class map: classes added to the loader later are not
+    /// found. Needs an authoritative class map
+    Fast,
+}
+
 /// Reads `argv`, whose first item is the program's name.
 ///
 /// # Errors
@@ -328,7 +350,8 @@ mod tests {
 
     #[test]
     fn a_build_takes_everything() {
-        let line = "mwfarm build --wikis w.yml --output out --strategy bold -o -a --dry-run --locked --no-wait \
+        let line = "mwfarm build --wikis w.yml --output out --strategy bold -o -a --autoloader fast \
+                    --absolute-paths --mediawikifarm --dry-run --locked --no-wait \
                     --format json";
         let Command::Build(build) = read(line).unwrap().command else { panic!("not a build") };
         assert_eq!(
@@ -340,6 +363,9 @@ mod tests {
                     strategy: Strategy::Bold,
                     optimize_autoloader: true,
                     classmap_authoritative: true,
+                    autoloader: Autoloader::Fast,
+                    absolute_paths: true,
+                    mediawikifarm: true,
                 },
                 dry_run: true,
                 locked: true,

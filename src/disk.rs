@@ -88,6 +88,46 @@ pub fn look(path: &Path) -> io::Result<Option<Metadata>> {
     }
 }
 
+/// What is in a directory under one name, a link not followed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// A directory.
+    Directory,
+    /// A link, with its target as written.
+    Link(PathBuf),
+    /// A file or anything else.
+    Other,
+}
+
+/// Looks at a path without following a link there; `None` when nothing is there.
+///
+/// # Errors
+/// Those of the system except that there is nothing.
+pub fn find(path: &Path) -> io::Result<Option<Found>> {
+    let Some(metadata) = look(path)? else { return Ok(None) };
+    Ok(Some(match metadata {
+        metadata if metadata.is_dir() => Found::Directory,
+        metadata if metadata.is_symlink() => Found::Link(fs::read_link(path)?),
+        _ => Found::Other,
+    }))
+}
+
+/// Where a symbolic link leads, as written in it.
+///
+/// # Errors
+/// Those of the system, and when it is none.
+pub fn link_target(path: &Path) -> io::Result<PathBuf> {
+    fs::read_link(path)
+}
+
+/// The path without links, `.` and `..`.
+///
+/// # Errors
+/// Those of the system.
+pub fn real_path(path: &Path) -> io::Result<PathBuf> {
+    fs::canonicalize(path)
+}
+
 /// A place where mwfarm would write or delete, and which is a symbolic link.
 #[derive(Debug, thiserror::Error)]
 pub enum Linked {
@@ -257,6 +297,16 @@ impl Staging {
         file.sync_all()?;
         fs::rename(&staged, &target)?;
         File::open(target.parent().unwrap_or(&self.vendor))?.sync_all()
+    }
+
+    /// Puts a link in its place, or another in place of one.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn link(&self, name: &str, target: &str) -> io::Result<()> {
+        let staged = self.directory.join("link");
+        std::os::unix::fs::symlink(target, &staged).map_err(|error| named(&staged, &error))?;
+        fs::rename(&staged, self.vendor.join(name))
     }
 
     /// Takes a hashed file or directory out of its place by one rename, so that it is never there in part. It is

@@ -29,6 +29,9 @@ impl Tree {
             strategy: plan::Strategy::QuickBold,
             optimize: false,
             authoritative: false,
+            fast: false,
+            absolute_paths: false,
+            mediawikifarm: false,
             wait: false,
         }
     }

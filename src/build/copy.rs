@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::autoload::Names;
 use super::generated::Generated;
-use super::published::{DISPATCHER, INSTALLED, MANIFEST};
+use super::mediawikifarm;
+use super::published::{FIXED, MANIFEST};
 use crate::disk;
 
 /// Something that is not copied.
@@ -134,6 +135,9 @@ pub fn vendor(tree: &Path, to: &Path, packages: &Names<'_>) -> Result<usize, Err
                 }
                 open.push(Open { path: relative, confine, package });
             } else if metadata.is_symlink() {
+                if mediawikifarm::is_ours(&relative, &disk::link_target(&path).map_err(system(&path))?) {
+                    continue;
+                }
                 let target = real(&path)?;
                 if !target.starts_with(&directory.confine) {
                     return Err(Error::Refused { path, what: "a link that leaves its package" });
@@ -155,9 +159,5 @@ pub fn vendor(tree: &Path, to: &Path, packages: &Names<'_>) -> Result<usize, Err
 /// What a build writes itself, or keeps as an original.
 fn is_ours(relative: &Path) -> bool {
     let Some(path) = relative.to_str() else { return false };
-    path == DISPATCHER
-        || path == INSTALLED
-        || path == MANIFEST
-        || path == disk::STAGING
-        || Generated::parse(path).is_some()
+    FIXED.contains(&path) || path == MANIFEST || path == disk::STAGING || Generated::parse(path).is_some()
 }

@@ -5,7 +5,8 @@ use std::io;
 use std::path::Path;
 
 use super::generated::Generated;
-use super::published::{self, DISPATCHER, INSTALLED, MANIFEST, Published};
+use super::mediawikifarm::Place;
+use super::published::{self, FIXED, MANIFEST, Published};
 use crate::disk::{self, Lock, LockError, Staging};
 
 /// Why nothing is taken out, or not everything.
@@ -63,7 +64,7 @@ pub fn eject(vendor: &Path, wait: bool) -> Result<Ejected, Error> {
 
     let staging = Staging::new(vendor).map_err(system)?;
     let mut restored = Vec::new();
-    for name in [DISPATCHER, INSTALLED] {
+    for name in FIXED {
         if !published.in_place.contains_key(name) {
             continue;
         }
@@ -76,6 +77,10 @@ pub fn eject(vendor: &Path, wait: bool) -> Result<Ejected, Error> {
     }
     let names: BTreeSet<Generated> = manifest.names();
     let mut removed = Vec::new();
+    for name in manifest.links.keys().filter(|name| matches!(published.places.get(*name), Some(Place::Link(_)))) {
+        disk::discard(&vendor.join(name)).map_err(system)?;
+        removed.push(name.clone());
+    }
     for name in names.iter().filter(|name| published.present.contains(name)) {
         staging.withdraw(&name.to_string(), name.is_directory()).map_err(system)?;
         removed.push(name.to_string());

@@ -17,6 +17,8 @@ pub enum Generated {
     Installed(Key),
     /// `wikis_<KEY>.php`: the wiki table of a generation.
     Wikis(Key),
+    /// `wikis_<KEY>/`: the same in 256 parts with an index.
+    WikiParts(Key),
 }
 
 impl Generated {
@@ -29,10 +31,13 @@ impl Generated {
         if let Some(key) = name.strip_prefix("mwfarm_") {
             return Key::parse(key).map(Self::Runtime);
         }
-        let file = name.strip_suffix(".php")?;
-        if let Some(key) = file.strip_prefix("wikis_") {
-            return Key::parse(key).map(Self::Wikis);
+        if let Some(key) = name.strip_prefix("wikis_") {
+            return match key.strip_suffix(".php") {
+                Some(key) => Key::parse(key).map(Self::Wikis),
+                None => Key::parse(key).map(Self::WikiParts),
+            };
         }
+        let file = name.strip_suffix(".php")?;
         let bundle = file.strip_prefix("bundle_")?;
         match bundle.strip_suffix("_installed") {
             Some(key) => Key::parse(key).map(Self::Installed),
@@ -43,7 +48,7 @@ impl Generated {
     /// Whether it is a directory.
     #[must_use]
     pub fn is_directory(&self) -> bool {
-        matches!(self, Self::Set(_) | Self::Runtime(_))
+        matches!(self, Self::Set(_) | Self::Runtime(_) | Self::WikiParts(_))
     }
 }
 
@@ -55,6 +60,7 @@ impl fmt::Display for Generated {
             Self::Bundle(key) => write!(f, "bundle_{key}.php"),
             Self::Installed(key) => write!(f, "bundle_{key}_installed.php"),
             Self::Wikis(key) => write!(f, "wikis_{key}.php"),
+            Self::WikiParts(key) => write!(f, "wikis_{key}"),
         }
     }
 }
@@ -72,6 +78,7 @@ mod tests {
             Generated::Bundle(key.clone()),
             Generated::Installed(key.clone()),
             Generated::Wikis(key.clone()),
+            Generated::WikiParts(key.clone()),
         ] {
             assert_eq!(Generated::parse(&name.to_string()), Some(name));
         }

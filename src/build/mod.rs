@@ -26,6 +26,7 @@ pub mod objects;
 pub mod sets;
 
 pub mod generated;
+pub mod mediawikifarm;
 pub mod published;
 
 pub mod plan;
@@ -54,6 +55,7 @@ use published::Published;
 use set::Base;
 
 /// What is to be built.
+#[expect(clippy::struct_excessive_bools, reason = "each is a wish of its own")]
 #[derive(Debug, Clone)]
 pub struct Request {
     /// The tree: the directory of `composer.json`.
@@ -68,6 +70,12 @@ pub struct Request {
     pub optimize: bool,
     /// Take the class map for complete even if the tree's Composer did not.
     pub authoritative: bool,
+    /// Load classes by a closure; see [`php::bundle::Mode`].
+    pub fast: bool,
+    /// Give files outside of `vendor/` absolute paths; see [`php::bundle::Mode`].
+    pub absolute_paths: bool,
+    /// Link the directories that `MediaWikiFarm` looks for.
+    pub mediawikifarm: bool,
     /// Wait for another build.
     pub wait: bool,
 }
@@ -147,6 +155,7 @@ pub struct Build {
     pub warnings: Vec<String>,
     /// What was written; `None` when it was only planned.
     pub written: Option<write::Written>,
+    mode: php::bundle::Mode,
     texts: SetTexts,
     inputs: BTreeMap<String, String>,
 }
@@ -188,12 +197,15 @@ pub fn plan(request: &Request, reporter: &dyn Reporter) -> Result<Build, Error> 
     let graph = DependencyGraph::new(&tree);
     let (objects, scan_warnings) = objects(&request.tree, &tree, reporter)?;
     let texts = SetTexts::new(&objects, php::runtime::key());
+    let mode = request.mode()?;
     let plan = Plan::new(&plan::Inputs {
         objects: &objects,
         graph: &graph,
         texts: &texts,
         farm: &request.farm,
         strategy: request.strategy,
+        mode: &mode,
+        mediawikifarm: request.mediawikifarm,
         published: &published,
     })?;
     dangling(&checked, &objects, &plan)?;
@@ -206,7 +218,7 @@ pub fn plan(request: &Request, reporter: &dyn Reporter) -> Result<Build, Error> 
         warnings.push(format!("{} require each other in a circle; they load in this order", names.join(", ")));
     }
     let inputs = inputs(&request.tree, &tree)?;
-    Ok(Build { tree, graph, objects, plan, published, warnings, written: None, texts, inputs })
+    Ok(Build { tree, graph, objects, plan, published, warnings, written: None, texts, inputs, mode })
 }
 
 /// Scans the tree and joins what was found with its rules; the warnings are the scan's. What the scan found is given
@@ -309,6 +321,7 @@ impl Build {
             plan: &self.plan,
             objects: &self.objects,
             texts: &self.texts,
+            mode: &self.mode,
             published: &self.published,
             inputs: &self.inputs,
         }
@@ -316,6 +329,18 @@ impl Build {
 }
 
 impl Request {
+    /// How bundles are made.
+    fn mode(&self) -> Result<php::bundle::Mode, Error> {
+        let mut mode = php::bundle::Mode { fast: self.fast, tree: None };
+        if self.absolute_paths {
+            let read = |source| Error::Read { path: self.tree.clone(), source };
+            let tree = disk::real_path(&self.tree).map_err(read)?;
+            let text = tree.into_os_string().into_string();
+            mode.tree = Some(text.map_err(|_| read(io::Error::other("its path is not UTF-8")))?);
+        }
+        Ok(mode)
+    }
+
     /// The vendor directory that is written.
     #[must_use]
     pub fn vendor(&self) -> PathBuf {

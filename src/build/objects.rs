@@ -23,6 +23,8 @@ pub struct Objects {
     pub parts: Vec<(Option<usize>, Part)>,
     /// The extensions, by id.
     pub extensions: Vec<ExtensionId>,
+    /// Names of their manifests, in their directories.
+    pub manifests: Vec<Vec<String>>,
 }
 
 /// Some of the objects, by index.
@@ -76,6 +78,7 @@ impl Objects {
                 .map(|(order, (part, rules))| Ok((owner(part), gatherer.part(order, part, rules)?)))
                 .collect::<Result<_, Missing>>()?,
             extensions: model.extensions.iter().map(|extension| extension.id.clone()).collect(),
+            manifests: model.extensions.iter().map(manifests).collect(),
         })
     }
 
@@ -91,6 +94,29 @@ impl Objects {
             dev: closure.dev.iter().copied().collect(),
             promoted: Vec::new(),
         }
+    }
+
+    /// The kinds of lists that the files of a set hold something in, each as the letter by which the runtime knows it.
+    #[must_use]
+    pub fn kinds(&self, selection: &Selection) -> String {
+        let (parts, packages) = self.refs(selection);
+        let rules: Vec<&set::Autoload> = packages
+            .iter()
+            .map(|package| &package.autoload)
+            .chain(parts.iter().flat_map(|part| [&part.autoload, &part.autoload_dev]))
+            .collect();
+        let include_paths = packages.iter().map(|package| &package.include_paths);
+        let mut include_paths = include_paths.chain(parts.iter().map(|part| &part.include_paths));
+        let psr = rules.iter().any(|rules| !(rules.psr4.is_empty() && rules.psr0.is_empty()));
+        let kinds = [
+            ('c', psr || rules.iter().any(|rules| !rules.classmap.is_empty())),
+            ('4', rules.iter().any(|rules| !rules.psr4.is_empty())),
+            ('0', rules.iter().any(|rules| !rules.psr0.is_empty())),
+            ('f', rules.iter().any(|rules| !rules.files.is_empty())),
+            ('i', include_paths.any(|paths| !paths.is_empty())),
+            ('p', !self.platform(selection).is_empty()),
+        ];
+        kinds.into_iter().filter_map(|(kind, there)| there.then_some(kind)).collect()
     }
 
     /// Links a bundle: everything selected.
@@ -126,10 +152,12 @@ impl Objects {
             around: (&parts_around, &packages_around),
             present: &present,
         };
-        let map = autoload::link(&input);
+        Linked { map: autoload::link(&input), platform: self.platform(selection) }
+    }
+
+    fn platform(&self, selection: &Selection) -> platform::Platform {
         let (parts, packages) = self.described(selection);
-        let platform = platform::platform(&self.base, &parts, &packages, &self.names(&selection.dev));
-        Linked { map, platform }
+        platform::platform(&self.base, &parts, &packages, &self.names(&selection.dev))
     }
 
     /// What a selection says something new about: with packages of the base that it promotes.
@@ -204,7 +232,11 @@ impl SetTexts {
         if let Some(extension) = extension {
             text.extend([",\"extension\":", &json(&objects.extensions[extension])]);
         }
-        text.extend([",\"format\":", &set::FORMAT.to_string(), ",\"packages\":["]);
+        text.extend([",\"format\":", &set::FORMAT.to_string()]);
+        if let Some(manifests) = extension.map(|extension| &objects.manifests[extension]).filter(|m| !m.is_empty()) {
+            text.extend([",\"manifests\":", &json(manifests)]);
+        }
+        text.push_str(",\"packages\":[");
         list(&mut text, added.packages.iter().map(|&index| &self.packages[index]));
         text.push_str("],\"parts\":[");
         list(&mut text, added.parts.iter().map(|&index| &self.parts[index]));
@@ -214,6 +246,12 @@ impl SetTexts {
         text.extend([",\"runtime\":\"", self.runtime.as_str(), "\"}"]);
         text
     }
+}
+
+/// The names of an extension's manifests.
+fn manifests(extension: &super::package::Extension) -> Vec<String> {
+    let name = |file: &str| file.rsplit('/').next().unwrap_or_default().to_owned();
+    extension.manifests.iter().map(|manifest| name(&manifest.file)).collect()
 }
 
 fn list<'t>(text: &mut String, items: impl Iterator<Item = &'t String>) {

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::generated::Generated;
 use super::graph::DependencyGraph;
+use super::mediawikifarm::{self, Place};
 use super::objects::{Closures, Objects, Selection, SetTexts};
-use super::php::{runtime, table};
+use super::php::{bundle, runtime, table};
 use super::published::Published;
 use super::set::FORMAT;
 use crate::farm::{ExtensionId, Farm, Wanted, Wiki};
@@ -26,8 +27,10 @@ pub struct Plan {
     pub wikis: Vec<(Wiki, usize)>,
     /// Extensions in load order.
     pub order: Vec<usize>,
-    /// The wiki table's text; its key is the generation.
-    pub table: String,
+    /// The wiki table; its key is the generation.
+    pub table: table::Texts,
+    /// Links for `MediaWikiFarm`, `composer` and eight digits, each with the set that it leads to.
+    pub links: BTreeMap<String, Key>,
     /// The generation.
     pub generation: Key,
 }
@@ -84,6 +87,12 @@ pub enum Error {
         /// Each of them, in the order of wikis.
         unknown: Vec<Unknown>,
     },
+    /// The class map is not authoritative.
+    #[error("a fast autoloader needs an authoritative class map")]
+    FastNotAuthoritative,
+    /// Something is where a link has to be.
+    #[error("`vendor/{0}` is there, and is not a link that mwfarm made")]
+    Taken(String),
     /// Too many combinations.
     #[error("strategy bold would link 2^{extensions} = {} combinations", 1u128.checked_shl(u32::try_from(*extensions).unwrap_or(u32::MAX)).map_or_else(|| "more than 10^38".to_owned(), |count| count.to_string()))]
     TooManyCombinations {
@@ -114,6 +123,10 @@ pub struct Inputs<'p> {
     pub farm: &'p Farm,
     /// Which combinations are linked ahead.
     pub strategy: Strategy,
+    /// How bundles are made.
+    pub mode: &'p bundle::Mode,
+    /// Whether there are links for `MediaWikiFarm`.
+    pub mediawikifarm: bool,
     /// What is there.
     pub published: &'p Published,
 }
@@ -125,6 +138,9 @@ impl Plan {
     /// A wiki that wants an unknown extension; too many combinations.
     pub fn new(inputs: &Inputs<'_>) -> Result<Self, Error> {
         let (objects, graph) = (inputs.objects, inputs.graph);
+        if inputs.mode.fast && !objects.base.loader.authoritative {
+            return Err(Error::FastNotAuthoritative);
+        }
         let closures = Closures::new(objects, graph);
         let runtime = runtime::key();
         let sets = sets(inputs, &closures);
@@ -172,10 +188,22 @@ impl Plan {
             union,
             wikis,
             order: graph.order().to_vec(),
-            table: String::new(),
+            table: table::Texts::File(String::new()),
+            links: BTreeMap::new(),
             generation: Key::of(b""),
         };
-        plan.table = plan.table_text(objects);
+        let farm_names = mediawikifarm::names(objects);
+        if inputs.mediawikifarm {
+            let sets = plan.sets.iter().filter_map(|set| Some((farm_names.get(&set.extension?)?, &set.key)));
+            plan.links = sets.map(|(name, key)| (mediawikifarm::link(name), key.clone())).collect();
+            let places = &inputs.published.places;
+            // What `mwcomposer` left serves as well, and is not ours to change.
+            plan.links.retain(|name, _| places.get(name) != Some(&Place::Directory));
+            if let Some(name) = plan.links.keys().find(|name| places.get(*name) == Some(&Place::Other)) {
+                return Err(Error::Taken(name.clone()));
+            }
+        }
+        plan.table = plan.table_texts(objects, &farm_names);
         plan.generation = Key::of(format!("{}\n{}", plan.runtime, plan.table).as_bytes());
         Ok(plan)
     }
@@ -185,7 +213,7 @@ impl Plan {
     pub fn names(&self) -> BTreeSet<Generated> {
         let mut names = BTreeSet::from([
             Generated::Runtime(self.runtime.clone()),
-            Generated::Wikis(self.generation.clone()),
+            self.wikis_name(),
             Generated::Installed(self.union.hash.clone()),
         ]);
         names.extend(self.sets.iter().map(|set| Generated::Set(set.key.clone())));
@@ -195,7 +223,27 @@ impl Plan {
         names
     }
 
-    fn table_text(&self, objects: &Objects) -> String {
+    /// The name of the wiki table.
+    #[must_use]
+    pub fn wikis_name(&self) -> Generated {
+        match self.table {
+            table::Texts::File(_) => Generated::Wikis(self.generation.clone()),
+            table::Texts::Parts(_) => Generated::WikiParts(self.generation.clone()),
+        }
+    }
+
+    /// The extensions of a bundle in load order, each with the names of its manifests.
+    #[must_use]
+    pub fn in_load_order<'o>(
+        &self,
+        selection: &Selection,
+        objects: &'o Objects,
+    ) -> Vec<(&'o ExtensionId, &'o [String])> {
+        let order = self.order.iter().filter(|extension| selection.extensions.binary_search(extension).is_ok());
+        order.map(|&index| (&objects.extensions[index], objects.manifests[index].as_slice())).collect()
+    }
+
+    fn table_texts(&self, objects: &Objects, farm_names: &BTreeMap<usize, String>) -> table::Texts {
         let names = |extensions: &[usize]| -> String {
             let names: Vec<&str> = extensions.iter().map(|&index| objects.extensions[index].as_str()).collect();
             names.join(",")
@@ -204,15 +252,25 @@ impl Plan {
             self.sets.iter().filter_map(|set| Some((set.extension?, set))).collect();
         let extensions = self.order.iter().filter_map(|extension| {
             let set = set_of.get(extension)?;
-            let requires = set.requires.iter().map(|&index| &objects.extensions[index]).collect();
-            Some((&objects.extensions[*extension], &set.key, requires))
+            Some(table::Extension {
+                id: &objects.extensions[*extension],
+                set: &set.key,
+                requires: set.requires.iter().map(|&index| &objects.extensions[index]).collect(),
+                manifests: &objects.manifests[*extension],
+                kinds: objects.kinds(&set.added),
+            })
         });
-        table::text(&table::Table {
+        let dependencies = farm_names.iter().filter_map(|(extension, name)| {
+            let requires = &set_of.get(extension)?.requires;
+            Some((name.clone(), requires.iter().filter_map(|other| farm_names.get(other).cloned()).collect()))
+        });
+        table::texts(&table::Table {
             base: &self.bundles[0].hash,
             bundles: self.bundles.iter().map(|b| (names(&b.selection.extensions), &b.hash)).collect(),
+            dependencies: dependencies.collect(),
             extensions: extensions.collect(),
             loader: &objects.base.loader,
-            base_set: &self.sets[0].key,
+            base_set: (&self.sets[0].key, objects.kinds(&self.sets[0].added)),
             union: &self.union.hash,
             wikis: self.wikis.iter().map(|(wiki, bundle)| (wiki, &self.bundles[*bundle].hash)).collect(),
         })
@@ -245,7 +303,7 @@ fn set_key(inputs: &Inputs<'_>, extension: Option<usize>, added: &Selection, req
 
 /// A bundle's hash: of the generator's format, the runtime, the keys of the sets it is linked from, and C(S).
 fn bundle_hash(inputs: &Inputs<'_>, runtime: &Key, sets: &[PlannedSet], selection: &Selection) -> Key {
-    let mut text = format!("bundle {FORMAT}\n{runtime}\n{}\n", sets[0].key);
+    let mut text = format!("bundle {FORMAT}\n{runtime}\n{}{}\n", inputs.mode.digest(), sets[0].key);
     for &extension in &selection.extensions {
         // The base set is the first one.
         text.push_str(sets[extension + 1].key.as_str());

@@ -17,7 +17,7 @@ use crate::farm::ExtensionId;
 use crate::key::Key;
 
 /// Raised whenever the same input gives other generated files: new names, never new content at an old path.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// One set.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -32,6 +32,9 @@ pub struct Set {
     pub extension: Option<ExtensionId>,
     /// [`FORMAT`] of the generator that wrote it.
     pub format: u32,
+    /// Its manifests, by their names in its directory.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub manifests: Vec<String>,
     /// Packages that the base does not have, by name.
     pub packages: Vec<Package>,
     /// Parts of the root that the base does not have, in merge order.

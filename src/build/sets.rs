@@ -82,6 +82,7 @@ impl Sets {
             packages: packages.into_values().cloned().collect(),
             parts: parts.into_values().map(|part| (owner(part), part.clone())).collect(),
             extensions: extensions.clone(),
+            manifests: self.extensions.values().map(|set| set.manifests.clone()).collect(),
         }
     }
 

@@ -5,7 +5,8 @@ use std::io;
 use std::path::Path;
 
 use super::generated::Generated;
-use super::published::{self, DISPATCHER, INSTALLED, Published, digest};
+use super::mediawikifarm::Place;
+use super::published::{self, FIXED, Published, digest};
 use super::set::Set;
 use crate::disk;
 use crate::key::Key;
@@ -61,7 +62,7 @@ pub fn verify(tree: &Path, vendor: &Path) -> Result<Verified, Error> {
                 continue;
             }
             Ok(None) => "is missing",
-            Ok(Some(content)) if digest(&content) != *expected && [DISPATCHER, INSTALLED].contains(&file.as_str()) => {
+            Ok(Some(content)) if digest(&content) != *expected && FIXED.contains(&file.as_str()) => {
                 if published.in_place.contains_key(file) {
                     "has other content"
                 } else {
@@ -86,6 +87,12 @@ pub fn verify(tree: &Path, vendor: &Path) -> Result<Verified, Error> {
         let names = there.iter().map(|file| format!("{directory}/{}", file.display()));
         let strangers = names.filter(|file| !known.contains_key(file));
         verified.differences.extend(strangers.map(|file| (file, "is not mwfarm's".to_owned())));
+    }
+    for (name, target) in &manifest.links {
+        let leads = matches!(published.places.get(name), Some(Place::Link(to)) if to.to_string() == *target);
+        if !leads {
+            verified.differences.push((name.clone(), format!("is no longer a link to `{target}`")));
+        }
     }
     let unlisted = published.present.iter().filter(|name| published.digests(name).is_none()).map(Generated::to_string);
     verified.differences.extend(unlisted.map(|name| (name, "is in no manifest".to_owned())));

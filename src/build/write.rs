@@ -1,6 +1,7 @@
 //! Carries out a plan: everything new is made beside its target, in parallel, made durable, renamed; the dispatcher
 //! last. Alone names rayon beside `scan`.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::num::NonZeroUsize;
@@ -9,10 +10,11 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::generated::Generated;
+use super::mediawikifarm::Place;
 use super::objects::{Linked, Objects, SetTexts};
-use super::php::{bundle, runtime, set};
+use super::php::{bundle, runtime, set, table};
 use super::plan::{Plan, PlannedBundle, PlannedSet};
-use super::published::{self, DISPATCHER, INSTALLED, MANIFEST, Manifest, Previous, Published, digest, hashed};
+use super::published::{self, FIXED, MANIFEST, Manifest, Previous, Published, constant, digest, hashed};
 use crate::disk::{self, Staging};
 use crate::report::{Phase, Reporter};
 
@@ -25,6 +27,8 @@ pub struct Source<'w> {
     pub objects: &'w Objects,
     /// The JSON of sets.
     pub texts: &'w SetTexts,
+    /// How bundles are made.
+    pub mode: &'w bundle::Mode,
     /// What is there.
     pub published: &'w Published,
     /// Digests of the files that say what to build.
@@ -70,7 +74,7 @@ enum Job<'w> {
 }
 
 /// A hashed name, its files (a hashed file has the empty name), and for a set its place and number of classes.
-type Texts = (Generated, Vec<(&'static str, String)>, Option<(usize, usize)>);
+type Texts = (Generated, Vec<(Cow<'static, str>, String)>, Option<(usize, usize)>);
 
 /// Files of one hashed name.
 struct Made {
@@ -119,9 +123,11 @@ pub fn write(source: &Source<'_>, vendor: &Path, reporter: &dyn Reporter) -> Res
         // The manifest first: wherever a build is killed, all that it made is listed, for the next one and for eject.
         files += replace(&staging, vendor, MANIFEST, &manifest).map_err(system)?;
         staging.publish_hashed(fresh.iter().map(String::as_str)).map_err(system)?;
+        files += source.publish_links(&staging, vendor).map_err(system)?;
         // The dispatcher last: it alone switches.
-        files += replace(&staging, vendor, INSTALLED, runtime::INSTALLED.as_bytes()).map_err(system)?;
-        files += replace(&staging, vendor, DISPATCHER, source.dispatcher().as_bytes()).map_err(system)?;
+        for name in FIXED.iter().rev() {
+            files += replace(&staging, vendor, name, source.fixed(name).as_bytes()).map_err(system)?;
+        }
         Ok(Written { classes: std::mem::take(&mut classes), files })
     })();
     staging.remove().map_err(system)?;
@@ -158,7 +164,7 @@ impl Source<'_> {
             add(Generated::Set(set.key.clone()), Job::Set(index, set));
         }
         add(Generated::Runtime(plan.runtime.clone()), Job::Runtime);
-        add(Generated::Wikis(plan.generation.clone()), Job::Wikis);
+        add(plan.wikis_name(), Job::Wikis);
         jobs
     }
 
@@ -193,9 +199,45 @@ impl Source<'_> {
     /// Whether everything of fixed name is as it would be written.
     fn is_current(&self, classes: &[usize]) -> bool {
         self.published.manifest.as_ref().is_some_and(|before| {
-            let in_place = |name| self.published.in_place.get(name) == before.files.get(name);
-            in_place(DISPATCHER) && in_place(INSTALLED) && *before == self.manifest(&[], classes)
-        })
+            let in_place = |name: &str| self.published.in_place.get(name) == before.files.get(name);
+            FIXED.iter().all(|name| in_place(name)) && *before == self.manifest(&[], classes)
+        }) && self.links().next().is_none()
+    }
+
+    /// The links that are not as they should be, each with what it has to lead to; without, it has to go.
+    fn links(&self) -> impl Iterator<Item = (&str, Option<String>)> {
+        let places = &self.published.places;
+        let wanted = self.plan.links.iter().filter_map(|(name, set)| {
+            let set = Generated::Set(set.clone());
+            let there = matches!(places.get(name), Some(Place::Link(target)) if *target == set);
+            (!there).then(|| (name.as_str(), Some(set.to_string())))
+        });
+        let listed = |name: &str| self.published.manifest.as_ref().is_some_and(|m| m.links.contains_key(name));
+        let left = places.iter().filter(move |(name, place)| {
+            matches!(place, Place::Link(_)) && listed(name) && !self.plan.links.contains_key(*name)
+        });
+        wanted.chain(left.map(|(name, _)| (name.as_str(), None)))
+    }
+
+    /// Makes the links for `MediaWikiFarm`, which only ever looks whether they are there. Says how many changed.
+    fn publish_links(&self, staging: &Staging, vendor: &Path) -> io::Result<usize> {
+        let mut changed = 0;
+        for (name, target) in self.links() {
+            match target {
+                Some(target) => staging.link(name, &target)?,
+                None => disk::discard(&vendor.join(name))?,
+            }
+            changed += 1;
+        }
+        Ok(changed)
+    }
+
+    /// The text of a file of a fixed name.
+    fn fixed(&self, name: &str) -> Cow<'static, str> {
+        match constant(name) {
+            Some(text) => Cow::Borrowed(text),
+            None => Cow::Owned(runtime::dispatcher(&self.plan.runtime, &self.plan.wikis_name())),
+        }
     }
 
     fn make(&self, job: &Job<'_>, staging: &Staging, vendor: &Path) -> Result<Made, Error> {
@@ -227,15 +269,23 @@ impl Source<'_> {
     fn texts(&self, job: &Job<'_>) -> Texts {
         let (plan, objects) = (self.plan, self.objects);
         match job {
-            Job::Runtime => (Generated::Runtime(plan.runtime.clone()), runtime::texts(&plan.runtime), None),
-            Job::Wikis => (Generated::Wikis(plan.generation.clone()), vec![("", plan.table.clone())], None),
+            Job::Runtime => (Generated::Runtime(plan.runtime.clone()), named(runtime::texts(&plan.runtime)), None),
+            Job::Wikis => {
+                let files = match &plan.table {
+                    table::Texts::File(text) => named(vec![("", text.clone())]),
+                    table::Texts::Parts(files) => {
+                        files.iter().map(|(name, text)| (Cow::Owned(name.clone()), text.clone())).collect()
+                    }
+                };
+                (plan.wikis_name(), files, None)
+            }
             Job::Installed(planned) => {
                 let text = set::installed(&objects.installed(&planned.selection));
-                (Generated::Installed(planned.hash.clone()), vec![("", text)], None)
+                (Generated::Installed(planned.hash.clone()), named(vec![("", text)]), None)
             }
             Job::Bundle(planned) => {
                 let linked = objects.link(&planned.selection);
-                let extensions: Vec<_> = planned.selection.extensions.iter().map(|&e| &objects.extensions[e]).collect();
+                let extensions = plan.in_load_order(&planned.selection, objects);
                 let text = bundle::text(&bundle::Bundle {
                     hash: &planned.hash,
                     runtime: &plan.runtime,
@@ -244,8 +294,9 @@ impl Source<'_> {
                     platform: &linked.platform,
                     loader: &objects.base.loader,
                     installed_versions: objects.base.installed_versions,
+                    mode: self.mode,
                 });
-                (Generated::Bundle(planned.hash.clone()), vec![("", text)], None)
+                (Generated::Bundle(planned.hash.clone()), named(vec![("", text)]), None)
             }
             Job::Set(index, planned) => {
                 let base = planned.extension.is_none();
@@ -262,7 +313,7 @@ impl Source<'_> {
                 let json = self.texts.set(objects, planned.extension, &planned.added, &planned.requires);
                 files.push(("set.json", json));
                 let name = Generated::Set(planned.key.clone());
-                (name, files, Some((*index, linked.map.classes.len())))
+                (name, named(files), Some((*index, linked.map.classes.len())))
             }
         }
     }
@@ -272,10 +323,8 @@ impl Source<'_> {
         let (plan, objects) = (self.plan, self.objects);
         let ids = |extensions: &[usize]| extensions.iter().map(|&e| objects.extensions[e].clone()).collect();
         let fresh: BTreeMap<&Generated, &Made> = made.iter().map(|made| (&made.name, made)).collect();
-        let mut files = BTreeMap::from([
-            (DISPATCHER.to_owned(), digest(self.dispatcher().as_bytes())),
-            (INSTALLED.to_owned(), digest(runtime::INSTALLED.as_bytes())),
-        ]);
+        let fixed = FIXED.iter().map(|name| ((*name).to_owned(), digest(self.fixed(name).as_bytes())));
+        let mut files: BTreeMap<String, String> = fixed.collect();
         for name in plan.names() {
             match fresh.get(&name) {
                 Some(made) => files.extend(made.digests.clone()),
@@ -296,6 +345,11 @@ impl Source<'_> {
             files,
             generation: plan.generation.clone(),
             inputs: self.inputs.clone(),
+            links: plan
+                .links
+                .iter()
+                .map(|(name, set)| (name.clone(), Generated::Set(set.clone()).to_string()))
+                .collect(),
             order: ids(&plan.order),
             originals: self.published.originals.clone(),
             previous,
@@ -346,8 +400,9 @@ impl Source<'_> {
         let retained = known.filter(|(file, _)| !files.contains_key(*file) && there(file));
         (previous, retained.map(|(file, digest)| (file.clone(), digest.clone())).collect())
     }
+}
 
-    fn dispatcher(&self) -> String {
-        runtime::dispatcher(&self.plan.runtime, &self.plan.generation)
-    }
+/// Files with names that are known beforehand.
+fn named(files: Vec<(&'static str, String)>) -> Vec<(Cow<'static, str>, String)> {
+    files.into_iter().map(|(name, text)| (Cow::Borrowed(name), text)).collect()
 }

@@ -130,6 +130,9 @@ fn request(tree: &Path, inputs: &Inputs, wait: bool) -> Result<Request, Vec<Prob
         },
         optimize: inputs.optimize_autoloader,
         authoritative: inputs.classmap_authoritative,
+        fast: inputs.autoloader == cli::Autoloader::Fast,
+        absolute_paths: inputs.absolute_paths,
+        mediawikifarm: inputs.mediawikifarm,
         wait,
     })
 }

@@ -98,6 +98,16 @@ fn of_dangling(build::Dangling { dangling, wiki }: &build::Dangling) -> Problem 
 fn of_plan(error: &plan::Error) -> Vec<Problem> {
     match error {
         plan::Error::UnknownExtensions { file, unknown } => unknown.iter().map(|one| of_unknown(file, one)).collect(),
+        plan::Error::FastNotAuthoritative => vec![
+            Problem::from_error(ExitCode::Usage, error)
+                .cause("it knows the class map only, and the tree's Composer also looks for files of classes")
+                .hint("add `--classmap-authoritative`, or leave `--autoloader fast` out"),
+        ],
+        plan::Error::Taken(_) => vec![
+            Problem::from_error(ExitCode::Failed, error)
+                .cause("`MediaWikiFarm` looks there for the autoloader of an extension")
+                .hint("move it away and build again, or leave `--mediawikifarm` out"),
+        ],
         plan::Error::TooManyCombinations { .. } => vec![
             Problem::from_error(ExitCode::Usage, error)
                 .cause(format!("it is for comparisons, with at most {} extensions", plan::BOLD_LIMIT))

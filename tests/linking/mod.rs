@@ -8,6 +8,7 @@ use mwfarm::build::php::{bundle, runtime, set};
 use mwfarm::build::published::Manifest;
 use mwfarm::build::set::Set;
 use mwfarm::build::sets::Sets;
+use mwfarm::farm::ExtensionId;
 
 #[test]
 fn the_demo_is_linked_from_its_set_json_alone() {
@@ -38,14 +39,19 @@ pub(crate) fn relink(vendor: &Path) -> Vec<String> {
     for listed in &manifest.bundles {
         let selection = sets.selection(&objects, &listed.extensions).expect("the sets of its extensions");
         let linked = objects.link(&selection);
+        let on = manifest.order.iter().filter(|id| listed.extensions.contains(id));
+        let in_load_order: Vec<(&ExtensionId, &[String])> = on
+            .map(|id| (id, objects.manifests[objects.extensions.binary_search(id).expect("an extension")].as_slice()))
+            .collect();
         let text = bundle::text(&bundle::Bundle {
             hash: &listed.hash,
             runtime: &runtime::key(),
-            extensions: &listed.extensions.iter().collect::<Vec<_>>(),
+            extensions: &in_load_order,
             map: &linked.map,
             platform: &linked.platform,
             loader: &objects.base.loader,
             installed_versions: objects.base.installed_versions,
+            mode: &bundle::Mode::default(),
         });
         let installed = set::installed(&objects.installed(&selection));
         for (suffix, text) in [("", text), ("_installed", installed)] {

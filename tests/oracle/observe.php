@@ -9,7 +9,7 @@
 //   types      package types to ask for
 //   semver     the directory of composer/semver's source (for satisfies()), outside the tree
 //   complete   false: only the classes, and what loading them did
-//   constants, server   what is defined before (how the wiki is named)
+//   constants, server, farm   what is defined before (how the wiki is named); `farm` is MediaWikiFarm's list
 
 ( static function () {
 	$questions = json_decode( stream_get_contents( STDIN ), true, 64, JSON_THROW_ON_ERROR );
@@ -74,6 +74,19 @@
 	}
 	foreach ( $questions['server'] ?? [] as $name => $value ) {
 		$_SERVER[$name] = $value;
+	}
+	if ( isset( $questions['farm'] ) ) {
+		$GLOBALS['wgMediaWikiFarm'] = new class( $questions['farm'] ) {
+			private $composer;
+
+			public function __construct( array $composer ) {
+				$this->composer = $composer;
+			}
+
+			public function getConfiguration( $key ) {
+				return $key === 'composer' ? $this->composer : [];
+			}
+		};
 	}
 	set_include_path( '.' );
 	$GLOBALS['trace'] = [];

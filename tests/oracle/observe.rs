@@ -39,6 +39,8 @@ pub(crate) struct Entry {
     pub(crate) server: BTreeMap<String, String>,
     /// Arguments of the program.
     pub(crate) arguments: Vec<String>,
+    /// What `MediaWikiFarm`'s object names in its list `composer`; without, there is no such object.
+    pub(crate) farm: Option<Vec<String>>,
 }
 
 impl Entry {
@@ -101,6 +103,7 @@ fn look(side: &Side, questions: &Questions, classes: &[String], complete: bool) 
         "complete": complete,
         "constants": side.entry.constants,
         "server": side.entry.server,
+        "farm": side.entry.farm,
     });
     let mut child = Command::new(&side.php)
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/observe.php"))

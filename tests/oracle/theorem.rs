@@ -21,7 +21,7 @@ use super::observe::{Entry, Questions, Side, differences, observe};
 use crate::farm::generate::{self, Size};
 use crate::farm::random::Random;
 use crate::farm::world::World;
-use crate::farm::{Farm, composer, corpus};
+use crate::farm::{Extension, Farm, Kind, composer, corpus};
 use crate::linking::relink;
 
 /// A set of extensions, by their directories.
@@ -94,19 +94,58 @@ fn a_set_alone_shows_the_classes_of_its_extension() {
 
 #[test]
 fn every_way_to_name_a_wiki_finds_it() {
+    every_way_finds_it("");
+}
+
+/// The wiki table of many wikis is a directory of 256 parts.
+#[test]
+fn every_way_to_name_a_wiki_finds_it_among_many() {
+    let mut many = String::new();
+    for index in 0..2_100 {
+        let _ = writeln!(many, "  many{index}: {{ hosts: [many{index}.example.org, paths.example.org/m{index}] }}");
+    }
+    every_way_finds_it(&many);
+}
+
+fn every_way_finds_it(more: &str) {
     let mut world = World::new(farm(2)).unwrap_or_else(|refusal| panic!("{}", refusal.text));
-    let wanted = Wanted::from([world.farm.extensions[0].id.clone()]);
+    let package = |extension: &&Extension| matches!(extension.kind, Kind::Package(_));
+    let package = world.farm.extensions.iter().find(package).expect("an extension that is a package").id.clone();
+    let wanted = Wanted::from([package.clone()]);
     let (none, all) = (Wanted::new(), world.farm.all());
-    build(&world, &[("base", &none), ("one", &wanted), ("all", &all)]);
+    let more = format!(
+        "  db-one: {{ hosts: [\"[2001:db8::1]\", paths.example.org, paths.example.org/one/deep], db: database_one, \
+         extensions: [{}] }}\n  path: {{ hosts: [paths.example.org/one], extensions: [] }}\n{more}",
+        package.rsplit('/').next().unwrap_or_default()
+    );
+    try_build_with(&world, &[("base", &none), ("one", &wanted), ("all", &all)], &more, &[])
+        .unwrap_or_else(|message| panic!("{}: {message}", world.farm.name));
+    let parts = fs::read_dir(world.tree().join("vendor")).expect("vendor/").any(|entry| {
+        let entry = entry.expect("an entry");
+        entry.file_name().to_string_lossy().starts_with("wikis_") && entry.path().join("index.php").is_file()
+    });
+    assert_eq!(parts, more.contains("many2099"), "one file up to 2,000 wikis, parts above");
+
     let questions = Questions::new(&world.farm, 0);
     let text = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let constant = |name, value: &str| Entry { constants: [text(name, value)].into(), ..Entry::default() };
-    let server = |name, value: &str| Entry { server: [text(name, value)].into(), ..Entry::default() };
+    let servers = |entries: &[(&str, &str)]| Entry {
+        server: entries.iter().map(|(name, value)| text(name, value)).collect(),
+        ..Entry::default()
+    };
+    let server = |name, value| servers(&[(name, value)]);
+    let path = |path| servers(&[("HTTP_HOST", "paths.example.org"), ("REQUEST_URI", path)]);
     let arguments = |list: &[&str]| Entry {
         arguments: list.iter().map(|&argument| argument.to_owned()).collect(),
         ..Entry::default()
     };
+    let farm = |names: &[&str]| Entry {
+        farm: Some(names.iter().map(|&name| name.to_owned()).collect()),
+        ..server("HTTP_HOST", "all.example.org")
+    };
     let list = world.farm.closure(&wanted).into_iter().collect::<Vec<_>>().join(",");
+    let name = package.replacen("extensions/", "Extension", 1).replacen("skins/", "Skin", 1);
+    let long = format!("/one/deep{}", "/x".repeat(4_000));
     let named: Vec<(&Wanted, Entry)> = vec![
         (&wanted, Entry::environment("MWFARM_WIKI", "one")),
         (&wanted, constant("MWFARM_WIKI", "one")),
@@ -116,18 +155,50 @@ fn every_way_to_name_a_wiki_finds_it() {
         (&wanted, server("MWFARM_EXTENSIONS", &list)),
         (&wanted, constant("MW_WIKI_NAME", "one")),
         (&wanted, constant("MW_DB", "one")),
+        (&wanted, constant("MW_DB", "database_one")),
+        (&wanted, Entry { constants: [text("MW_WIKI_NAME", "one")].into(), ..server("HTTP_HOST", "all.example.org") }),
         (&wanted, arguments(&["--wiki", "one"])),
         (&wanted, arguments(&["run", "--wiki=one", "rest"])),
+        (&wanted, arguments(&["--wiki=database_one"])),
+        (&wanted, Entry::environment("PHPUNIT_WIKI", "one")),
+        (&wanted, arguments(&["--server", "https://one.example.org"])),
+        (&wanted, arguments(&["--server=//one.example.org:8080/wiki"])),
+        (&wanted, arguments(&["--server=https://[2001:db8::1]:8080/"])),
+        (&wanted, server("SERVER_NAME", "https://one.example.org")),
+        (&wanted, server("SERVER_NAME", "one.example.org")),
+        (&wanted, servers(&[("HTTP_HOST", "one.example.org"), ("SERVER_NAME", "all.example.org")])),
         (&wanted, server("HTTP_HOST", "one.example.org")),
         (&wanted, server("HTTP_HOST", "ONE.Example.org:8080")),
+        (&wanted, server("HTTP_HOST", "[2001:db8::1]")),
+        (&wanted, server("HTTP_HOST", "[2001:DB8::1]:8080")),
+        (&wanted, path("/")),
+        (&wanted, path("/other?x=/one")),
+        (&wanted, path("/one/deep")),
+        (&wanted, path("/one/deep/er?action=view")),
+        (&wanted, path(&long)),
+        (&none, path("/one")),
+        (&none, path("/one/deeper")),
+        (&none, path("/one?x=/one/deep")),
+        (&wanted, path("/oneself")),
+        (&wanted, path("//one")),
+        (&wanted, farm(&[&name])),
+        (&all, farm(&[])),
+        (&wanted, Entry { constants: [text("MWFARM_WIKI", "one")].into(), ..farm(&["ExtensionNone"]) }),
         (&all, Entry { server: [text("HTTP_HOST", "one.example.org")].into(), ..arguments(&["--wiki", "all"]) }),
         (&none, Entry::default()),
         (&none, Entry::environment("MWFARM_EXTENSIONS", "")),
         (&none, Entry::environment("MWFARM_EXTENSIONS", " , ")),
         (&none, constant("MW_DB", "unknown")),
+        (&none, arguments(&["--wiki"])),
+        (&none, arguments(&["--server", "https://unknown.example.org"])),
+        (&none, arguments(&["--server", "//:80"])),
         (&none, server("HTTP_HOST", "unknown.example.org")),
         (&none, server("HTTP_HOST", "one.example.org/../..")),
         (&none, server("HTTP_HOST", "one.example.org.")),
+        (&none, server("HTTP_HOST", "one.example.org:")),
+        (&none, server("HTTP_HOST", ":8080")),
+        (&none, server("HTTP_HOST", "[::1")),
+        (&none, server("HTTP_HOST", "../../etc/passwd\0")),
         (&none, server("HTTP_HOST", "")),
     ];
     let mut references = BTreeMap::new();
@@ -139,6 +210,38 @@ fn every_way_to_name_a_wiki_finds_it() {
         let seen = observe(&Side::new(world.tree(), entry.clone()), &questions, 0);
         let found = differences(&references[wanted], &seen);
         assert!(found.is_empty(), "{}: {entry:?}\n{}", world.keep().display(), found.join("\n"));
+    }
+}
+
+/// The fast autoloader loads the same from the same scope; only the autoload function is another one.
+#[test]
+fn the_fast_autoloader_differs_in_its_function_only() {
+    for seed in [2, 9, 24] {
+        let mut farm = farm(seed);
+        farm.root["config"]["classmap-authoritative"] = true.into();
+        let mut world = World::new(farm).unwrap_or_else(|refusal| panic!("seed {seed}: {}", refusal.text));
+        let sets = sets(seed);
+        let ids: Vec<String> = (0..sets.len()).map(|index| format!("w{index}")).collect();
+        let wikis: Vec<(&str, &Wanted)> = ids.iter().map(String::as_str).zip(&sets).collect();
+        try_build_with(&world, &wikis, "", &["--autoloader", "fast"]).unwrap_or_else(|message| panic!("{message}"));
+        let mut compared = 0;
+        for (index, (id, wanted)) in wikis.into_iter().enumerate() {
+            let Ok(reference) = world.reference(wanted, &format!("reference-{id}")) else { continue };
+            let questions = Questions::new(&world.farm, index as u64);
+            let mut expected = observe(&Side::new(reference, Entry::default()), &questions, 2);
+            let mut seen = observe(&Side::new(world.tree(), Entry::environment("MWFARM_WIKI", id)), &questions, 2);
+            let function = |seen: &mut Value| {
+                let functions = seen["complete"]["autoload functions"].as_array_mut().expect("a list");
+                let at = functions.iter().position(|name| !name.as_str().is_some_and(|name| name.starts_with("own ")));
+                at.map(|at| functions[at].take())
+            };
+            assert_eq!(function(&mut seen), Some("Closure".into()));
+            assert!(function(&mut expected).is_some());
+            let found = differences(&expected, &seen);
+            assert!(found.is_empty(), "{}: {wanted:?}\n{}", world.keep().display(), found.join("\n"));
+            compared += 1;
+        }
+        assert!(compared > 2, "seed {seed}: Composer refuses too many sets");
     }
 }
 
@@ -375,7 +478,7 @@ pub(super) fn prove(farm: Farm, sets: &[Wanted], other: Other) -> Tally {
         let questions = Questions::new(&world.farm, index as u64);
         let expected = observe(&Side::new(reference.clone(), Entry::default()), &questions, 2);
         let side = match other {
-            Other::Mwfarm => Side::new(world.tree(), Entry::environment("MWFARM_WIKI", id)),
+            Other::Mwfarm => Side::new(world.tree(), entry(&world.farm, id, wanted, index)),
             Other::Reference => {
                 let tree = world.reference(wanted, &format!("second-{id}")).expect("Composer accepts it again");
                 Side::new(tree, Entry::default())
@@ -401,6 +504,20 @@ pub(super) fn prove(farm: Farm, sets: &[Wanted], other: Other) -> Tally {
     tally
 }
 
+/// The ways in which programs say which wiki they serve, in turns.
+fn entry(farm: &Farm, id: &str, wanted: &Wanted, turn: usize) -> Entry {
+    let server = |name: &str, value: String| Entry { server: [(name.to_owned(), value)].into(), ..Entry::default() };
+    match turn % 4 {
+        0 => Entry::environment("MWFARM_WIKI", id),
+        1 => server("HTTP_HOST", format!("{id}.example.org:8080")),
+        2 => server("MWFARM_EXTENSIONS", wanted.iter().cloned().collect::<Vec<_>>().join(",")),
+        _ => {
+            let all: Vec<String> = farm.closure(wanted).into_iter().collect();
+            Entry { constants: [("MWFARM_EXTENSIONS".to_owned(), all.join(", "))].into(), ..Entry::default() }
+        }
+    }
+}
+
 /// Builds the tree for these wikis.
 fn build(world: &World, wikis: &[(&str, &Wanted)]) {
     try_build(world, wikis).unwrap_or_else(|message| panic!("{}: {message}", world.farm.name));
@@ -408,6 +525,11 @@ fn build(world: &World, wikis: &[(&str, &Wanted)]) {
 
 /// Writes the farm file for these wikis and runs the build.
 pub(super) fn try_build(world: &World, wikis: &[(&str, &Wanted)]) -> Result<(), String> {
+    try_build_with(world, wikis, "", &[])
+}
+
+/// The same with more wikis, as YAML, and flags.
+fn try_build_with(world: &World, wikis: &[(&str, &Wanted)], more: &str, flags: &[&str]) -> Result<(), String> {
     let mut text = String::from("wikis:\n");
     for (id, wanted) in wikis {
         let of = |prefix: &str| {
@@ -417,6 +539,7 @@ pub(super) fn try_build(world: &World, wikis: &[(&str, &Wanted)]) -> Result<(), 
         let (extensions, skins) = (of("extensions/"), of("skins/"));
         let _ = writeln!(text, "  {id}: {{ hosts: [{id}.example.org], extensions: [{extensions}], skins: [{skins}] }}");
     }
+    text.push_str(more);
     let file = world.directory().join("wikis.yml");
     fs::write(&file, text).expect("the farm file is written");
     let output = Command::new(env!("CARGO_BIN_EXE_mwfarm"))
@@ -425,6 +548,7 @@ pub(super) fn try_build(world: &World, wikis: &[(&str, &Wanted)]) -> Result<(), 
         .arg(world.tree())
         .arg("--wikis")
         .arg(&file)
+        .args(flags)
         // What it caches goes with the farm.
         .env("HOME", world.directory())
         .env("XDG_CACHE_HOME", world.directory().join("cache"))

@@ -13,26 +13,29 @@ use crate::php;
 /// How a generated file names a path of the tree: relative to its own directory, and so relocatable and folded by
 /// the compiler into one constant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
-    /// From a file in `vendor/`.
-    Vendor,
+pub enum Origin<'t> {
+    /// From a file in `vendor/`. With the tree's real path, what lies outside of `vendor/` has absolute paths.
+    Vendor(Option<&'t str>),
     /// From a file in a directory of `vendor/`.
     VendorDirectory,
 }
 
-impl Origin {
+impl Origin<'_> {
     /// Writes the expression for a path of the tree. Packages in `vendor/` are named without `..` from there: a path
     /// with `..` takes a second key in OPcache.
     pub fn path(self, out: &mut String, path: &str) {
         if path.starts_with('/') {
             return php::string(out, path.as_bytes());
         }
-        let up = if self == Self::Vendor { "" } else { "/.." };
+        let up = if self == Self::VendorDirectory { "/.." } else { "" };
         let (above, rest) = match path.strip_prefix("vendor") {
             Some(rest) if rest.is_empty() || rest.starts_with('/') => ("", rest),
             _ if path.is_empty() => ("/..", ""),
             _ => ("/../", path),
         };
+        if let (Self::Vendor(Some(tree)), false) = (self, above.is_empty()) {
+            return php::string(out, absolute(tree, path).as_bytes());
+        }
         php::path(out, &[up, above, rest].concat());
     }
 
@@ -47,21 +50,32 @@ impl Origin {
     }
 }
 
+/// A path of the tree from the root of the file system.
+fn absolute(tree: &str, path: &str) -> String {
+    let (mut base, mut rest) = (tree.trim_end_matches('/'), path);
+    // The tree's path is a real one, so what is above it is, too.
+    while let Some(above) = rest.strip_prefix("..") {
+        base = base.rsplit_once('/').map_or("", |(parent, _)| parent);
+        rest = above.trim_start_matches('/');
+    }
+    if rest.is_empty() { base.to_owned() } else { format!("{base}/{rest}") }
+}
+
 /// The expression for a file of the runtime, from a file in `vendor/` or in a directory of it.
-fn runtime_file(origin: Origin, runtime: &Key, file: &str) -> String {
-    let up = if origin == Origin::Vendor { "" } else { "/.." };
+fn runtime_file(origin: Origin<'_>, runtime: &Key, file: &str) -> String {
+    let up = if origin == Origin::VendorDirectory { "/.." } else { "" };
     php::path_expression(&format!("{up}/{}/{file}", Generated::Runtime(runtime.clone())))
 }
 
 /// Makes sure that there is a `ClassLoader`: ours, unless another vendor directory's came first.
-fn class_loader(out: &mut String, origin: Origin, runtime: &Key) {
+fn class_loader(out: &mut String, origin: Origin<'_>, runtime: &Key) {
     out.push_str("class_exists(\\Composer\\Autoload\\ClassLoader::class, false) || require ");
     out.push_str(&runtime_file(origin, runtime, "ClassLoader.php"));
     out.push_str(";\n");
 }
 
 /// Calls the runtime's platform check, which says what lacks.
-fn platform_check(out: &mut String, origin: Origin, runtime: &Key, platform: &Platform) {
+fn platform_check(out: &mut String, origin: Origin<'_>, runtime: &Key, platform: &Platform) {
     out.push_str("(require ");
     out.push_str(&runtime_file(origin, runtime, "platform_check.php"));
     out.push_str(")(");
@@ -103,7 +117,7 @@ pub(super) struct Arrays {
 
 impl Arrays {
     /// Writes them; `indent` is the level of the line they begin on.
-    fn new(map: &super::autoload::AutoloadMap<'_>, from: Origin, level: usize, installed_versions: bool) -> Self {
+    fn new(map: &super::autoload::AutoloadMap<'_>, from: Origin<'_>, level: usize, installed_versions: bool) -> Self {
         let mut properties = Vec::new();
         let psr4 = Prefixes::new(&map.psr4);
         let psr0 = Prefixes::new(&map.psr0);
@@ -169,7 +183,7 @@ impl Arrays {
 fn class_map(
     out: &mut String,
     map: &super::autoload::AutoloadMap<'_>,
-    from: Origin,
+    from: Origin<'_>,
     level: usize,
     installed_versions: bool,
 ) {
@@ -208,7 +222,7 @@ fn closed(mut text: String, level: usize) -> String {
 }
 
 /// Writes `id => path` of `files`, a line each.
-fn files(out: &mut String, files: &[&super::set::File], from: Origin, level: usize) {
+fn files(out: &mut String, files: &[&super::set::File], from: Origin<'_>, level: usize) {
     out.push_str("[\n");
     for file in files {
         php::indent(out, level + 1);
@@ -227,18 +241,24 @@ mod tests {
 
     #[test]
     fn paths_are_relative_to_the_generated_file() {
-        let path = |from: Origin, path: &str| {
+        let path = |from: Origin<'_>, path: &str| {
             let mut out = String::new();
             from.path(&mut out, path);
             out
         };
-        assert_eq!(path(Origin::Vendor, "vendor/psr/log/src"), "__DIR__ . '/psr/log/src'");
-        assert_eq!(path(Origin::Vendor, "vendor"), "__DIR__ . ''");
-        assert_eq!(path(Origin::Vendor, ""), "__DIR__ . '/..'");
-        assert_eq!(path(Origin::Vendor, "vendored/x"), "__DIR__ . '/../vendored/x'");
+        assert_eq!(path(Origin::Vendor(None), "vendor/psr/log/src"), "__DIR__ . '/psr/log/src'");
+        assert_eq!(path(Origin::Vendor(None), "vendor"), "__DIR__ . ''");
+        assert_eq!(path(Origin::Vendor(None), ""), "__DIR__ . '/..'");
+        assert_eq!(path(Origin::Vendor(None), "vendored/x"), "__DIR__ . '/../vendored/x'");
+        let absolute = Origin::Vendor(Some("/srv/farm/mediawiki"));
+        assert_eq!(path(absolute, "vendor/psr/log/src"), "__DIR__ . '/psr/log/src'");
+        assert_eq!(path(absolute, "extensions/X"), "'/srv/farm/mediawiki/extensions/X'");
+        assert_eq!(path(absolute, "../libs/x"), "'/srv/farm/libs/x'");
+        assert_eq!(path(absolute, "../../../x"), "'/x'");
+        assert_eq!(path(absolute, ""), "'/srv/farm/mediawiki'");
         assert_eq!(path(Origin::VendorDirectory, "vendor/psr/log"), "__DIR__ . '/../psr/log'");
         assert_eq!(path(Origin::VendorDirectory, "extensions/X"), "__DIR__ . '/../../extensions/X'");
-        assert_eq!(path(Origin::Vendor, "../libs/x"), "__DIR__ . '/../../libs/x'");
-        assert_eq!(path(Origin::Vendor, "/usr/share/php/X"), "'/usr/share/php/X'");
+        assert_eq!(path(Origin::Vendor(None), "../libs/x"), "__DIR__ . '/../../libs/x'");
+        assert_eq!(path(Origin::Vendor(None), "/usr/share/php/X"), "'/usr/share/php/X'");
     }
 }

@@ -28,7 +28,7 @@ pub struct SetFiles<'s> {
     pub installed_versions: bool,
 }
 
-const FROM: Origin = Origin::VendorDirectory;
+const FROM: Origin<'static> = Origin::VendorDirectory;
 
 /// Writes the files, by name. As with Composer, `autoload_files.php`, `include_paths.php` and `platform_check.php`
 /// are there only when they hold something.

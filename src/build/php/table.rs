@@ -1,11 +1,19 @@
 //! The wiki table of a generation: from wiki, host, database or list of extensions to what the dispatcher loads.
+//!
+//! One constant array, which OPcache shares between requests; for many wikis, whose array would take long to compile
+//! after each change, 256 of them and an index. A name is in the part that the last two digits of its CRC-32 name,
+//! and each part knows all about the names it holds.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::build::package::LoaderSettings;
 use crate::farm::{ExtensionId, Wiki};
 use crate::key::Key;
 use crate::php::Value;
+
+/// The most wikis that one file is written for: beyond, compiling it takes longer than a request should.
+pub const WIKIS_OF_ONE_FILE: usize = 2_000;
 
 /// What the table is made of.
 #[derive(Debug, Clone)]
@@ -14,65 +22,154 @@ pub struct Table<'t> {
     pub base: &'t Key,
     /// Every linked combination: its extensions by name, joined by commas, and its hash.
     pub bundles: BTreeMap<String, &'t Key>,
-    /// Extensions in load order, with their set and with what each pulls in, in load order.
-    pub extensions: Vec<(&'t ExtensionId, &'t Key, Vec<&'t ExtensionId>)>,
+    /// What each extension that is a package requires of those, under `MediaWikiFarm`'s names, in load order.
+    pub dependencies: BTreeMap<String, Vec<String>>,
+    /// Extensions in load order.
+    pub extensions: Vec<Extension<'t>>,
     /// How the loader works, for lists without a bundle.
     pub loader: &'t LoaderSettings,
-    /// The base set.
-    pub base_set: &'t Key,
+    /// The base set, with the kinds of lists that it has.
+    pub base_set: (&'t Key, String),
     /// The bundle whose `_installed.php` describes everything installed.
     pub union: &'t Key,
     /// Wikis with their bundle's hash.
     pub wikis: Vec<(&'t Wiki, &'t Key)>,
 }
 
-/// Writes the table: one constant array, which OPcache shares between requests.
+/// What the table says of an extension.
+#[derive(Debug, Clone)]
+pub struct Extension<'t> {
+    /// Its identity.
+    pub id: &'t ExtensionId,
+    /// Its set.
+    pub set: &'t Key,
+    /// The extensions it pulls in, in load order.
+    pub requires: Vec<&'t ExtensionId>,
+    /// Its manifests, by their names in its directory.
+    pub manifests: &'t [String],
+    /// The kinds of lists that its set has, see [`Objects::kinds`](crate::build::objects::Objects::kinds).
+    pub kinds: String,
+}
+
+/// The table as text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Texts {
+    /// Of one file.
+    File(String),
+    /// Of the files of a directory, by name.
+    Parts(Vec<(String, String)>),
+}
+
+impl fmt::Display for Texts {
+    /// All of it, for a digest.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(text) => f.write_str(text),
+            Self::Parts(files) => files.iter().try_for_each(|(name, text)| write!(f, "{name}\n{text}")),
+        }
+    }
+}
+
+/// What one part knows.
+#[derive(Debug, Clone, Default)]
+struct Part<'t> {
+    databases: BTreeMap<&'t str, &'t str>,
+    /// How many parts the longest path has below a host.
+    depths: BTreeMap<&'t str, usize>,
+    hosts: BTreeMap<&'t str, &'t str>,
+    wikis: BTreeMap<&'t str, &'t Key>,
+}
+
+/// Writes the table.
 #[must_use]
-pub fn text(table: &Table<'_>) -> String {
-    let key = |key: &Key| Value::text(key.as_str());
-    let mut hosts: BTreeMap<String, Value> = BTreeMap::new();
-    let mut paths: BTreeMap<String, BTreeMap<String, Value>> = BTreeMap::new();
-    let mut databases: BTreeMap<String, Value> = BTreeMap::new();
-    let mut wikis: Vec<(String, Value)> = Vec::new();
+pub fn texts(table: &Table<'_>) -> Texts {
+    let count = if table.wikis.len() > WIKIS_OF_ONE_FILE { 256 } else { 1 };
+    let mut parts: Vec<Part<'_>> = vec![Part::default(); count];
+    let place = |name: &str| crc32fast::hash(name.as_bytes()) as usize % count;
     for (wiki, bundle) in &table.wikis {
-        wikis.push((wiki.id.as_str().to_owned(), key(bundle)));
-        if let Some(db) = &wiki.db {
-            databases.insert(db.clone(), Value::text(wiki.id.as_str()));
+        let id = wiki.id.as_str();
+        parts[place(id)].wikis.insert(id, bundle);
+        if let Some(database) = wiki.db.as_deref() {
+            let part = &mut parts[place(database)];
+            part.databases.insert(database, id);
+            part.wikis.insert(id, bundle);
         }
         for host in &wiki.hosts {
-            let id = Value::text(wiki.id.as_str());
-            match host.as_str().split_once('/') {
-                Some((name, path)) => {
-                    paths.entry(name.to_owned()).or_default().insert(path.to_owned(), id);
-                }
-                None => {
-                    hosts.insert(host.as_str().to_owned(), id);
-                }
+            let part = &mut parts[place(host.as_str())];
+            part.hosts.insert(host.as_str(), id);
+            part.wikis.insert(id, bundle);
+            if let Some((name, path)) = host.as_str().split_once('/') {
+                let depth = parts[place(name)].depths.entry(name).or_default();
+                *depth = (*depth).max(path.split('/').count());
             }
         }
     }
-    let extensions = table.extensions.iter().map(|(id, set, requires)| {
-        let requires = Value::texts(requires.iter().map(|id| id.as_str()));
-        (id.as_str().to_owned(), Value::List(vec![key(set), requires]))
+    let index = index(table);
+    if let [part] = parts.as_slice() {
+        return Texts::File(file(index.into_iter().chain(part.entries(table.base)).collect()));
+    }
+    let numbered = parts.iter().enumerate();
+    let mut files: Vec<(String, String)> =
+        numbered.map(|(place, part)| (format!("{place:02x}.php"), file(part.entries(table.base)))).collect();
+    files.push(("index.php".to_owned(), file(index)));
+    Texts::Parts(files)
+}
+
+impl Part<'_> {
+    fn entries(&self, base: &Key) -> Vec<(String, Value)> {
+        let names = |map: &BTreeMap<&str, &str>| {
+            Value::Map(map.iter().map(|(name, id)| ((*name).to_owned(), Value::text(id))).collect())
+        };
+        let depth =
+            |(host, depth): (&&str, &usize)| ((*host).to_owned(), Value::Int(i64::try_from(*depth).unwrap_or(1)));
+        vec![
+            ("base".to_owned(), key(base)),
+            ("databases".to_owned(), names(&self.databases)),
+            ("depths".to_owned(), Value::Map(self.depths.iter().map(depth).collect())),
+            ("hosts".to_owned(), names(&self.hosts)),
+            (
+                "wikis".to_owned(),
+                Value::Map(self.wikis.iter().map(|(id, bundle)| ((*id).to_owned(), key(bundle))).collect()),
+            ),
+        ]
+    }
+}
+
+/// What is not about single wikis.
+fn index(table: &Table<'_>) -> Vec<(String, Value)> {
+    let extensions = table.extensions.iter().map(|extension| {
+        let row = vec![
+            key(extension.set),
+            Value::texts(extension.requires.iter().map(|id| id.as_str())),
+            Value::texts(extension.manifests.iter().map(String::as_str)),
+            Value::text(&extension.kinds),
+        ];
+        (extension.id.as_str().to_owned(), Value::List(row))
     });
-    let map = |map: BTreeMap<String, Value>| Value::Map(map.into_iter().collect());
-    let bundles = table.bundles.iter().map(|(names, hash)| (names.clone(), key(hash))).collect();
-    let value = Value::Map(vec![
-        ("base".to_owned(), key(table.base)),
-        ("hosts".to_owned(), map(hosts)),
-        ("paths".to_owned(), Value::Map(paths.into_iter().map(|(host, paths)| (host, map(paths))).collect())),
-        ("wikis".to_owned(), Value::Map(wikis)),
-        ("databases".to_owned(), map(databases)),
-        ("bundles".to_owned(), Value::Map(bundles)),
+    let dependencies = table.dependencies.iter();
+    let dependencies =
+        dependencies.map(|(name, requires)| (name.clone(), Value::texts(requires.iter().map(String::as_str))));
+    let bundles = table.bundles.iter().map(|(names, hash)| (names.clone(), key(hash)));
+    vec![
+        ("bundles".to_owned(), Value::Map(bundles.collect())),
+        ("dependencies".to_owned(), Value::Map(dependencies.collect())),
         ("extensions".to_owned(), Value::Map(extensions.collect())),
+        ("kinds".to_owned(), Value::text(&table.base_set.1)),
         ("loader".to_owned(), loader(table.loader)),
-        ("set".to_owned(), key(table.base_set)),
+        ("set".to_owned(), key(table.base_set.0)),
         ("union".to_owned(), key(table.union)),
-    ]);
+    ]
+}
+
+fn file(entries: Vec<(String, Value)>) -> String {
     let mut text = String::from("<?php\n\n// wikis @generated by mwfarm\n\nreturn ");
-    value.write(&mut text, 0);
+    Value::Map(entries).write(&mut text, 0);
     text.push_str(";\n");
     text
+}
+
+fn key(key: &Key) -> Value {
+    Value::text(key.as_str())
 }
 
 fn loader(settings: &LoaderSettings) -> Value {

@@ -1,0 +1,81 @@
+<?php
+
+// Loads a list of extensions that is only known at run time. PHP 7.4.
+
+namespace MwFarm;
+
+use RuntimeException;
+
+/** Some extensions with all that they require, in load order. */
+final class Combination_RUNTIMEKEY
+{
+    /** @var array What the wiki table says of extensions, sets and bundles. */
+    private $table;
+
+    /** @var array<string, array> The extensions, as the table has them. */
+    private $extensions;
+
+    /**
+     * @param array $table What the wiki table says of extensions, sets and bundles.
+     * @param list<string> $directories The extensions wanted.
+     * @param string $source Who wants them, for messages.
+     */
+    private function __construct(array $table, array $directories, string $source)
+    {
+        $wanted = [];
+        foreach ($directories as $directory) {
+            if (!isset($table['extensions'][$directory])) {
+                throw new RuntimeException(
+                    "$source names \"$directory\", which this tree did not have at the last `mwfarm build`"
+                );
+            }
+            $wanted[$directory] = true;
+            $wanted += array_fill_keys($table['extensions'][$directory][1], true);
+        }
+        $this->table = $table;
+        $this->extensions = array_intersect_key($table['extensions'], $wanted);
+    }
+
+    /** The list in MWFARM_EXTENSIONS, else the one of MediaWikiFarm's object; null when that is empty. */
+    public static function of(array $table, ?string $list): ?self
+    {
+        if ($list !== null) {
+            $directories = array_map(static function ($name) {
+                return strpos($name, '/') === false ? "extensions/$name" : $name;
+            }, array_filter(array_map('trim', explode(',', $list)), 'strlen'));
+
+            return new self($table, $directories, 'MWFARM_EXTENSIONS');
+        }
+        $farm = $GLOBALS['wgMediaWikiFarm'];
+        $keys = is_object($farm) && is_callable([$farm, 'getConfiguration']) ? $farm->getConfiguration('composer') : [];
+        if (!is_array($keys) || !$keys) {
+            return null;
+        }
+        $directories = preg_replace(['/\AExtension/', '/\ASkin/'], ['extensions/', 'skins/'], $keys);
+
+        return new self($table, $directories, 'MediaWikiFarm\'s configuration "composer"');
+    }
+
+    /** Loads the bundle of these extensions or, when none was linked, their sets; returns the loader. */
+    public function load(string $vendor): object
+    {
+        $names = array_keys($this->extensions);
+        sort($names, SORT_STRING);
+        $bundle = $this->table['bundles'][implode(',', $names)] ?? null;
+        if ($bundle !== null) {
+            return require "$vendor/bundle_$bundle.php";
+        }
+        foreach (['Sets', 'Merger'] as $class) {
+            class_exists(__NAMESPACE__ . "\\{$class}_RUNTIMEKEY", false) || require __DIR__ . "/$class.php";
+        }
+        $kinds = [$this->table['set'] => $this->table['kinds']] + array_column($this->extensions, 3, 0);
+        $manifests = array_combine(array_keys($this->extensions), array_column($this->extensions, 2));
+
+        return Merger_RUNTIMEKEY::load(
+            $vendor,
+            $this->table['loader'],
+            new Sets_RUNTIMEKEY($vendor, $kinds),
+            $manifests
+        );
+    }
+}

@@ -1,0 +1,75 @@
+<?php
+
+// For LocalSettings.php: loads the extensions and skins that the farm turns on for this wiki. PHP 7.4.
+
+namespace MwFarm;
+
+use Composer\Autoload\ClassLoader;
+
+/**
+ * What is loaded in this process, for LocalSettings.php. MediaWiki itself sorts nothing: it runs callbacks and hooks in
+ * the order in which extensions are loaded.
+ *
+ * The name is the same in all versions, and so is what is kept here: a process that loads vendor/autoload.php again
+ * after another version was published stays with what it has.
+ */
+final class Extensions
+{
+    /** @var array<string, ClassLoader> By vendor directory. @internal */
+    public static $loaders = [];
+
+    /** @var array<string, string|callable(): array> What InstalledVersions reads, or who makes it. @internal */
+    public static $installed = [];
+
+    /** @var array<string, array<string, list<string>>> Extensions with their manifests, in load order. @internal */
+    private static $loaded = [];
+
+    /**
+     * Calls wfLoadExtension or wfLoadSkin for each, after those that it requires.
+     *
+     * @param array<string, list<string>> $manifests For extensions with several manifests, which of them to load:
+     *   `['extensions/Wikibase' => ['extension-client.json']]`; all without.
+     * @return list<string> The entry files of those that have no manifest, to be required in the global scope.
+     */
+    public static function load(array $manifests = []): array
+    {
+        // Debian's trees reach one vendor directory through links.
+        $tree = defined('MW_INSTALL_PATH') ? MW_INSTALL_PATH : dirname(__DIR__, 2);
+        $entries = [];
+        foreach (self::directories() as $directory) {
+            $name = basename($directory);
+            $all = self::$loaded[dirname(__DIR__)][$directory];
+            foreach (array_intersect($all, $manifests[$directory] ?? $all) as $manifest) {
+                $skin = strncmp($manifest, 'skin', 4) === 0;
+                $usual = $skin ? "skins/$name/skin.json" : "extensions/$name/extension.json";
+                // The usual place is MediaWiki's to know: a wiki may have moved it.
+                $path = "$directory/$manifest" === $usual ? null : "$tree/$directory/$manifest";
+                $skin ? wfLoadSkin($name, $path) : wfLoadExtension($name, $path);
+            }
+            if (!$all && is_file("$tree/$directory/$name.php")) {
+                $entries[] = "$tree/$directory/$name.php";
+            }
+        }
+
+        return $entries;
+    }
+
+    /** @return list<string> The directories of all that are on, in load order: `extensions/Cite`, `skins/Vector`. */
+    public static function directories(): array
+    {
+        return array_keys(self::$loaded[dirname(__DIR__)] ?? []);
+    }
+
+    /**
+     * Remembers what a bundle has loaded, or sets have. @internal
+     *
+     * @param array<string, list<string>> $extensions
+     * @param string|callable(): array $installed
+     */
+    public static function remember(string $vendor, ClassLoader $loader, array $extensions, $installed): void
+    {
+        self::$loaders[$vendor] = $loader;
+        self::$loaded[$vendor] = $extensions;
+        self::$installed[$vendor] = $installed;
+    }
+}

@@ -1,0 +1,149 @@
+<?php
+
+// Reads the lists of several sets as those of one autoloader. PHP 7.4.
+
+namespace MwFarm;
+
+/**
+ * The base set and sets of extensions, in load order. Classes are those of the bundle, except where files compete: the
+ * order of `files`, and the winner among several files that declare a class, follow the order of the sets. Exclusions
+ * and platform checks are each set's own.
+ *
+ * It reads the lists, not the classes of autoload_static.php: another tree of this process may have the same sets.
+ */
+final class Sets_RUNTIMEKEY
+{
+    /** @var string The vendor directory. */
+    private $vendor;
+
+    /** @var array<string, string> The kinds of lists that each has, by its key, the base first. */
+    private $sets;
+
+    public function __construct(string $vendor, array $sets)
+    {
+        $this->vendor = $vendor;
+        $this->sets = $sets;
+    }
+
+    /** Stops as Composer does when PHP lacks what a set needs. */
+    public function check(): void
+    {
+        foreach ($this->having('p') as $set) {
+            require "$set/platform_check.php";
+        }
+    }
+
+    /** The private arrays of Composer's loader. */
+    public function maps(): array
+    {
+        $classes = $psr4 = $psr0 = $lengths = [];
+        foreach ($this->having('c') as $set) {
+            $classes += require "$set/autoload_classmap.php";
+        }
+        foreach ($this->having('4') as $set) {
+            foreach (require "$set/autoload_psr4.php" as $prefix => $directories) {
+                $psr4[$prefix] = $this->union($psr4[$prefix] ?? [], $directories, $set);
+            }
+        }
+        foreach ($this->having('0') as $set) {
+            foreach (require "$set/autoload_namespaces.php" as $prefix => $directories) {
+                // A key that looks like a number has become one.
+                $known = &$psr0[((string)$prefix)[0] ?? ''][$prefix];
+                $known = $this->union($known ?? [], $directories, $set);
+                unset($known);
+            }
+        }
+        // The empty prefix is the one for all other classes.
+        $fallback = ['fallbackDirsPsr4' => $psr4[''] ?? [], 'fallbackDirsPsr0' => $psr0[''][''] ?? []];
+        unset($psr4[''], $psr0['']);
+        krsort($psr4);
+        foreach ($psr0 as &$prefixes) {
+            krsort($prefixes);
+        }
+        unset($prefixes);
+        foreach ($psr4 as $prefix => $_) {
+            $lengths[$prefix[0]][$prefix] = strlen($prefix);
+        }
+
+        return $fallback + [
+            'classMap' => $classes,
+            'prefixDirsPsr4' => $psr4,
+            'prefixLengthsPsr4' => $lengths,
+            'prefixesPsr0' => $psr0,
+        ];
+    }
+
+    /** Directories for the include path. */
+    public function includePaths(): array
+    {
+        $paths = [];
+        foreach ($this->having('i') as $set) {
+            $paths = $this->union($paths, require "$set/include_paths.php", $set);
+        }
+
+        return $paths;
+    }
+
+    /** Files to load always, by identifier. */
+    public function files(): array
+    {
+        $files = [];
+        foreach ($this->having('f') as $set) {
+            $files += require "$set/autoload_files.php";
+        }
+
+        return $files;
+    }
+
+    /** What InstalledVersions answers: what all sets know of packages; the base alone knows the root. */
+    public function installed(): array
+    {
+        $installed = ['root' => [], 'versions' => []];
+        foreach ($this->having('') as $directory) {
+            $set = require "$directory/installed.php";
+            $installed['root'] = $installed['root'] ?: $set['root'];
+            foreach ($set['versions'] as $name => $version) {
+                $known = $installed['versions'][$name] ?? [];
+                foreach (['aliases', 'replaced', 'provided'] as $list) {
+                    if (isset($known[$list], $version[$list])) {
+                        $version[$list] = array_values(array_unique(array_merge($known[$list], $version[$list])));
+                        sort($version[$list], SORT_NATURAL);
+                    }
+                }
+                $dev = ($known['dev_requirement'] ?? true) && $version['dev_requirement'];
+                $installed['versions'][$name] = ['dev_requirement' => $dev] + $version + $known;
+            }
+        }
+        ksort($installed['versions']);
+
+        return $installed;
+    }
+
+    /** The directories of the sets that have lists of a kind, in load order. */
+    private function having(string $kind): array
+    {
+        $sets = [];
+        foreach ($this->sets as $set => $kinds) {
+            if ($kind === '' || strpos($kinds, $kind) !== false) {
+                $sets[] = "$this->vendor/composer$set";
+            }
+        }
+
+        return $sets;
+    }
+
+    /** Two lists of directories, each once. Sets overlap, and each names directories from its own place. */
+    private function union(array $known, array $directories, string $set): array
+    {
+        foreach ($directories as $directory) {
+            if (strpos($directory, "$set/../") === 0) {
+                $directory = $this->vendor . substr($directory, strlen("$set/.."));
+            }
+            if (!in_array($directory, $known, true)) {
+                $known[] = $directory;
+            }
+        }
+
+        return $known;
+    }
+}
