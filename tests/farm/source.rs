@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-/// What every generated file does when it runs: it tells its path, the variables it sees and whether it has a
-/// `$this`, so that order and scope of each inclusion can be compared.
-const TELL: &str = "[__FILE__, array_keys(get_defined_vars()), isset($this)];";
+/// What every generated file does when it runs: it tells its path, the variables it sees, and whether it has a
+/// `$this` and the scope of which class, so that order and scope of each inclusion can be compared.
+const TELL: &str = "[__FILE__, array_keys(get_defined_vars()), [isset($this), \
+                    (new \\ReflectionFunction(static function () {}))->getClosureScopeClass()]];";
 
 /// The files below one directory, with the names they declare.
 #[derive(Debug, Clone, Default)]
