@@ -5,6 +5,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use serde_json::Value;
+
 /// What a run of mwfarm gave.
 pub(super) struct Ran {
     pub(super) code: Option<i32>,
@@ -30,6 +32,19 @@ impl Ran {
         assert!(self.err.contains(message), "no `{message}` in:\n{}", self.err);
         assert_eq!(self.out, "", "a result, though it failed");
     }
+}
+
+/// What a function body in PHP returns, run in the demo's vendor/.
+#[track_caller]
+pub(super) fn php(demo: &Demo, code: &str) -> Value {
+    let output = Command::new("php")
+        .args(["-d", "display_errors=stderr", "-d", "error_reporting=-1", "-r"])
+        .arg(format!("echo json_encode((static function () {{ {code} }})());"))
+        .current_dir(demo.vendor())
+        .output()
+        .expect("php runs");
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
 /// A demo farm of its own.

@@ -2,7 +2,9 @@
 
 mod broken;
 mod demo;
+mod extensions;
 mod farm;
+mod mediawikifarm;
 mod output;
 mod readme;
 

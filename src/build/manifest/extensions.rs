@@ -80,7 +80,7 @@ fn directories(files: Files, parent: &str, warnings: &mut Vec<String>) -> Result
 }
 
 /// The names in a directory, sorted; none when there is no such directory. Names that are not UTF-8 are passed over.
-fn entries(files: Files, directory: &str) -> Result<Vec<String>, Error> {
+pub(super) fn entries(files: Files, directory: &str) -> Result<Vec<String>, Error> {
     let fail = |source| Error::Read { file: directory.to_owned(), source };
     let listing = match fs::read_dir(files.tree.join(directory)) {
         Ok(listing) => listing,

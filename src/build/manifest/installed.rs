@@ -32,9 +32,10 @@ pub(super) struct Installed {
     pub(super) dev: bool,
 }
 
-/// Reads both shapes: Composer 1 wrote a list of packages, Composer 2 an object around it.
-pub(super) fn read(bytes: &[u8], warnings: &mut Vec<String>) -> Result<Installed, Error> {
-    let shape: Shape = json::parse(FILE, bytes)?;
+/// Reads both shapes: Composer 1 wrote a list of packages, Composer 2 an object around it. `path` is the file's, for
+/// messages.
+pub(super) fn read(path: &str, bytes: &[u8], warnings: &mut Vec<String>) -> Result<Installed, Error> {
+    let shape: Shape = json::parse(path, bytes)?;
     let (object, file) = match shape {
         Shape::First(packages) => (false, Written { packages, ..Written::default() }),
         Shape::Second(file) => (true, file),
@@ -43,14 +44,14 @@ pub(super) fn read(bytes: &[u8], warnings: &mut Vec<String>) -> Result<Installed
         file.dev_package_names.unwrap_or_default().0.into_iter().map(|name| name.to_ascii_lowercase()).collect();
     let mut packages: Vec<Package> = Vec::with_capacity(file.packages.len());
     for (index, Object(package)) in file.packages.into_iter().enumerate() {
-        packages.push(package.into_package(index, object, &dev_names, warnings)?);
+        packages.push(package.into_package(path, index, object, &dev_names, warnings)?);
     }
     // Composer sorts the file by names as written, capitals first, and goes by the order of the file ever after.
     packages.sort_by(|a, b| a.pretty_name.cmp(&b.pretty_name));
     let mut seen = HashSet::new();
     if let Some(twice) = packages.iter().find(|package| !seen.insert(&package.name)) {
         let object = format!("packages[{}]", twice.name);
-        return Err(Place { file: FILE, object: &object }.error("name", "is listed twice"));
+        return Err(Place { file: path, object: &object }.error("name", "is listed twice"));
     }
     Ok(Installed { packages, dev: file.dev.unwrap_or(false) })
 }
@@ -129,18 +130,19 @@ struct Extra {
 impl Entry {
     fn into_package(
         self,
+        file: &str,
         index: usize,
         has_install_paths: bool,
         dev_names: &HashSet<String>,
         warnings: &mut Vec<String>,
     ) -> Result<Package, Error> {
         let position = format!("packages[{index}]");
-        let place = Place { file: FILE, object: &position };
+        let place = Place { file, object: &position };
         let name = self.name.as_deref().ok_or_else(|| place.error("name", "is missing"))?;
         let name = names::package(name, place, "name", warnings)?;
         // From here on the name says more than the position.
         let object = format!("packages[{name}]");
-        let place = Place { file: FILE, object: &object };
+        let place = Place { file, object: &object };
 
         let version = self.version.clone().ok_or_else(|| place.error("version", "is missing"))?;
         let bad_version = |error: version::Error| place.error("version", error.to_string());

@@ -12,6 +12,7 @@ mod json;
 mod loader;
 mod lock;
 mod merge_plugin;
+mod mwcomposer;
 mod names;
 mod paths;
 mod root_block;
@@ -59,8 +60,9 @@ pub fn read(tree: &Path, options: &ReadOptions) -> Result<Tree, Error> {
         Some(name) => names::package(name, Place::top(COMPOSER_JSON), "name", &mut warnings)?,
         None => root_block::UNNAMED.to_owned(),
     };
-    let installed = installed::read(&needed(files, installed::FILE)?, &mut warnings)?;
+    let installed = installed::read(installed::FILE, &needed(files, installed::FILE)?, &mut warnings)?;
     let (mut packages, dev) = (installed.packages, installed.dev);
+    mwcomposer::complete(files, &mut packages, &mut warnings)?;
     let block = root_block(files, &json, &name, dev, &mut warnings)?;
 
     let mut found = extensions::find(files, &packages, &mut warnings)?;
