@@ -107,6 +107,7 @@ fn every_way_to_name_a_wiki_finds_it_among_many() {
     every_way_finds_it(&many);
 }
 
+#[expect(clippy::too_many_lines, reason = "most of them are a list of cases")]
 fn every_way_finds_it(more: &str) {
     let mut world = World::new(farm(2)).unwrap_or_else(|refusal| panic!("{}", refusal.text));
     let package = |extension: &&Extension| matches!(extension.kind, Kind::Package(_));

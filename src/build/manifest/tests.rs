@@ -329,7 +329,7 @@ mod mutated {
                 let _ = add_inline_aliases(&mut [], &[part]);
             }
         }
-        if let Ok(installed) = installed::read(bytes, &mut warnings) {
+        if let Ok(installed) = installed::read(installed::FILE, bytes, &mut warnings) {
             let _ = lock::differences(file, bytes, &installed.packages);
         }
         let _ = extension_json::parse(file, bytes, &mut warnings);
