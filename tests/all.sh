@@ -22,6 +22,8 @@ packages=()
 need() { command -v "$1" >/dev/null || packages+=("$2"); }
 need cc build-essential
 need php php-cli
+# Debian names it by its version.
+[ -n "${MWFARM_FPM:-}" ] || command -v php-fpm >/dev/null || compgen -G '/usr/sbin/php-fpm*' >/dev/null || packages+=(php-fpm)
 need shellcheck shellcheck
 need flock util-linux
 # Read as a whole: `grep -q` would close the pipe while PHP still writes, which fails for that.

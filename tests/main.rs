@@ -3,6 +3,7 @@
 mod architecture;
 mod build;
 mod farm;
+mod fpm;
 mod linking;
 mod mediawiki;
 mod oracle;

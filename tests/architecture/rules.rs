@@ -20,6 +20,7 @@ const EFFECTS: &[&str] = &[
     "src/lib",
     "src/report",
     "src/disk",
+    "src/fastcgi",
     "src/git",
     "src/process",
     "src/build/mod",
@@ -163,6 +164,25 @@ pub(super) const RULES: &[Rule] = &[
         },
         broken: ("src/git.rs", "use std::process::{Command, Stdio};\n"),
         kept: ("src/process.rs", "fn a() { std::process::Command::new(b) }\n"),
+    },
+    Rule {
+        name: "only `fastcgi` opens sockets",
+        check: |source| {
+            let sockets = [
+                "unix::net",
+                "rustix::net",
+                "TcpStream",
+                "TcpListener",
+                "UdpSocket",
+                "UnixStream",
+                "UnixListener",
+                "UnixDatagram",
+                "fastcgi_client",
+            ];
+            outside(source, &["src/fastcgi"], &sockets)
+        },
+        broken: ("src/run/mod.rs", "use std::{io, net::UdpSocket};\n"),
+        kept: ("src/fastcgi.rs", "use std::net::TcpStream;\n"),
     },
     Rule {
         name: "only `report` prints",
