@@ -31,21 +31,21 @@ impl Settings {
     pub(crate) fn new(workers: usize) -> Self {
         let settings = Self { workers, ini: Vec::new() };
         settings
-            .ini("opcache.enable", 1)
-            .ini("opcache.memory_consumption", 256)
-            .ini("opcache.interned_strings_buffer", 32)
-            .ini("opcache.max_accelerated_files", 32531)
-            .ini("opcache.file_update_protection", 0)
-            .ini("error_reporting", -1)
-            .ini("display_errors", 0)
-            .ini("log_errors", 1)
+            .ini("opcache.enable", "1")
+            .ini("opcache.memory_consumption", "256")
+            .ini("opcache.interned_strings_buffer", "32")
+            .ini("opcache.max_accelerated_files", "32531")
+            .ini("opcache.file_update_protection", "0")
+            .ini("error_reporting", "-1")
+            .ini("display_errors", "0")
+            .ini("log_errors", "1")
     }
 
     /// Sets one of php.ini's settings, also those that only a process' start can set.
     #[must_use]
-    pub(crate) fn ini(mut self, name: &str, value: impl ToString) -> Self {
+    pub(crate) fn ini(mut self, name: &str, value: &str) -> Self {
         self.ini.retain(|(known, _)| known != name);
-        self.ini.push((name.to_owned(), value.to_string()));
+        self.ini.push((name.to_owned(), value.to_owned()));
         self
     }
 }
@@ -128,10 +128,10 @@ impl Pool {
     /// Reloads gracefully, as `systemctl reload` does, and waits until new workers answer.
     #[track_caller]
     pub(crate) fn reload(&mut self) {
-        let ready = || "ready to handle connections";
-        let before = self.log().matches(ready()).count();
+        let ready = "ready to handle connections";
+        let before = self.log().matches(ready).count();
         kill_process(self.pid(), Signal::USR2).expect("the pool runs");
-        self.wait_until("it has reloaded", |pool| pool.log().matches(ready()).count() > before);
+        self.wait_until("it has reloaded", |pool| pool.log().matches(ready).count() > before);
         self.wait_until("it answers", |pool| pool.ping().is_some());
     }
 

@@ -13,7 +13,7 @@ fn a_pool_serves_what_it_is_asked_for_and_ends_with_its_owner() {
                 echo json_encode([getmypid(), $_SERVER['HTTP_HOST'], extension_loaded('Zend OPcache'), \
                 ini_get('opcache.validate_timestamps'), posix_getppid()]);";
     fs::write(&script, text).expect("a script");
-    let mut pool = Pool::start(&Settings::new(2).ini("opcache.validate_timestamps", 0));
+    let mut pool = Pool::start(&Settings::new(2).ini("opcache.validate_timestamps", "0"));
     let ask = |pool: &Pool| {
         let response = pool.get(&script, &[("HTTP_HOST", "one.example.org")]);
         assert_eq!(response.status, 418);
