@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+use crate::fastcgi::Address;
 use crate::report::{Settings, Verbosity};
 
 /// Everything that `argv` says.
@@ -139,7 +140,8 @@ pub struct Inputs {
 /// `mwfarm build`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
 #[command(after_help = "Examples:\n  mwfarm build -d /srv/mediawiki\n  \
-                        mwfarm build -d /srv/mediawiki --wikis /etc/mwfarm/wikis.yml --output dist/vendor -o")]
+                        mwfarm build -d /srv/mediawiki --wikis /etc/mwfarm/wikis.yml --output dist/vendor -o\n  \
+                        mwfarm build -d /srv/mediawiki --invalidate unix:/run/php/php-fpm.sock")]
 pub struct Build {
     /// The farm.
     #[command(flatten)]
@@ -153,6 +155,9 @@ pub struct Build {
     /// Fail at once when another build is running, instead of waiting for it
     #[arg(long)]
     pub no_wait: bool,
+    /// Tell a PHP-FPM pool when all is published: unix:PATH or tcp:HOST:PORT; may be given several times
+    #[arg(long, value_name = "POOL")]
+    pub invalidate: Vec<Address>,
     /// How to print the result
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: Format,
@@ -352,7 +357,7 @@ mod tests {
     fn a_build_takes_everything() {
         let line = "mwfarm build --wikis w.yml --output out --strategy bold -o -a --autoloader fast \
                     --absolute-paths --mediawikifarm --dry-run --locked --no-wait \
-                    --format json";
+                    --invalidate unix:/run/a.sock --invalidate tcp:[::1]:9000 --format json";
         let Command::Build(build) = read(line).unwrap().command else { panic!("not a build") };
         assert_eq!(
             build,
@@ -370,6 +375,7 @@ mod tests {
                 dry_run: true,
                 locked: true,
                 no_wait: true,
+                invalidate: vec!["unix:/run/a.sock".parse().unwrap(), "tcp:[::1]:9000".parse().unwrap()],
                 format: Format::Json,
             }
         );
@@ -405,6 +411,9 @@ mod tests {
             "mwfarm build -j 0",
             "mwfarm build -j 1025",
             "mwfarm build --format xml",
+            "mwfarm build --invalidate",
+            "mwfarm build --invalidate /run/a.sock",
+            "mwfarm build --invalidate tcp:9000",
             "mwfarm build -q -v",
             "mwfarm why",
             "mwfarm graph --format svg",

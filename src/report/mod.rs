@@ -48,13 +48,23 @@ pub struct Output {
     pub stdout: Vec<u8>,
     /// What the process ends with.
     pub exit: ExitCode,
+    /// What went wrong all the same, for stderr.
+    pub problems: Vec<Problem>,
 }
 
 impl Output {
     /// A result of a command that is done.
     #[must_use]
     pub fn done(stdout: impl Into<Vec<u8>>) -> Self {
-        Self { stdout: stdout.into(), exit: ExitCode::Done }
+        Self { stdout: stdout.into(), exit: ExitCode::Done, problems: Vec::new() }
+    }
+
+    /// The same result of a command that is done but for some problems; the first one decides the exit code.
+    #[must_use]
+    pub fn but(mut self, problems: Vec<Problem>) -> Self {
+        self.exit = problems.first().map_or(self.exit, |problem| problem.exit);
+        self.problems = problems;
+        self
     }
 
     /// The same result with another exit code, such as that of a `verify` which found differences.

@@ -70,7 +70,12 @@ impl Terminal {
         }
         let problems = match result {
             Ok(output) => match print(&output.stdout) {
-                Ok(()) => return output.exit,
+                Ok(()) => {
+                    if !output.problems.is_empty() {
+                        self.say(&errors(&output.problems));
+                    }
+                    return output.exit;
+                }
                 Err(error) => {
                     vec![Problem::new(ExitCode::Failed, "cannot write the result to stdout").cause(error.to_string())]
                 }

@@ -17,9 +17,17 @@ use crate::report::verification::{self, Difference, Verification};
 use crate::report::why::{self, Why};
 use crate::report::{ExitCode, Output, Problem, escaped};
 
-/// A build or a plan.
-pub(super) fn summary(build: &Build, format: Format, tense: Tense) -> Result<Vec<u8>, Vec<Problem>> {
-    let summary = summary_of(build);
+/// The version of the JSON form of a graph.
+const GRAPH_SCHEMA: &str = "1.0.0";
+
+/// A build or a plan, with the pools that were to be told.
+pub(super) fn summary(
+    build: &Build,
+    invalidated: Vec<summary::Invalidated>,
+    format: Format,
+    tense: Tense,
+) -> Result<Vec<u8>, Vec<Problem>> {
+    let summary = Summary { invalidated, ..summary_of(build) };
     formatted(format, || summary.text(tense, None), || summary.json())
 }
 
@@ -61,6 +69,7 @@ fn summary_of(build: &Build) -> Summary {
         wikis: wikis(build),
         order: ids(&plan.order),
         removed: build.removed().iter().map(ToString::to_string).collect(),
+        invalidated: Vec::new(),
         warnings: build.warnings.clone(),
     }
 }
@@ -290,7 +299,7 @@ pub(super) fn graph(tree: &Tree, graph: &DependencyGraph, format: GraphFormat) -
                 json!({"from": name(from), "to": name(to), "composer": composer, "registration": registration})
             });
             let value = json!({
-                "schema": summary::SCHEMA,
+                "schema": GRAPH_SCHEMA,
                 "nodes": nodes.iter().map(|&node| {
                     json!({"name": name(node), "kind": kind(node), "version": version(node)})
                 }).collect::<Vec<_>>(),

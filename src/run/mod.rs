@@ -1,6 +1,7 @@
 //! Carries out a command: hands values from verb to verb and their results to `report`.
 
 mod answer;
+mod invalidate;
 mod problem;
 
 use std::path::{Path, PathBuf};
@@ -29,7 +30,7 @@ pub fn run(arguments: Arguments, reporter: &dyn Reporter) -> Result<Output, Vec<
         Command::Plan(plan) => {
             let request = request(&tree, &plan.inputs, true)?;
             let build = planned(&request, reporter)?;
-            Ok(Output::done(answer::summary(&build, plan.format, Tense::Planned)?))
+            Ok(Output::done(answer::summary(&build, Vec::new(), plan.format, Tense::Planned)?))
         }
         Command::Why(why) => run_why(&tree, &why, reporter),
         Command::Verify(verify) => run_verify(&tree, &verify, reporter),
@@ -50,7 +51,7 @@ fn run_build(tree: &Path, flags: &cli::Build, reporter: &dyn Reporter) -> Result
     let request = request(tree, &flags.inputs, !flags.no_wait)?;
     if flags.dry_run || flags.locked {
         let build = planned(&request, reporter)?;
-        let output = Output::done(answer::summary(&build, flags.format, Tense::Planned)?);
+        let output = Output::done(answer::summary(&build, Vec::new(), flags.format, Tense::Planned)?);
         return Ok(if flags.locked && !build.is_published() { output.exit(ExitCode::OutOfDate) } else { output });
     }
     let build = build::build(&request, reporter).map_err(|error| problems(tree, error))?;
@@ -59,7 +60,17 @@ fn run_build(tree: &Path, flags: &cli::Build, reporter: &dyn Reporter) -> Result
     if build.written.as_ref().is_some_and(|written| written.files == 0) {
         reporter.note(Verbosity::Normal, "everything is published already; nothing was written");
     }
-    Ok(Output::done(answer::summary(&build, flags.format, Tense::Done)?))
+    let told = invalidate::tell(&flags.invalidate, &request.vendor(), &build.plan);
+    let mut invalidated = Vec::new();
+    let mut untold = Vec::new();
+    for (pool, told) in flags.invalidate.iter().zip(&told) {
+        invalidated.push(invalidate::answer(pool, told));
+        match told {
+            Ok(told) => reporter.note(Verbosity::Normal, &invalidate::note(pool, told)),
+            Err(error) => untold.push(invalidate::problem(pool, &build.plan, error)),
+        }
+    }
+    Ok(Output::done(answer::summary(&build, invalidated, flags.format, Tense::Done)?).but(untold))
 }
 
 fn planned(request: &Request, reporter: &dyn Reporter) -> Result<Build, Vec<Problem>> {

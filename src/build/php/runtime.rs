@@ -6,15 +6,19 @@ use crate::key::Key;
 use crate::php;
 
 /// The runtime's files, as written in `php/`. `RUNTIMEKEY` stands for the runtime's own key in class names.
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 8] = [
     ("ClassLoader.php", include_str!("../../../php/ClassLoader.php")),
     ("Combination.php", include_str!("../../../php/Combination.php")),
     ("Dispatcher.php", include_str!("../../../php/Dispatcher.php")),
     ("Extensions.php", include_str!("../../../php/Extensions.php")),
     ("Merger.php", include_str!("../../../php/Merger.php")),
     ("Sets.php", include_str!("../../../php/Sets.php")),
+    (INVALIDATE, include_str!("../../../php/invalidate.php")),
     ("platform_check.php", include_str!("../../../php/platform_check.php")),
 ];
+
+/// The file that PHP-FPM pools are asked for when a build tells them that it has published.
+pub const INVALIDATE: &str = "invalidate.php";
 
 /// The variable in whose scope files of fixed names require the dispatcher, and which holds what they ask.
 const QUESTION: &str = "$mwfarmAsks";

@@ -11,7 +11,7 @@ use crate::farm::{ExtensionId, Host, WikiId};
 use crate::key::Key;
 
 /// The version of the JSON form.
-pub const SCHEMA: &str = "1.0.0";
+pub const SCHEMA: &str = "1.1.0";
 
 /// What one build publishes, whether it has done so or would.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -30,6 +30,8 @@ pub struct Summary {
     pub order: Vec<ExtensionId>,
     /// Names below `vendor/` that the generation published before has and this one has not.
     pub removed: Vec<String>,
+    /// The PHP-FPM pools that were to be told, in the order of the command line. The text form leaves these out too.
+    pub invalidated: Vec<Invalidated>,
     /// What was odd. The text form leaves these out: they are on stderr already.
     pub warnings: Vec<String>,
 }
@@ -81,6 +83,21 @@ pub struct Wiki {
     pub bundle: Key,
     /// What happens to it.
     pub state: WikiState,
+}
+
+/// A PHP-FPM pool that was to be told of what is published.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Invalidated {
+    /// Where it listens.
+    pub pool: String,
+    /// Its version of PHP; none when it could not be told.
+    pub php: Option<String>,
+    /// Whether its OPcache is on; none when it could not be told.
+    pub opcache: Option<bool>,
+    /// Files below `vendor/` that it compiles anew.
+    pub files: Vec<String>,
+    /// Why it could not be told.
+    pub error: Option<String>,
 }
 
 /// What happens to something that is published.
@@ -191,6 +208,13 @@ pub(super) mod tests {
             wikis: vec![bare, maps],
             order: vec![id("extensions/Validator"), id("extensions/Maps"), id("skins/chameleon")],
             removed: vec!["composer00000000000000000000000000000000".to_owned()],
+            invalidated: vec![Invalidated {
+                pool: "unix:/run/php/php-fpm.sock".to_owned(),
+                php: Some("8.2.7".to_owned()),
+                opcache: Some(true),
+                files: vec!["autoload.php".to_owned()],
+                error: None,
+            }],
             warnings: vec!["odd".to_owned()],
         }
     }
@@ -203,7 +227,7 @@ pub(super) mod tests {
         assert_eq!(
             summary.json().unwrap(),
             r#"{
-  "schema": "1.0.0",
+  "schema": "1.1.0",
   "generation": "e661f4c935e8a5a83349afb5e347695c",
   "sets": [
     {
@@ -277,6 +301,17 @@ pub(super) mod tests {
   ],
   "removed": [
     "composer00000000000000000000000000000000"
+  ],
+  "invalidated": [
+    {
+      "pool": "unix:/run/php/php-fpm.sock",
+      "php": "8.2.7",
+      "opcache": true,
+      "files": [
+        "autoload.php"
+      ],
+      "error": null
+    }
   ],
   "warnings": [
     "odd"
