@@ -279,8 +279,8 @@ impl Staging {
         vendor.sync_all()
     }
 
-    /// Replaces one file of a fixed name, durably. Its time of modification is greater than the one it replaces:
-    /// OPcache compares nothing else.
+    /// Replaces one file of a fixed name, durably. Its time of modification is greater than that of the one it
+    /// replaces, in whole seconds: OPcache compares nothing else.
     ///
     /// # Errors
     /// Those of the system.
@@ -288,11 +288,10 @@ impl Staging {
         let target = self.vendor.join(name);
         let staged = self.directory.join("replacement");
         let file = create(&staged, content, mode)?;
-        if let Some(replaced) = look(&target)? {
-            let before = replaced.modified()?;
-            if before >= file.metadata()?.modified()? {
-                file.set_times(FileTimes::new().set_modified(before + Duration::from_secs(1)))?;
-            }
+        if let Some(replaced) = look(&target)?
+            && replaced.mtime() >= file.metadata()?.mtime()
+        {
+            file.set_times(FileTimes::new().set_modified(replaced.modified()? + Duration::from_secs(1)))?;
         }
         file.sync_all()?;
         fs::rename(&staged, &target)?;

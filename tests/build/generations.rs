@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -78,6 +79,21 @@ fn an_earlier_generation_is_used_again_and_nothing_published_is_touched() {
     let fixed = ["mwfarm.json"];
     for (name, text) in first.iter().filter(|(name, _)| !fixed.contains(&name.as_str())) {
         assert_eq!(again.get(name), Some(text), "{name}");
+    }
+}
+
+/// OPcache compares the time of modification and nothing else, in whole seconds.
+#[test]
+fn the_dispatcher_of_each_generation_is_younger_by_a_second() {
+    let tree = Tree::new();
+    let mut before = None;
+    for (name, extensions) in [("one", "Lantern"), ("two", ""), ("one", "Lantern"), ("three", "")] {
+        tree.wikis(name, extensions);
+        tree.succeed(&["build"]);
+        let metadata = fs::metadata(tree.0.path().join("vendor/autoload.php")).expect("the dispatcher");
+        let second = Some(metadata.mtime());
+        assert!(second > before, "{second:?} after {before:?}");
+        before = second;
     }
 }
 

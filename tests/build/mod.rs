@@ -78,7 +78,7 @@ fn built(tree: &Path) -> BTreeMap<String, String> {
 }
 
 /// Text files below a directory, by relative path.
-fn files(directory: &Path) -> BTreeMap<String, String> {
+pub(crate) fn files(directory: &Path) -> BTreeMap<String, String> {
     let mut files = BTreeMap::new();
     let mut open = vec![directory.to_owned()];
     while let Some(next) = open.pop() {

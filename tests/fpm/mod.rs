@@ -23,13 +23,14 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Settings {
     workers: usize,
     ini: Vec<(String, String)>,
+    pool: Vec<(String, String)>,
 }
 
 impl Settings {
     /// That many workers, always there. OPcache is on with room for any tree, and takes files however young they are:
     /// with a test's fresh files it would otherwise keep nothing for two seconds.
     pub(crate) fn new(workers: usize) -> Self {
-        let settings = Self { workers, ini: Vec::new() };
+        let settings = Self { workers, ini: Vec::new(), pool: Vec::new() };
         settings
             .ini("opcache.enable", "1")
             .ini("opcache.memory_consumption", "256")
@@ -46,6 +47,13 @@ impl Settings {
     pub(crate) fn ini(mut self, name: &str, value: &str) -> Self {
         self.ini.retain(|(known, _)| known != name);
         self.ini.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Sets a directive of FPM's own, such as `security.limit_extensions`.
+    #[must_use]
+    pub(crate) fn pool(mut self, name: &str, value: &str) -> Self {
+        self.pool.push((name.to_owned(), value.to_owned()));
         self
     }
 }
@@ -185,6 +193,9 @@ impl Settings {
         if rustix::process::geteuid().is_root() {
             let _ = writeln!(text, "user = root");
         }
+        for (name, value) in &self.pool {
+            let _ = writeln!(text, "{name} = {value}");
+        }
         text
     }
 }
@@ -212,4 +223,12 @@ pub(crate) fn binary() -> PathBuf {
 }
 
 #[cfg(test)]
+mod invalidate;
+#[cfg(test)]
+mod keys;
+#[cfg(test)]
 mod pool;
+#[cfg(test)]
+mod publishing;
+#[cfg(test)]
+mod tree;
