@@ -18,6 +18,13 @@ fn a_pool_that_is_told_serves_one_generation_per_request() {
     serves_one_generation(&Settings::new(WORKERS).ini("opcache.validate_timestamps", "0"), Noticed::WhenTold);
 }
 
+/// As above, where OPcache keeps no file that is younger than two seconds, which is PHP's own setting.
+#[test]
+fn a_pool_that_is_told_and_waits_for_files_serves_one_generation_per_request() {
+    let settings = Settings::new(WORKERS).ini("opcache.validate_timestamps", "0");
+    serves_one_generation(&settings.ini("opcache.file_update_protection", "2"), Noticed::WhenTold);
+}
+
 #[test]
 fn a_pool_that_looks_at_files_serves_one_generation_per_request() {
     let settings = Settings::new(WORKERS).ini("opcache.validate_timestamps", "1").ini("opcache.revalidate_freq", "0");
