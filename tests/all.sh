@@ -9,6 +9,8 @@ usage: tests/all.sh [materials]
   settings that `cargo test` then needs are printed:  eval "$(tests/all.sh materials)"
 environment:
   MWFARM_CASES=n  how many random cases the theorem is tried on (100)
+  MWFARM_PUBLICATIONS=n  how often is published while PHP-FPM serves (100)
+  MWFARM_FPM      the php-fpm to use (php-fpm, else the newest /usr/sbin/php-fpm*)
   XDG_CACHE_HOME  where packages are kept (default ~/.cache), in mwfarm-tests/
 U
 }

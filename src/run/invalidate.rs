@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::build::generated::Generated;
 use crate::build::php::runtime;
 use crate::build::plan::Plan;
-use crate::build::published::FIXED;
+use crate::build::published::{FIXED, PRELOAD};
 use crate::fastcgi::{self, Address};
 use crate::report::{ExitCode, Problem, summary};
 
@@ -95,12 +95,14 @@ fn tell_one(pool: &Address, vendor: &Path, plan: &Plan) -> Result<Told, Error> {
     let vendor = real.to_str().ok_or_else(|| path(io::Error::other("the path is not UTF-8")))?;
     let runtime = Generated::Runtime(plan.runtime.clone());
     let script = format!("{vendor}/{runtime}/{}", runtime::INVALIDATE);
+    // What is preloaded is read when PHP starts, and never again.
+    let files: Vec<&str> = FIXED.into_iter().filter(|name| *name != PRELOAD).collect();
     let parameters = [
         ("REQUEST_METHOD", "GET"),
         ("SCRIPT_FILENAME", &script),
         ("SCRIPT_NAME", "/mwfarm-invalidate"),
         ("MWFARM_INVALIDATE", plan.generation.as_str()),
-        ("MWFARM_INVALIDATE_FILES", &FIXED.join(",")),
+        ("MWFARM_INVALIDATE_FILES", &files.join(",")),
     ];
     let response = fastcgi::request(pool, &parameters, TIMEOUT)?;
     if response.status == 404 && response.body.is_empty() {

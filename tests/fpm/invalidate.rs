@@ -35,7 +35,7 @@ fn invalidated(summary: &Value) -> Vec<Value> {
 }
 
 fn told() -> Value {
-    let files = ["autoload.php", "composer/installed.php"];
+    let files = ["autoload.php", "composer/installed.php", "MediaWikiExtensions.php"];
     json!({ "pool": null, "php": "PHP", "opcache": true, "files": files, "error": null })
 }
 
@@ -60,7 +60,7 @@ fn a_pool_that_is_told_serves_the_new_generation_and_no_other_does() {
     }
     let said = String::from_utf8(tree.run(&["build", "--invalidate", &other.address().to_string()]).stderr).unwrap();
     assert!(said.contains(&format!("told `{}` (PHP ", other.address())), "{said}");
-    assert!(said.contains("): autoload.php, composer/installed.php\n"), "{said}");
+    assert!(said.contains("): autoload.php, composer/installed.php, MediaWikiExtensions.php\n"), "{said}");
 }
 
 #[test]
@@ -181,9 +181,9 @@ fn the_web_gets_nothing_of_it() {
 /// The directory of the runtime, of which there is one.
 fn runtime(tree: &Tree) -> PathBuf {
     let entries = fs::read_dir(tree.root().join("vendor")).expect("vendor/");
-    let mut runtimes = entries
-        .map(|entry| entry.expect("an entry").path())
-        .filter(|path| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"mwfarm_")));
+    let mut runtimes = entries.map(|entry| entry.expect("an entry").path()).filter(|path| {
+        path.is_dir() && path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"mwfarm_"))
+    });
     runtimes.next().expect("a runtime")
 }
 
@@ -215,8 +215,14 @@ fn pools_that_cannot_be_told_are_named_and_the_others_are_told() {
         (unix("web"), Some("what answers there is not FastCGI")),
         (extensions.address().to_string(), Some("invalidate.php` (status 403: ")),
         (elsewhere.address().to_string(), Some("open_basedir restriction in effect")),
-        (restricted.address().to_string(), Some("refuses to give up autoload.php, composer/installed.php")),
-        (disabled.address().to_string(), Some("refuses to give up autoload.php, composer/installed.php")),
+        (
+            restricted.address().to_string(),
+            Some("refuses to give up autoload.php, composer/installed.php, MediaWikiExtensions.php"),
+        ),
+        (
+            disabled.address().to_string(),
+            Some("refuses to give up autoload.php, composer/installed.php, MediaWikiExtensions.php"),
+        ),
         (chatty.address().to_string(), Some("does: Good morning. {")),
         ("tcp:127.0.0.1:1".to_owned(), Some("Connection refused")),
     ];

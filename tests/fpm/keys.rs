@@ -18,6 +18,11 @@ fn a_class_file_takes_one_key_below_vendor_and_at_most_two_outside() {
     assert!(outside.len() >= 10 && below.len() >= 20, "{} and {} files prove little", outside.len(), below.len());
 }
 
+#[test]
+fn a_class_file_takes_one_key_with_absolute_paths() {
+    assert_eq!(too_many(&keys(&["-o", "--absolute-paths"]), 1, 1), [""; 0]);
+}
+
 /// Files that took another number of keys than one to this many.
 fn too_many(keys: &Keys, below_vendor: i64, outside: i64) -> Vec<String> {
     let most = |file: &str| if file.starts_with("vendor/") { below_vendor } else { outside };

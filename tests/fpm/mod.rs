@@ -113,6 +113,15 @@ impl Pool {
 
     /// As [`Pool::get`], where failing is a result.
     pub(crate) fn try_get(&self, script: &Path, parameters: &[(&str, &str)]) -> Result<Response, fastcgi::Error> {
+        Self::ask(&self.address, script, parameters)
+    }
+
+    /// As [`Pool::try_get`], of a pool that listens there.
+    pub(crate) fn ask(
+        address: &Address,
+        script: &Path,
+        parameters: &[(&str, &str)],
+    ) -> Result<Response, fastcgi::Error> {
         let script = script.to_str().expect("a path in UTF-8");
         let mut all = vec![
             ("REQUEST_METHOD", "GET"),
@@ -124,7 +133,7 @@ impl Pool {
         ];
         all.retain(|(name, _)| !parameters.iter().any(|(own, _)| own == name));
         all.extend(parameters);
-        fastcgi::request(&self.address, &all, PATIENCE)
+        fastcgi::request(address, &all, PATIENCE)
     }
 
     /// What FPM and its workers have said so far. PHP's messages are in [`Response::stderr`] instead, except those
@@ -133,7 +142,8 @@ impl Pool {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// Reloads gracefully, as `systemctl reload` does, and waits until new workers answer.
+    /// Reloads gracefully, as `systemctl reload` does, and waits until new workers answer. Requests that are being
+    /// served end first.
     #[track_caller]
     pub(crate) fn reload(&mut self) {
         let ready = "ready to handle connections";
@@ -184,7 +194,7 @@ impl Drop for Pool {
 impl Settings {
     fn configuration(&self, socket: &Path, log: &Path) -> String {
         let mut text = format!(
-            "[global]\nerror_log = {log}\ndaemonize = no\n[test]\nlisten = {socket}\npm = static\n\
+            "[global]\nerror_log = {log}\ndaemonize = no\nprocess_control_timeout = 30\n[test]\nlisten = {socket}\npm = static\n\
              pm.max_children = {workers}\nping.path = {PING}\ncatch_workers_output = yes\nclear_env = yes\n",
             log = log.display(),
             socket = socket.display(),

@@ -3,6 +3,8 @@
 use std::fs;
 use std::process::Command;
 
+use std::thread;
+
 use super::{Pool, Settings};
 
 #[test]
@@ -34,4 +36,19 @@ fn a_pool_serves_what_it_is_asked_for_and_ends_with_its_owner() {
         let there = Command::new("kill").args(["-0", &process.to_string()]).output().expect("kill runs");
         assert!(!there.status.success(), "process {process} is left");
     }
+}
+
+#[test]
+fn a_reload_lets_requests_end() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let (script, begun) = (directory.path().join("slow.php"), directory.path().join("begun"));
+    let text = format!("<?php touch({begun:?}); sleep(1); echo 'done';\n");
+    fs::write(&script, text).expect("a script");
+    let mut pool = Pool::start(&Settings::new(1));
+    let address = pool.address().clone();
+    let slow = thread::spawn(move || Pool::ask(&address, &script, &[]));
+    pool.wait_until("the request has begun", |_| begun.exists());
+    pool.reload();
+    let response = slow.join().expect("a client").expect("an answer");
+    assert_eq!((response.status, response.body.as_slice()), (200, b"done".as_slice()));
 }
