@@ -45,7 +45,10 @@ final class Dispatcher_RUNTIMEKEY
             return self::index($wikis)['dependencies'];
         }
         if ($question === 'preload') {
-            return array_values(require "$vendor/composer" . self::index($wikis)['set'] . '/autoload_classmap.php');
+            class_exists(Preload_RUNTIMEKEY::class, false) || require __DIR__ . '/Preload.php';
+            $set = self::index($wikis)['set'];
+
+            return Preload_RUNTIMEKEY::files(require "$vendor/composer$set/autoload_classmap.php");
         }
         class_exists(Extensions::class, false) || require __DIR__ . '/Extensions.php';
         // Before a bundle is loaded, everything that is installed.

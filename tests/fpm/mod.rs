@@ -239,6 +239,8 @@ mod keys;
 #[cfg(test)]
 mod pool;
 #[cfg(test)]
+mod preload;
+#[cfg(test)]
 mod publishing;
 #[cfg(test)]
 mod tree;
