@@ -179,3 +179,73 @@ fn loader(settings: &LoaderSettings) -> Value {
         ("prepend".to_owned(), Value::Bool(settings.prepend)),
     ])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::build::package::PlatformCheck;
+    use crate::farm::{Host, WikiId};
+
+    /// The table of so many wikis, the first below a path.
+    fn of(count: usize) -> Texts {
+        let wikis: Vec<Wiki> = (0..count)
+            .map(|index| Wiki {
+                id: WikiId::new(&format!("w{index}")).unwrap(),
+                hosts: vec![Host::new(&format!("h{index}.org{}", if index == 0 { "/a/b" } else { "" })).unwrap()],
+                db: (index == 1).then(|| "data".to_owned()),
+                wanted: Vec::new(),
+            })
+            .collect();
+        let loader = LoaderSettings {
+            authoritative: false,
+            optimize: true,
+            prepend: false,
+            use_include_path: false,
+            platform_check: PlatformCheck::PhpOnly,
+        };
+        let (base, bundle, set, union) = (Key::of(b"base"), Key::of(b"bundle"), Key::of(b"set"), Key::of(b"union"));
+        texts(&Table {
+            base: &base,
+            bundles: BTreeMap::new(),
+            dependencies: BTreeMap::new(),
+            extensions: Vec::new(),
+            loader: &loader,
+            base_set: (&set, "c".to_owned()),
+            union: &union,
+            wikis: wikis.iter().map(|wiki| (wiki, &bundle)).collect(),
+        })
+    }
+
+    #[test]
+    fn one_file_holds_everything() {
+        let Texts::File(text) = of(WIKIS_OF_ONE_FILE) else { panic!("parts") };
+        for entry in
+            ["'h0.org/a/b' => 'w0'", "'h0.org' => 2", "'data' => 'w1'", "'h1999.org' => 'w1999'", "'union' => "]
+        {
+            assert!(text.contains(entry), "{entry}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_in_the_part_of_its_checksum() {
+        let Texts::Parts(files) = of(WIKIS_OF_ONE_FILE + 1) else { panic!("one file") };
+        assert_eq!(files.len(), 257);
+        let part = |name: &str| {
+            let place = format!("{:02x}.php", crc32fast::hash(name.as_bytes()) & 0xff);
+            &files.iter().find(|(file, _)| *file == place).unwrap().1
+        };
+        assert_eq!(crc32fast::hash(b"123456789"), 0xcbf4_3926, "the checksum is the one that PHP calls crc32b");
+        for (name, entries) in [
+            ("h0.org", &["'h0.org' => 2"][..]),
+            ("h0.org/a/b", &["'h0.org/a/b' => 'w0'", "'w0' => "]),
+            ("data", &["'data' => 'w1'", "'w1' => "]),
+            ("w7", &["'w7' => "]),
+        ] {
+            for entry in entries {
+                assert!(part(name).contains(entry), "{name}: {entry}");
+            }
+        }
+        let index = &files.last().unwrap().1;
+        assert!(index.contains("'union' => ") && !index.contains("'wikis' => "), "{index}");
+    }
+}
