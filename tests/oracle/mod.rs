@@ -1,5 +1,6 @@
 //! mwfarm against a real Composer.
 
+mod class_loader;
 mod corners;
 mod natural;
 mod observe;
