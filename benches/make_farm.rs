@@ -4,13 +4,14 @@
 //! offers just the packages of the farm, so that Composer needs no network. Prints how many PHP files were written.
 
 mod farm;
+#[path = "farm/home.rs"]
+mod home;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::{env, fs, io};
+use std::{env, io};
 
 use farm::Farm;
-use serde_json::{Map, Value, json};
 
 fn main() -> ExitCode {
     // Cargo adds `--bench`; with nothing else, as in a run of all benches, there is nothing to do.
@@ -32,31 +33,8 @@ fn main() -> ExitCode {
 fn make(tree: &Path, extensions: usize, home: Option<&Path>) -> io::Result<usize> {
     let farm = Farm::new(extensions);
     let files = farm.write(tree)?;
-    home.map_or(Ok(()), |home| write_home(&farm, home))?;
+    home.map_or(Ok(()), |home| home::write(&farm.packages, home))?;
     Ok(files)
-}
-
-fn write_home(farm: &Farm, home: &Path) -> io::Result<()> {
-    let named = farm.packages.iter().map(|package| {
-        let mut package = package.clone();
-        if let Some(fields) = package.as_object_mut() {
-            // These are about a package that is installed.
-            fields.retain(|field, _| field != "install-path" && field != "installation-source");
-        }
-        let text = |field: &str| package[field].as_str().unwrap_or_default().to_owned();
-        (text("name"), json!({ text("version"): package }))
-    });
-    let packages: Map<String, Value> = named.collect();
-    let config = json!({
-        "repositories": [
-            { "type": "composer", "url": format!("file://{}", std::path::absolute(home)?.display()) },
-            { "packagist": false },
-        ],
-        "config": { "preferred-install": "dist" },
-    });
-    fs::create_dir_all(home)?;
-    fs::write(home.join("packages.json"), json!({ "packages": packages }).to_string())?;
-    fs::write(home.join("config.json"), config.to_string())
 }
 
 #[expect(clippy::print_stderr, reason = "a program of its own")]

@@ -25,14 +25,15 @@ const FAMILY: usize = 10;
 /// A farm, not yet on disk.
 pub(crate) struct Farm {
     /// The root's `composer.json`.
-    root: Value,
+    pub(crate) root: Value,
     /// The root's `composer.local.json`.
-    local: Value,
+    pub(crate) local: Value,
     /// Packages as `installed.json` lists them.
     pub(crate) packages: Vec<Value>,
     /// What is written below the root: by path, the text, or where the text is made from.
     files: BTreeMap<String, Text>,
-    wikis: String,
+    /// `wikis.yml`.
+    pub(crate) wikis: String,
 }
 
 enum Text {
@@ -247,7 +248,8 @@ fn library_name(number: usize) -> String {
     format!("{}/library-{number}", VENDORS[number % VENDORS.len()])
 }
 
-fn extension_directory(number: usize) -> String {
+/// Where an extension lies; some are skins.
+pub(crate) fn extension_directory(number: usize) -> String {
     if number % 10 == 9 { format!("skins/Skin{number}") } else { format!("extensions/Extension{number}") }
 }
 

@@ -2,6 +2,7 @@
 
 mod broken;
 mod demo;
+mod dispatch;
 mod extensions;
 mod farm;
 mod mediawikifarm;
