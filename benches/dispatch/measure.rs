@@ -35,7 +35,7 @@ pub(crate) enum Kind {
     Compatible,
     /// `mwfarm build --autoloader fast`, the wiki found by its host.
     Fast,
-    /// The compatible bundle, required directly: what is left is the look-up.
+    /// The compatible bundle, required directly: what it lacks is the look-up.
     Bundle,
     /// As `Compatible`, a list that no bundle was linked for.
     List,
@@ -156,17 +156,19 @@ impl Case {
         fs::write(&names, worker.choose(&variants[0], &directory.join("skip.json"))?)
             .map_err(|error| format!("cannot write `{}`: {error}", names.display()))?;
         let mut case = Self { combination, variants, names, classes: 0 };
-        let bundle = case.check(worker)?;
-        if let Some(autoload) = bundle {
+        if let Some([runtime, bundle]) = case.check(worker)? {
+            let autoload = vendor.join(format!("autoload-bundle-{}.php", case.combination.name));
+            let text = format!("<?php\n\nrequire '{runtime}';\n\nreturn require '{bundle}';\n");
+            fs::write(&autoload, text).map_err(|error| format!("cannot write `{}`: {error}", autoload.display()))?;
             case.variants.push(Variant { kind: Kind::Bundle, autoload, samples: Vec::new() });
             case.check(worker)?;
         }
         Ok(case)
     }
 
-    /// Checks that every variant is what it is meant to be and loads the same files for the same classes. Returns the
-    /// bundle of the compatible one.
-    fn check(&mut self, worker: &Worker) -> Result<Option<PathBuf>, String> {
+    /// Checks that every variant is what it is meant to be and loads the same files for the same classes. Returns what
+    /// the compatible one loads besides the look-up: the runtime's class that a bundle needs, and the bundle.
+    fn check(&mut self, worker: &Worker) -> Result<Option<[String; 2]>, String> {
         let (mut first, mut bundle) = (None, None);
         for variant in &self.variants {
             let shown = worker.show(self, variant)?;
@@ -191,7 +193,9 @@ impl Case {
                 return Err(say(format!("these files: {:?}", shown.own)));
             }
             if variant.kind == Kind::Compatible {
-                bundle = own("/vendor/bundle_").map(PathBuf::from);
+                bundle = own("/Extensions.php")
+                    .zip(own("/vendor/bundle_"))
+                    .map(|(runtime, bundle)| [runtime, bundle].map(Clone::clone));
             }
             match &first {
                 None => {

@@ -33,19 +33,23 @@ impl Combination {
     }
 }
 
-/// What is measured in a farm of so many extensions and about so many wikis: a combination for each size, and at last
-/// the list, which has the greatest of these sizes up to ten.
+/// What is measured in a farm of so many extensions and about so many wikis, most of which have the first combination:
+/// one for each size, and at last the list, which has the greatest of these sizes up to ten.
 pub(crate) fn combinations(extensions: usize, sizes: &[usize], wikis: usize) -> Vec<Combination> {
     // Extensions require only some whose number ends in a smaller digit: in this order each comes after those.
     let mut order: Vec<usize> = (0..extensions).collect();
     order.sort_by_key(|number| (number % 10, number / 10));
     let directories = |numbers: &[usize]| numbers.iter().map(|&number| extension_directory(number)).collect();
+    // Of the others so many that a host of them is one of many; with 50 extensions in each line of 100,000 the file of
+    // wikis would be larger than mwfarm reads.
+    let others = (wikis / sizes.len()).clamp(1, 1000);
     let mut combinations: Vec<Combination> = sizes
         .iter()
-        .map(|&size| Combination {
+        .enumerate()
+        .map(|(index, &size)| Combination {
             name: size.to_string(),
             extensions: directories(&order[..size]),
-            wikis: (wikis / sizes.len()).max(1),
+            wikis: if index == 0 { wikis.saturating_sub(others * (sizes.len() - 1)).max(1) } else { others },
         })
         .collect();
     let size = sizes.iter().copied().filter(|&size| size <= 10 && size < extensions).max().unwrap_or(1);
