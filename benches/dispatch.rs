@@ -6,15 +6,14 @@
 
 #[path = "farm/mod.rs"]
 mod farm;
-#[allow(unused_imports, reason = "its own tests are no part of a bench")]
-#[path = "../tests/fpm/mod.rs"]
-mod fpm;
 #[path = "farm/home.rs"]
 mod home;
 #[path = "dispatch/measure.rs"]
 mod measure;
 #[path = "dispatch/prepare.rs"]
 mod prepare;
+#[path = "../tests/fpm/server.rs"]
+mod server;
 #[path = "dispatch/statistics.rs"]
 mod statistics;
 #[path = "dispatch/table.rs"]

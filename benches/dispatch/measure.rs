@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 
 use serde::Deserialize;
 
-use crate::fpm::{Pool, Settings};
 use crate::prepare::Combination;
+use crate::server::{Pool, Settings};
 
 /// How many hosts of a combination are asked for: enough to meet most parts of the wiki table.
 const HOSTS: usize = 64;
