@@ -51,7 +51,7 @@ function show(string $autoload, array $names): void
         'found' => array_values($found),
         'own' => array_values($own),
         'authoritative' => $loader->isClassMapAuthoritative(),
-        'functions' => count(spl_autoload_functions()),
+        'functions' => array_map('get_debug_type', spl_autoload_functions()),
         'worker' => getmypid(),
     ]);
 }

@@ -30,7 +30,6 @@ struct Options {
     sizes: Vec<usize>,
     wikis: usize,
     rounds: usize,
-    fast: bool,
 }
 
 fn main() -> ExitCode {
@@ -43,12 +42,11 @@ fn main() -> ExitCode {
             prepare::write(&options.directory, options.extensions, &combinations).map(|()| String::new())
         }
         ("measure", Some(options)) => {
-            let measured = measure::run(&options.directory, options.combinations(), options.rounds, options.fast);
+            let measured = measure::run(&options.directory, options.combinations(), options.rounds);
             measured.map(|measured| table::text(&measured, options.rounds, options.wikis))
         }
         _ => {
-            Err("usage: dispatch prepare|measure DIRECTORY [--extensions N] [--sizes \"N…\"] [--wikis N] [--rounds N] \
-                  [--fast]"
+            Err("usage: dispatch prepare|measure DIRECTORY [--extensions N] [--sizes \"N…\"] [--wikis N] [--rounds N]"
                 .to_owned())
         }
     };
@@ -64,7 +62,6 @@ impl Options {
             sizes: vec![1, 5, 10, 20, 50],
             wikis: 100_000,
             rounds: 150,
-            fast: false,
         };
         let mut rest = rest.iter();
         while let Some(flag) = rest.next() {
@@ -76,7 +73,6 @@ impl Options {
                 "--sizes" => {
                     options.sizes = rest.next()?.split(' ').map(str::parse).collect::<Result<_, _>>().ok()?;
                 }
-                "--fast" => options.fast = true,
                 _ => return None,
             }
         }

@@ -2,13 +2,13 @@
 # dispatch.sh - the runtime against Composer's best autoloader in a PHP-FPM worker, as one Markdown table
 set -euo pipefail
 usage() { cat <<'U'
-usage: benches/dispatch.sh [--rounds N] [--wikis N] [--sizes "N..."] [--farm N] [--fast] [--short] [DIRECTORY]
+usage: benches/dispatch.sh [--rounds N] [--wikis N] [--sizes "N..."] [--farm N] [--short] [DIRECTORY]
   Measures, in requests to one PHP-FPM worker, vendor/autoload.php and then up to 300 classes that exist and 100 that
   do not, and prints one Markdown table. What is written goes to DIRECTORY (default target/dispatch).
   The tree is a generated farm (see benches/farm) over the packages of a real MediaWiki 1.43, all of which are in
   the base; classes are chosen at random among all that a wiki can load. For each combination of extensions
     Composer  makes its autoloader for exactly the packages of this wiki, in a copy of the tree: -a, and -o
-    mwfarm    finds the wiki by its host, and its bundle: of a build -a, and of a build -o
+    mwfarm    finds the wiki by its host, and its bundle: of builds -a, -a --autoloader fast, and -o
     list      is told the extensions, which no wiki has together, by MWFARM_EXTENSIONS
   All of them load the same files: only the autoload files differ, and all of these lie in one vendor directory, those
   of Composer in one beside vendor/composer, so that they name files as Composer wrote it. Variants take turns, and
@@ -20,7 +20,6 @@ options:
   --wikis N       how many wikis the farm has, besides some dozens (100000)
   --farm N        extensions of the farm (50)
   --sizes "N..."  how many of them a wiki has on ("1 5 10 20 50")
-  --fast          also `mwfarm build --autoloader fast`
   --short         no measurement but a check that everything works: 3 rounds, 10 extensions, 2100 wikis, a debug build
 environment, as `eval "$(tests/all.sh materials)"` sets it:
   MWFARM_ORACLE   Composer 2.8 with its PHP; COMPOSER28_PHP=php takes another PHP
@@ -30,12 +29,11 @@ U
 }
 die() { printf 'dispatch.sh: %s\n' "$*" >&2; exit 1; }
 say() { printf '== %s\n' "$*" >&2; }
-rounds=150 wikis=100000 farm=50 sizes="1 5 10 20 50" directory='' short='' fast=()
+rounds=150 wikis=100000 farm=50 sizes="1 5 10 20 50" directory='' short=''
 while [ $# -gt 0 ]; do
   case $1 in
     -h | --help) usage; exit 0 ;;
     --rounds | --wikis | --farm | --sizes) [ $# -ge 2 ] || { usage >&2; exit 2; }; declare "${1#--}=$2"; shift 2 ;;
-    --fast) fast=(--fast); shift ;;
     --short) short=1 rounds=3 wikis=2100 farm=10 sizes="1 5"; shift ;;
     -*) usage >&2; exit 2 ;;
     *) [ -z "$directory" ] || { usage >&2; exit 2; }; directory=$1; shift ;;
@@ -62,7 +60,7 @@ mwfarm=$repository/target/${profile/dev/debug}/mwfarm
 if [ -n "$short" ]; then profile=dev; else profile=bench; fi
 dispatch=$(cargo bench --profile $profile --locked --bench dispatch --no-run 2>&1 | sed -n 's/^ *Executable .*(\(.*\))$/\1/p')
 [ -x "$dispatch" ] || die "cargo bench made no program"
-options=("$directory" --extensions "$farm" --sizes "$sizes" --wikis "$wikis" --rounds "$rounds" "${fast[@]}")
+options=("$directory" --extensions "$farm" --sizes "$sizes" --wikis "$wikis" --rounds "$rounds")
 
 composer() {
   local tree=$1
@@ -118,7 +116,7 @@ build() {
   cp "$tree/vendor/autoload.php" "$tree/vendor/autoload-$name.php"
 }
 build o -o
-[ ${#fast[@]} -eq 0 ] || build fast -a --autoloader fast
+build fast -a --autoloader fast
 build a -a
 
 say "measuring"

@@ -23,7 +23,14 @@ fn the_comparison_in_php_fpm_works() {
         .collect();
     let kinds =
         |extensions: &str| -> Vec<&str> { rows.iter().filter(|row| row[0] == extensions).map(|row| row[1]).collect() };
-    let by_host = ["Composer `-a`", "mwfarm `-a`", "Composer `-o`", "mwfarm `-o`", "of this, the look-up of the wiki"];
+    let by_host = [
+        "Composer `-a`",
+        "mwfarm `-a`",
+        "mwfarm `-a --autoloader fast`",
+        "Composer `-o`",
+        "mwfarm `-o`",
+        "of this, the look-up of the wiki",
+    ];
     assert_eq!(kinds("1"), by_host, "{out}");
     let list = ["Composer `-a`", "mwfarm `-a`, a list without a bundle"];
     assert_eq!(kinds("5"), [&by_host[..], &list[..]].concat(), "{out}");
