@@ -188,21 +188,16 @@ class ClassLoader
 
     public function loadClass($class)
     {
-        // One frame for what the map has; the closure keeps $this and self out of the included file's sight.
-        $file = $this->classMap[$class] ?? $this->findFile($class);
-        if ($file) {
-            (self::$include ?? self::$include = \Closure::bind(static function ($file) {
-                include $file;
-            }, null, null))($file);
-
-            return true;
+        // What the map has is most of what is asked for: one look, one call.
+        if (isset($this->classMap[$class])) {
+            return includeFile_RUNTIMEKEY($this->classMap[$class]);
+        }
+        if (!$this->classMapAuthoritative && ($file = $this->findFile($class))) {
+            return includeFile_RUNTIMEKEY($file);
         }
 
         return null;
     }
-
-    /** @var \Closure|null Includes a file outside of any class. */
-    private static $include;
 
     public function findFile($class)
     {
@@ -278,4 +273,12 @@ class ClassLoader
     {
         return $prepend ? array_merge($paths, $known) : array_merge($known, $paths);
     }
+}
+
+/** Includes a file outside of any class: it sees the variable `$file`, as with Composer, and neither $this nor self. */
+function includeFile_RUNTIMEKEY($file)
+{
+    include $file;
+
+    return true;
 }

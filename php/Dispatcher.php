@@ -4,7 +4,10 @@
 
 namespace MwFarm;
 
-/** The class behind vendor/autoload.php. It computes nothing: it looks up, and includes finished files. */
+/**
+ * The class behind vendor/autoload.php. It computes nothing: it looks up, and includes finished files. Functions have
+ * their leading backslash where every request comes by: PHP then need not look for them in this namespace first.
+ */
 final class Dispatcher_RUNTIMEKEY
 {
     /**
@@ -15,13 +18,15 @@ final class Dispatcher_RUNTIMEKEY
      */
     public static function load(string $vendor, string $wikis): object
     {
-        class_exists(Extensions::class, false) || require __DIR__ . '/Extensions.php';
+        \class_exists(Extensions::class, false) || require __DIR__ . '/Extensions.php';
         // Also when one of the packages' files requires vendor/autoload.php again, as it may with Composer.
         if (isset(Extensions::$loaders[$vendor])) {
             return Extensions::$loaders[$vendor];
         }
-        $list = self::given('MWFARM_EXTENSIONS');
-        $wiki = $list === null ? self::given('MWFARM_WIKI') : null;
+        $list = self::text(\defined('MWFARM_EXTENSIONS') ? \MWFARM_EXTENSIONS : self::variable('MWFARM_EXTENSIONS'));
+        $wiki = $list === null
+            ? self::text(\defined('MWFARM_WIKI') ? \MWFARM_WIKI : self::variable('MWFARM_WIKI'))
+            : null;
         if ($list !== null || ($wiki === null && isset($GLOBALS['wgMediaWikiFarm']))) {
             class_exists(Combination_RUNTIMEKEY::class, false) || require __DIR__ . '/Combination.php';
             $combination = Combination_RUNTIMEKEY::of(self::index($wikis), $list);
@@ -61,24 +66,17 @@ final class Dispatcher_RUNTIMEKEY
     /** The bundle of this process' wiki; the base without one. What comes from outside is only ever looked up. */
     private static function bundle(string $wikis, ?string $wiki): string
     {
-        foreach (['MW_WIKI_NAME', 'MW_DB'] as $constant) {
-            if ($wiki === null && defined($constant)) {
-                $wiki = (string)constant($constant);
-            }
-        }
+        $wiki = $wiki ?? self::text(\defined('MW_WIKI_NAME') ? \MW_WIKI_NAME : null)
+            ?? self::text(\defined('MW_DB') ? \MW_DB : null);
         $host = $_SERVER['HTTP_HOST'] ?? $_SERVER['SERVER_NAME'] ?? null;
         $path = $_SERVER['REQUEST_URI'] ?? null;
-        if ($wiki === null && (PHP_SAPI === 'cli' || PHP_SAPI === 'phpdbg')) {
-            // PHPUnit loads this file before MediaWiki makes a constant of its variable.
-            $wiki = self::argument('--wiki') ?? self::given('PHPUNIT_WIKI');
-            // Maintenance scripts take a whole URL, and put it where web servers put a name.
-            $url = self::argument('--server') ?? $_SERVER['SERVER_NAME'] ?? null;
-            if (is_string($url) && strpos($url, '//') !== false && is_array($url = parse_url($url))) {
-                [$host, $path] = [$url['host'] ?? null, $url['path'] ?? null];
-            }
+        if ($wiki === null && (\PHP_SAPI === 'cli' || \PHP_SAPI === 'phpdbg')) {
+            class_exists(CommandLine_RUNTIMEKEY::class, false) || require __DIR__ . '/CommandLine.php';
+            $wiki = CommandLine_RUNTIMEKEY::wiki();
+            [$host, $path] = CommandLine_RUNTIMEKEY::server() ?? [$host, $path];
         }
         if ($wiki === null) {
-            return self::at($wikis, is_string($host) ? strtolower($host) : '', is_string($path) ? $path : '');
+            return self::at($wikis, \is_string($host) ? \strtolower($host) : '', \is_string($path) ? $path : '');
         }
         $table = self::part($wikis, $wiki);
 
@@ -90,7 +88,7 @@ final class Dispatcher_RUNTIMEKEY
     private static function at(string $wikis, string $host, string $uri): string
     {
         // A port, but not the end of an IPv6 address.
-        $colon = strrpos($host, ':');
+        $colon = \strrpos($host, ':');
         if ($colon !== false && ctype_digit(substr($host, $colon + 1))) {
             if ($host[0] !== '[' || $host[$colon - 1] === ']') {
                 $host = substr($host, 0, $colon);
@@ -115,7 +113,7 @@ final class Dispatcher_RUNTIMEKEY
     /** The part of the wiki table that knows a name. */
     private static function part(string $wikis, string $name): array
     {
-        return require $wikis[-1] === '/' ? $wikis . substr(hash('crc32b', $name), -2) . '.php' : $wikis;
+        return require $wikis[-1] === '/' ? $wikis . \sprintf('%02x.php', \crc32($name) & 255) : $wikis;
     }
 
     /** What the wiki table says of extensions, sets and bundles. */
@@ -124,24 +122,16 @@ final class Dispatcher_RUNTIMEKEY
         return require $wikis[-1] === '/' ? "{$wikis}index.php" : $wikis;
     }
 
-    /** A name given as constant, server variable (a FastCGI parameter) or environment variable. */
-    private static function given(string $name): ?string
+    /** A server variable (a FastCGI parameter) or environment variable. */
+    private static function variable(string $name)
     {
-        $value = defined($name) ? constant($name) : ($_SERVER[$name] ?? getenv($name));
-
-        return is_string($value) && $value !== '' ? $value : null;
+        // PHP-FPM puts its pool's environment among the server variables.
+        return $_SERVER[$name] ?? (\PHP_SAPI === 'fpm-fcgi' ? null : \getenv($name));
     }
 
-    /** The value of an option on the command line. */
-    private static function argument(string $option): ?string
+    /** What is given; null for an empty text, which counts as nothing given. */
+    private static function text($value): ?string
     {
-        $arguments = $_SERVER['argv'] ?? [];
-        $index = array_search($option, $arguments, true);
-        if ($index !== false) {
-            return $arguments[$index + 1] ?? null;
-        }
-        $given = preg_grep('/\A' . $option . '=/', $arguments);
-
-        return $given ? substr(reset($given), strlen($option) + 1) : null;
+        return \is_string($value) && $value !== '' ? $value : null;
     }
 }

@@ -85,9 +85,11 @@ pub fn text(bundle: &Bundle<'_>) -> String {
     let manifests = |manifests: &[String]| Value::texts(manifests.iter().map(String::as_str));
     Value::Map(bundle.extensions.iter().map(|(id, names)| (id.as_str().to_owned(), manifests(names))).collect())
         .write(&mut out, 1);
-    out.push_str(";\n}\n\nreturn (static function () {\n");
-    start(&mut out, bundle, from, &arrays);
-    out.push_str("    return $loader;\n})();\n");
+    out.push_str(";\n\n    public static function load()\n    {\n");
+    load(&mut out, bundle, from, &arrays);
+    out.push_str("        return $loader;\n    }\n}\n");
+    functions(&mut out, bundle);
+    let _ = write!(out, "\nreturn MwFarmBundle_{hash}::load();\n");
     out
 }
 
@@ -137,66 +139,70 @@ pub(super) fn issues(out: &mut String, platform: &Platform) {
     out.push(']');
 }
 
-fn start(out: &mut String, bundle: &Bundle<'_>, from: Origin<'_>, arrays: &Arrays) {
+/// What Composer's `autoload_real.php` does.
+fn load(out: &mut String, bundle: &Bundle<'_>, from: Origin<'_>, arrays: &Arrays) {
     let (hash, loader) = (bundle.hash, bundle.loader);
-    out.push_str("    $loader = new \\Composer\\Autoload\\ClassLoader(__DIR__);\n");
+    out.push_str("        $loader = new \\Composer\\Autoload\\ClassLoader(__DIR__);\n");
     if !bundle.map.include_paths.is_empty() {
-        out.push_str("    set_include_path(implode(PATH_SEPARATOR, [");
+        out.push_str("        \\set_include_path(");
         for path in &bundle.map.include_paths {
             from.path(out, path);
-            out.push_str(", ");
+            out.push_str(" . \\PATH_SEPARATOR . ");
         }
-        out.push_str("get_include_path()]));\n");
+        out.push_str("\\get_include_path());\n");
     }
-    out.push_str("    \\Closure::bind(static function () use ($loader) {\n");
+    out.push_str("        \\Closure::bind(static function () use ($loader) {\n");
     for (property, _) in &arrays.properties {
-        let _ = writeln!(out, "        $loader->{property} = \\MwFarmBundle_{hash}::{property};");
+        let _ = writeln!(out, "            $loader->{property} = \\MwFarmBundle_{hash}::{property};");
     }
-    out.push_str("    }, null, \\Composer\\Autoload\\ClassLoader::class)();\n");
-    if loader.authoritative {
-        out.push_str("    $loader->setClassMapAuthoritative(true);\n");
-    }
-    if loader.use_include_path {
-        out.push_str("    $loader->setUseIncludePath(true);\n");
+    for (flag, on) in [("classMapAuthoritative", loader.authoritative), ("useIncludePath", loader.use_include_path)] {
+        if on {
+            let _ = writeln!(out, "            $loader->{flag} = true;");
+        }
     }
     if bundle.mode.fast {
-        register_closure(out, hash, loader.prepend);
-    } else {
-        let _ = writeln!(out, "    $loader->register({});", loader.prepend);
+        // As the loader's own `register` does.
+        out.push_str(if loader.prepend {
+            "            self::$registeredLoaders = [__DIR__ => $loader] + self::$registeredLoaders;\n"
+        } else {
+            "            unset(self::$registeredLoaders[__DIR__]);\n            \
+             self::$registeredLoaders[__DIR__] = $loader;\n"
+        });
     }
+    out.push_str("        }, null, \\Composer\\Autoload\\ClassLoader::class)();\n");
+    let _ = if bundle.mode.fast {
+        let function = php::string_literal(&format!("MwFarmInclude_{hash}"));
+        let closure = format!("\\Closure::fromCallable({function})");
+        writeln!(out, "        \\spl_autoload_register({closure}, true, {});", loader.prepend)
+    } else {
+        writeln!(out, "        $loader->register({});", loader.prepend)
+    };
     // Before any file runs: a file may require vendor/autoload.php again.
     let installed = php::path_expression(&format!("/{}", Generated::Installed(hash.clone())));
-    let _ = writeln!(
-        out,
-        "    \\MwFarm\\Extensions::remember(__DIR__, $loader, \\MwFarmBundle_{hash}::extensions, {installed});"
-    );
+    let _ = writeln!(out, "        \\MwFarm\\Extensions::remember(__DIR__, $loader, self::extensions, {installed});");
     if !bundle.map.files.is_empty() {
         let _ = write!(
             out,
-            "    $require = \\Closure::bind(static function ($fileIdentifier, $file) {{\n        \
-             if (empty($GLOBALS['__composer_autoload_files'][$fileIdentifier])) {{\n            \
-             $GLOBALS['__composer_autoload_files'][$fileIdentifier] = true;\n\n            \
-             require $file;\n        }}\n    }}, null, null);\n    \
-             foreach (\\MwFarmBundle_{hash}::files as $fileIdentifier => $file) {{\n        \
-             $require($fileIdentifier, $file);\n    }}\n"
+            "        foreach (self::files as $fileIdentifier => $file) {{\n            \
+             if (empty($GLOBALS['__composer_autoload_files'][$fileIdentifier])) {{\n                \
+             $GLOBALS['__composer_autoload_files'][$fileIdentifier] = true;\n                \
+             \\MwFarmRequire_{hash}($fileIdentifier, $file);\n            }}\n        }}\n\n"
         );
     }
 }
 
-/// Registers a closure in place of the loader's method, and the loader where Composer's `register` does. The argument
-/// is named as the variable that a file included by Composer's loader sees, which sees no class either.
-fn register_closure(out: &mut String, hash: &Key, prepend: bool) {
-    let registered = if prepend {
-        "self::$registeredLoaders = [__DIR__ => $loader] + self::$registeredLoaders;"
-    } else {
-        "unset(self::$registeredLoaders[__DIR__]);\n        self::$registeredLoaders[__DIR__] = $loader;"
-    };
-    let _ = write!(
-        out,
-        "    spl_autoload_register(\\Closure::bind(static function ($file) {{\n        \
-         if (($file = \\MwFarmBundle_{hash}::classMap[$file] ?? null) !== null) {{\n            \
-         include $file;\n        }}\n    }}, null, null), true, {prepend});\n    \
-         \\Closure::bind(static function () use ($loader) {{\n        {registered}\n    \
-         }}, null, \\Composer\\Autoload\\ClassLoader::class)();\n"
-    );
+/// Functions that include files outside of any class: an included file sees the variables that it sees with Composer,
+/// and neither `$this` nor `self`.
+fn functions(out: &mut String, bundle: &Bundle<'_>) {
+    let hash = bundle.hash;
+    if !bundle.map.files.is_empty() {
+        let _ = write!(out, "\nfunction MwFarmRequire_{hash}($fileIdentifier, $file)\n{{\n    require $file;\n}}\n");
+    }
+    if bundle.mode.fast {
+        let map = format!("MwFarmBundle_{hash}::classMap[$file]");
+        let _ = write!(
+            out,
+            "\nfunction MwFarmInclude_{hash}($file)\n{{\n    if (isset({map})) {{\n        include {map};\n    }}\n}}\n"
+        );
+    }
 }

@@ -6,11 +6,13 @@ use crate::key::Key;
 use crate::php;
 
 /// The runtime's files, as written in `php/`. `RUNTIMEKEY` stands for the runtime's own key in class names.
-const FILES: [(&str, &str); 9] = [
+const FILES: [(&str, &str); 11] = [
     ("ClassLoader.php", include_str!("../../../php/ClassLoader.php")),
     ("Combination.php", include_str!("../../../php/Combination.php")),
+    ("CommandLine.php", include_str!("../../../php/CommandLine.php")),
     ("Dispatcher.php", include_str!("../../../php/Dispatcher.php")),
     ("Extensions.php", include_str!("../../../php/Extensions.php")),
+    ("MergedInstalled.php", include_str!("../../../php/MergedInstalled.php")),
     ("Merger.php", include_str!("../../../php/Merger.php")),
     ("Preload.php", include_str!("../../../php/Preload.php")),
     ("Sets.php", include_str!("../../../php/Sets.php")),
