@@ -36,7 +36,7 @@ final class Sets_RUNTIMEKEY
     /** The private arrays of Composer's loader. */
     public function maps(): array
     {
-        $classes = $psr4 = $psr0 = $lengths = [];
+        $classes = $psr4 = $psr0 = $lengths = $prefixes = [];
         foreach ($this->having('c') as $set) {
             $more = require "$set/autoload_classmap.php";
             // An empty array that grows to the size of the base's takes longer than that of the base, shared.
@@ -47,35 +47,30 @@ final class Sets_RUNTIMEKEY
             }
         }
         foreach ($this->having('4') as $set) {
-            foreach (require "$set/autoload_psr4.php" as $prefix => $directories) {
-                $psr4[$prefix] = $this->union($psr4[$prefix] ?? [], $directories, $set);
-            }
+            $this->join($psr4, require "$set/autoload_psr4.php");
         }
         foreach ($this->having('0') as $set) {
-            foreach (require "$set/autoload_namespaces.php" as $prefix => $directories) {
-                // A key that looks like a number has become one.
-                $known = &$psr0[((string)$prefix)[0] ?? ''][$prefix];
-                $known = $this->union($known ?? [], $directories, $set);
-                unset($known);
-            }
+            $this->join($psr0, require "$set/autoload_namespaces.php");
         }
         // The empty prefix is the one for all other classes.
-        $fallback = ['fallbackDirsPsr4' => $psr4[''] ?? [], 'fallbackDirsPsr0' => $psr0[''][''] ?? []];
+        $fallback = ['fallbackDirsPsr4' => $psr4[''] ?? [], 'fallbackDirsPsr0' => $psr0[''] ?? []];
         unset($psr4[''], $psr0['']);
-        krsort($psr4);
-        foreach ($psr0 as &$prefixes) {
-            krsort($prefixes);
-        }
-        unset($prefixes);
+        // Of PSR-4 prefixes the longest is asked first, whatever their order; of PSR-0 ones the first, as here.
+        krsort($psr4, SORT_STRING);
+        krsort($psr0);
         foreach ($psr4 as $prefix => $_) {
             $lengths[$prefix[0]][$prefix] = strlen($prefix);
+        }
+        foreach ($psr0 as $prefix => $directories) {
+            // A key that looks like a number has become one.
+            $prefixes[((string)$prefix)[0]][$prefix] = $directories;
         }
 
         return $fallback + [
             'classMap' => $classes,
             'prefixDirsPsr4' => $psr4,
             'prefixLengthsPsr4' => $lengths,
-            'prefixesPsr0' => $psr0,
+            'prefixesPsr0' => $prefixes,
         ];
     }
 
@@ -84,7 +79,7 @@ final class Sets_RUNTIMEKEY
     {
         $paths = [];
         foreach ($this->having('i') as $set) {
-            $paths = $this->union($paths, require "$set/include_paths.php", $set);
+            $paths = $this->union($paths, require "$set/include_paths.php");
         }
 
         return $paths;
@@ -122,18 +117,27 @@ final class Sets_RUNTIMEKEY
         return $sets;
     }
 
-    /** Two lists of directories, each once. Sets overlap, and each names directories from its own place. */
-    private function union(array $known, array $directories, string $set): array
+    /** Adds prefixes with their directories to others. Hardly any prefix is in both. */
+    private function join(array &$known, array $more): void
     {
-        foreach ($directories as $directory) {
-            if (strpos($directory, "$set/../") === 0) {
-                $directory = $this->vendor . substr($directory, strlen("$set/.."));
-            }
-            if (!in_array($directory, $known, true)) {
-                $known[] = $directory;
-            }
+        $both = array_intersect_key($more, $known);
+        $known += $more;
+        foreach ($both as $prefix => $directories) {
+            $known[$prefix] = $this->union($known[$prefix], $directories);
+        }
+    }
+
+    /** Two lists of directories, each once. Sets overlap, and each names directories from its own place. */
+    private function union(array $known, array $more): array
+    {
+        $start = "$this->vendor/composer";
+        $places = [];
+        foreach (array_merge($known, $more) as $directory) {
+            $inSet = strncmp($directory, $start, strlen($start)) === 0
+                && substr($directory, strlen($start) + 32, 4) === '/../';
+            $places[$inSet ? $this->vendor . substr($directory, strlen($start) + 35) : $directory] = true;
         }
 
-        return $known;
+        return array_map('strval', array_keys($places));
     }
 }
