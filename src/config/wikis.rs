@@ -22,7 +22,7 @@ use serde::{Deserialize, Deserializer};
 use crate::farm::{ExtensionId, Farm, Host, Wanted, Wiki, WikiId};
 
 /// Larger files are refused; 100,000 wikis with twenty extensions each take about half of it.
-const MAX_BYTES: u64 = 16 * 1024 * 1024;
+const MAX_BYTES: u64 = 64 * 1024 * 1024;
 
 /// What aliases may add to the file, in YAML events, so that a small file cannot grow without end.
 const MAX_REPEATED: usize = 2_000_000;

@@ -7,5 +7,6 @@ mod preload;
 mod publishing;
 mod server;
 mod tree;
+mod wiki;
 
 use server::{Pool, Settings};
