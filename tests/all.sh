@@ -4,7 +4,7 @@ set -euo pipefail
 usage() { cat <<'U'
 usage: tests/all.sh [materials]
   On Debian 12 or 13 with cargo (by rustup): installs missing Debian packages (as root, or fails and names them), puts
-  MediaWiki 1.39 and 1.43, Composer 2.8 with PHP 8.4, and PHP 7.4 below target/materials, and runs formatting, lints
+  MediaWiki 1.39 and 1.43, Composer 2.8 with PHP 8.4, PHP 7.4 and mago below target/materials, and runs formatting, lints
   and all tests. Nothing is skipped: whatever is missing ends the run. With `materials`, only those are made, and the
   settings that `cargo test` then needs are printed:  eval "$(tests/all.sh materials)"
 environment:
@@ -28,6 +28,7 @@ need php php-cli
 [ -n "${MWFARM_FPM:-}" ] || command -v php-fpm >/dev/null || compgen -G '/usr/sbin/php-fpm*' >/dev/null || packages+=(php-fpm)
 need shellcheck shellcheck
 need flock util-linux
+[ -f /usr/share/php/PhpParser/autoload.php ] || packages+=(php-parser)
 # Read as a whole: `grep -q` would close the pipe while PHP still writes, which fails for that.
 modules=$(php -m 2>/dev/null || true)
 for module in mbstring:php-mbstring xml:php-xml intl:php-intl pdo_sqlite:php-sqlite3; do
@@ -56,6 +57,7 @@ for version in 1.39 1.43; do
 done
 bash tests/tools/composer-oracle.sh "$materials/oracle" >&2
 bash tests/tools/php74.sh "$materials/php74" >&2
+bash tests/tools/mago.sh "$materials/mago" >&2
 export MWFARM_TREES=$materials/trees MWFARM_ORACLE=$materials/oracle MWFARM_PHP74=$materials/php74
 if [ "${1:-}" = materials ]; then
   printf 'export MWFARM_TREES=%q MWFARM_ORACLE=%q MWFARM_PHP74=%q\n' "$MWFARM_TREES" "$MWFARM_ORACLE" "$MWFARM_PHP74"
@@ -66,15 +68,12 @@ fi
 say "shellcheck"
 mapfile -t scripts < <(find tests benches .ci -name '*.sh' -o -path .ci/run | sort)
 shellcheck -S warning -x -P SCRIPTDIR "${scripts[@]}"
-say "php -l: the runtime on PHP 7.4 and on the system's, the tests' own PHP on the system's"
-mapfile -t runtime < <(find php -name '*.php' | sort)
-[ ${#runtime[@]} -gt 0 ] || die "php/ holds no runtime"
-for file in "${runtime[@]}"; do
-  "$MWFARM_PHP74/bin/php74" -d display_errors=stderr -l "$file" >/dev/null
-done
+say "php -l: the runtime and the tests' own PHP, on the system's"
 while IFS= read -r -d '' file; do
   php -d display_errors=stderr -l "$file" >/dev/null
 done < <(find php tests -name '*.php' -print0)
+say "static analysis of the runtime"
+"$materials/mago/bin/mago" --config tests/php/mago.toml analyze
 
 # 4. Rust.
 say "cargo fmt"

@@ -7,4 +7,5 @@ mod fpm;
 mod linking;
 mod mediawiki;
 mod oracle;
+mod php;
 mod shell;

@@ -1,0 +1,13 @@
+<?php
+
+// What the runtime asks of MediaWiki.
+
+/** @param string|null $path The manifest, where it is not extensions/<name>/extension.json. */
+function wfLoadExtension(string $name, ?string $path = null): void
+{
+}
+
+/** @param string|null $path The manifest, where it is not skins/<name>/skin.json. */
+function wfLoadSkin(string $name, ?string $path = null): void
+{
+}
