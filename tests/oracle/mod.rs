@@ -4,6 +4,7 @@ mod class_loader;
 mod corners;
 mod natural;
 mod observe;
+mod programs;
 mod scanner;
 mod semver;
 mod strategies;
