@@ -1,6 +1,8 @@
 //! Real MediaWiki trees: what a build does to them, and that it can be taken out again.
 
+mod farm;
 mod tree;
+mod web;
 mod wikis;
 
 use std::collections::BTreeMap;

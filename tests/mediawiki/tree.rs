@@ -98,6 +98,11 @@ impl Tree {
         self.directory.path().join("tree")
     }
 
+    /// The tree that was copied.
+    pub(super) fn original(&self) -> &Path {
+        &self.original
+    }
+
     /// The directories of all bundled extensions and skins.
     pub(super) fn extensions(&self) -> Vec<String> {
         let mut found = Vec::new();

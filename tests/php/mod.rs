@@ -14,8 +14,8 @@ use serde::Deserialize;
 
 use crate::farm::composer;
 
-/// Functions of MediaWiki and of modules that the runtime uses where they are.
-const ELSEWHERE: [&str; 4] = ["apcu_", "opcache_", "wfLoadExtension", "wfLoadSkin"];
+/// Functions and constants of MediaWiki, and of modules that the runtime uses where they are.
+const ELSEWHERE: [&str; 5] = ["apcu_", "opcache_", "MW_", "wfLoadExtension", "wfLoadSkin"];
 
 #[test]
 fn the_runtime_is_php_7_4() {

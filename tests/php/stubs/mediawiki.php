@@ -2,6 +2,8 @@
 
 // What the runtime asks of MediaWiki.
 
+const MW_INSTALL_PATH = '/';
+
 /** @param string|null $path The manifest, where it is not extensions/<name>/extension.json. */
 function wfLoadExtension(string $name, ?string $path = null): void
 {
