@@ -13,3 +13,13 @@ function wfLoadExtension(string $name, ?string $path = null): void
 function wfLoadSkin(string $name, ?string $path = null): void
 {
 }
+
+/** The object of the extension MediaWikiFarm. */
+class MediaWikiFarm
+{
+    /** @return array|string|bool|null */
+    public function getConfiguration(string $key)
+    {
+        return null;
+    }
+}
