@@ -100,7 +100,7 @@ fn what_php_7_4_lacks_is_recognised() {
     let older = "namespace A; use B\\C; abstract class D implements \\Countable { public ?int $a = 1_000; \
         const E = __DIR__ . '/e'; private static $f = [...[1], ...[2]]; function g(?self $h, C ...$i): ?iterable { \
         $j = fn (int &$k = \\PHP_INT_MAX, $o = null) => $this->l ??= \\strlen(...$i); \
-        try { yield $j; } catch (\\Error | \\Exception $m) { throw $m; } } }";
+        yield \\defined('T_ENUM') ? \\T_ENUM : -1; try { yield $j; } catch (\\Error | \\Exception $m) { throw $m; } } }";
     let directory = tempfile::tempdir().expect("a directory");
     let write = |name: String, code: &str| {
         let file = directory.path().join(name);

@@ -4,7 +4,8 @@
 //   php newer.php VERSION < files, one a line
 // The parser is Debian's php-parser, series 4 or 5, in PHP_PARSER or where the package puts it.
 // Prints JSON: { "problems": [ "file:line: what" ], "functions": { name: where }, "classes": {…}, "constants": {…} };
-// the last three are the global names in use, for the PHP of that version to say whether it has them.
+// the last three are the global names in use, for the PHP of that version to say whether it has them. A name that the
+// same file asks for (`defined( 'T_ENUM' )`) is left out.
 
 use PhpParser\Lexer\Emulative;
 use PhpParser\Node;
@@ -23,6 +24,10 @@ final class Newer extends NodeVisitorAbstract {
 	public $problems = [];
 	/** @var array<string, array<string, string>> */
 	public $names = [ 'functions' => [], 'classes' => [], 'constants' => [] ];
+	/** @var array<string, string> What the present file asks for. */
+	private $asked = [];
+	/** @var array<string, array<string, string>> The global names in the present file. */
+	private $own = [ 'functions' => [], 'classes' => [], 'constants' => [] ];
 	/** @var array<string, true> Global classes that the files declare. */
 	public $declared = [];
 	/** @var string */
@@ -35,6 +40,11 @@ final class Newer extends NodeVisitorAbstract {
 		}
 		if ( $node instanceof Node\Expr\FuncCall && $node->name instanceof Node\Name ) {
 			$this->note( 'functions', $node->name );
+			$asks = [ 'defined', 'function_exists', 'class_exists', 'interface_exists' ];
+			$asked = $node->args[0]->value ?? null;
+			if ( $asked instanceof Node\Scalar\String_ && in_array( $node->name->toString(), $asks, true ) ) {
+				$this->asked[$asked->value] = $this->place( $node );
+			}
 		} elseif ( $node instanceof Node\Stmt\ClassLike && $node->name !== null ) {
 			$this->declared[$node->namespacedName->toString()] = true;
 		} elseif ( $node instanceof Node\Expr\ConstFetch ) {
@@ -43,9 +53,18 @@ final class Newer extends NodeVisitorAbstract {
 			// Names of functions and constants that are written with a leading backslash come here, too.
 			$parent = $node->getAttribute( 'use' );
 			if ( $parent === null ) {
-				$this->names['classes'] += [ $node->toString() => $this->place( $node ) ];
+				$this->own['classes'] += [ $node->toString() => $this->place( $node ) ];
 			}
 		}
+		return null;
+	}
+
+	public function afterTraverse( array $nodes ) {
+		foreach ( $this->own as $kind => $names ) {
+			$this->names[$kind] += array_diff_key( $names, $this->asked );
+			$this->own[$kind] = [];
+		}
+		$this->asked = [];
 		return null;
 	}
 
@@ -53,7 +72,7 @@ final class Newer extends NodeVisitorAbstract {
 		$name->setAttribute( 'use', $kind );
 		// Without a backslash the name in the namespace comes first, but nobody declares functions there.
 		if ( self::isGlobal( $name ) ) {
-			$this->names[$kind] += [ $name->toString() => $this->place( $name ) ];
+			$this->own[$kind] += [ $name->toString() => $this->place( $name ) ];
 		}
 	}
 
