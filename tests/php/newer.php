@@ -28,8 +28,8 @@ final class Newer extends NodeVisitorAbstract {
 	private $asked = [];
 	/** @var array<string, array<string, string>> The global names in the present file. */
 	private $own = [ 'functions' => [], 'classes' => [], 'constants' => [] ];
-	/** @var array<string, true> Global classes that the files declare. */
-	public $declared = [];
+	/** @var array<string, array<string, true>> Classes and functions that the files declare. */
+	public $declared = [ 'functions' => [], 'classes' => [], 'constants' => [] ];
 	/** @var string */
 	public $file = '';
 
@@ -46,7 +46,10 @@ final class Newer extends NodeVisitorAbstract {
 				$this->asked[$asked->value] = $this->place( $node );
 			}
 		} elseif ( $node instanceof Node\Stmt\ClassLike && $node->name !== null ) {
-			$this->declared[$node->namespacedName->toString()] = true;
+			$this->declared['classes'][$node->namespacedName->toString()] = true;
+		} elseif ( $node instanceof Node\Stmt\Function_ ) {
+			// A call in its namespace has the short name.
+			$this->declared['functions'][$node->name->toString()] = true;
 		} elseif ( $node instanceof Node\Expr\ConstFetch ) {
 			$this->note( 'constants', $node->name );
 		} elseif ( $node instanceof Node\Name\FullyQualified && self::isGlobal( $node ) ) {
@@ -163,5 +166,7 @@ while ( ( $file = fgets( STDIN ) ) !== false ) {
 		$newer->problems[] = "$newer->file:" . $error->getStartLine() . ': ' . $error->getRawMessage();
 	}
 }
-$newer->names['classes'] = array_diff_key( $newer->names['classes'], $newer->declared );
+foreach ( $newer->declared as $kind => $names ) {
+	$newer->names[$kind] = array_diff_key( $newer->names[$kind], $names );
+}
 echo json_encode( [ 'problems' => $newer->problems ] + $newer->names, JSON_UNESCAPED_SLASHES | JSON_THROW_ON_ERROR );

@@ -1,8 +1,12 @@
 <?php
 
-// What the runtime asks of MediaWiki.
+// What the runtime asks of MediaWiki and of who calls it.
 
 const MW_INSTALL_PATH = '/';
+const MW_DB = 'wiki';
+const MW_WIKI_NAME = 'wiki';
+const MWFARM_EXTENSIONS = 'Cite';
+const MWFARM_WIKI = 'wiki';
 
 /** @param string|null $path The manifest, where it is not extensions/<name>/extension.json. */
 function wfLoadExtension(string $name, ?string $path = null): void
