@@ -78,11 +78,16 @@ class ClassLoader
         return $this->classMap;
     }
 
+    /** @param array<string, string> $classMap */
     public function addClassMap(array $classMap)
     {
         $this->classMap = $this->classMap ? array_merge($this->classMap, $classMap) : $classMap;
     }
 
+    /**
+     * @param string $prefix
+     * @param string|list<string> $paths
+     */
     public function add($prefix, $paths, $prepend = false)
     {
         if (!$prefix) {
@@ -94,6 +99,10 @@ class ClassLoader
         $known = self::joined($known ?? [], (array)$paths, $prepend);
     }
 
+    /**
+     * @param string $prefix
+     * @param string|list<string> $paths
+     */
     public function addPsr4($prefix, $paths, $prepend = false)
     {
         if (!$prefix) {
@@ -105,6 +114,10 @@ class ClassLoader
         }
     }
 
+    /**
+     * @param string $prefix
+     * @param string|list<string> $paths
+     */
     public function set($prefix, $paths)
     {
         if ($prefix) {
@@ -114,6 +127,10 @@ class ClassLoader
         }
     }
 
+    /**
+     * @param string $prefix
+     * @param string|list<string> $paths
+     */
     public function setPsr4($prefix, $paths)
     {
         if (!$prefix) {
@@ -199,6 +216,7 @@ class ClassLoader
         return null;
     }
 
+    /** @param string $class */
     public function findFile($class)
     {
         if (isset($this->classMap[$class])) {
@@ -208,6 +226,7 @@ class ClassLoader
             return false;
         }
         if ($this->apcuPrefix !== null) {
+            $hit = false;
             $file = apcu_fetch($this->apcuPrefix . $class, $hit);
             if ($hit) {
                 return $file;
@@ -269,6 +288,11 @@ class ClassLoader
         return $this->useIncludePath ? stream_resolve_include_path($path) : false;
     }
 
+    /**
+     * @param list<string> $known
+     * @param list<string> $paths
+     * @return list<string>
+     */
     private static function joined(array $known, array $paths, $prepend)
     {
         return $prepend ? array_merge($paths, $known) : array_merge($known, $paths);

@@ -6,18 +6,26 @@ namespace MwFarm;
 
 use RuntimeException;
 
-/** Some extensions with all that they require, in load order. */
+/**
+ * Some extensions with all that they require, in load order.
+ *
+ * @phpstan-type Extension array{string, list<string>, list<string>, string} Its set, what it requires in load order,
+ *   its manifests, the kinds of lists that its set has.
+ * @phpstan-type Loader array{authoritative: bool, include_path: bool, prepend: bool}
+ * @phpstan-type Table array{bundles: array<string, string>, extensions: array<string, Extension>, kinds: string,
+ *   loader: Loader, set: string} and more.
+ */
 final class Combination_RUNTIMEKEY
 {
-    /** @var array What the wiki table says of extensions, sets and bundles. */
+    /** @var Table What the wiki table says of extensions, sets and bundles. */
     private $table;
 
-    /** @var array<string, array> The extensions, as the table has them. */
+    /** @var array<string, Extension> The extensions, as the table has them. */
     private $extensions;
 
     /**
-     * @param array $table What the wiki table says of extensions, sets and bundles.
-     * @param list<string> $directories The extensions wanted.
+     * @param Table $table What the wiki table says of extensions, sets and bundles.
+     * @param array<string> $directories The extensions wanted.
      * @param string $source Who wants them, for messages.
      */
     private function __construct(array $table, array $directories, string $source)
@@ -39,19 +47,22 @@ final class Combination_RUNTIMEKEY
     /** The list in MWFARM_EXTENSIONS, else the one of MediaWikiFarm's object; null when that is empty. */
     public static function of(array $table, ?string $list): ?self
     {
+        /** @var Table $table */
         if ($list !== null) {
             $directories = array_map(static function ($name) {
                 return strpos($name, '/') === false ? "extensions/$name" : $name;
-            }, array_filter(array_map('trim', explode(',', $list)), 'strlen'));
+            }, preg_split('/\s*,\s*/', trim($list), -1, PREG_SPLIT_NO_EMPTY) ?: []);
 
             return new self($table, $directories, 'MWFARM_EXTENSIONS');
         }
+        /** @var \MediaWikiFarm|null $farm */
         $farm = $GLOBALS['wgMediaWikiFarm'];
         $keys = is_object($farm) && is_callable([$farm, 'getConfiguration']) ? $farm->getConfiguration('composer') : [];
         if (!is_array($keys) || !$keys) {
             return null;
         }
-        $directories = preg_replace(['/\AExtension/', '/\ASkin/'], ['extensions/', 'skins/'], $keys);
+        $names = ['/\AExtension/', '/\ASkin/'];
+        $directories = preg_replace($names, ['extensions/', 'skins/'], array_map('strval', $keys)) ?? [];
 
         return new self($table, $directories, 'MediaWikiFarm\'s configuration "composer"');
     }
@@ -68,8 +79,12 @@ final class Combination_RUNTIMEKEY
         foreach (['Sets', 'Merger'] as $class) {
             class_exists(__NAMESPACE__ . "\\{$class}_RUNTIMEKEY", false) || require __DIR__ . "/$class.php";
         }
-        $kinds = [$this->table['set'] => $this->table['kinds']] + array_column($this->extensions, 3, 0);
-        $manifests = array_combine(array_keys($this->extensions), array_column($this->extensions, 2));
+        $kinds = [$this->table['set'] => $this->table['kinds']];
+        $manifests = [];
+        foreach ($this->extensions as $directory => $extension) {
+            $kinds[$extension[0]] = $extension[3];
+            $manifests[$directory] = $extension[2];
+        }
 
         return Merger_RUNTIMEKEY::load(
             $vendor,

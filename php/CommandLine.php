@@ -23,11 +23,9 @@ final class CommandLine_RUNTIMEKEY
     public static function server(): ?array
     {
         $url = self::argument('--server') ?? $_SERVER['SERVER_NAME'] ?? null;
-        if (!is_string($url) || strpos($url, '//') === false || !is_array($url = parse_url($url))) {
-            return null;
-        }
+        $parts = is_string($url) && strpos($url, '//') !== false ? parse_url($url) : null;
 
-        return [$url['host'] ?? null, $url['path'] ?? null];
+        return is_array($parts) ? [$parts['host'] ?? null, $parts['path'] ?? null] : null;
     }
 
     /** The value of an option on the command line. */

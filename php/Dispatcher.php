@@ -38,36 +38,23 @@ final class Dispatcher_RUNTIMEKEY
         return require "$vendor/bundle_" . self::bundle($wikis, $wiki) . '.php';
     }
 
-    /**
-     * What the files of fixed names say, so that none of them changes from one generation to the next.
-     *
-     * @param string $question `installed`: what Composer\InstalledVersions reads; `dependencies`: the extensions that
-     *   each extension requires, as MediaWikiFarm asks for; `preload`: the files of the base's classes.
-     */
+    /** What files of fixed names say, see Answers. */
     public static function answer(string $vendor, string $wikis, string $question): array
     {
-        if ($question === 'dependencies') {
-            return self::index($wikis)['dependencies'];
-        }
-        if ($question === 'preload') {
-            class_exists(Preload_RUNTIMEKEY::class, false) || require __DIR__ . '/Preload.php';
-            $set = self::index($wikis)['set'];
+        class_exists(Answers_RUNTIMEKEY::class, false) || require __DIR__ . '/Answers.php';
 
-            return Preload_RUNTIMEKEY::files(require "$vendor/composer$set/autoload_classmap.php");
-        }
-        class_exists(Extensions::class, false) || require __DIR__ . '/Extensions.php';
-        // Before a bundle is loaded, everything that is installed.
-        $installed = Extensions::$installed[$vendor]
-            ?? "$vendor/bundle_" . self::index($wikis)['union'] . '_installed.php';
-
-        return is_string($installed) ? require $installed : $installed();
+        return (new Answers_RUNTIMEKEY($vendor, self::index($wikis)))->to($question);
     }
 
     /** The bundle of this process' wiki; the base without one. What comes from outside is only ever looked up. */
     private static function bundle(string $wikis, ?string $wiki): string
     {
-        $wiki = $wiki ?? self::text(\defined('MW_WIKI_NAME') ? \MW_WIKI_NAME : null)
-            ?? self::text(\defined('MW_DB') ? \MW_DB : null);
+        if ($wiki === null && (\defined('MW_WIKI_NAME') || \defined('MW_DB'))) {
+            // Of `--wiki=database-prefix` MediaWiki makes both.
+            $wiki = self::text(\defined('MW_DB') ? \MW_DB : null);
+            $name = self::text(\defined('MW_WIKI_NAME') ? \MW_WIKI_NAME : null);
+            $wiki = $name !== null && ($wiki === null || self::named($wikis, $name) !== null) ? $name : $wiki;
+        }
         $host = $_SERVER['HTTP_HOST'] ?? $_SERVER['SERVER_NAME'] ?? null;
         $path = $_SERVER['REQUEST_URI'] ?? null;
         if ($wiki === null && (\PHP_SAPI === 'cli' || \PHP_SAPI === 'phpdbg')) {
@@ -75,13 +62,34 @@ final class Dispatcher_RUNTIMEKEY
             $wiki = CommandLine_RUNTIMEKEY::wiki();
             [$host, $path] = CommandLine_RUNTIMEKEY::server() ?? [$host, $path];
         }
-        if ($wiki === null) {
-            return self::at($wikis, \is_string($host) ? \strtolower($host) : '', \is_string($path) ? $path : '');
+        if ($wiki !== null) {
+            return self::named($wikis, $wiki) ?? self::part($wikis, '')['base'];
         }
-        $table = self::part($wikis, $wiki);
+        if (\defined('MW_CONFIG_CALLBACK') && self::isInstaller(\MW_CONFIG_CALLBACK)) {
+            return self::part($wikis, '')['base'];
+        }
 
-        return $table['wikis'][isset($table['wikis'][$wiki]) ? $wiki : $table['databases'][$wiki] ?? '']
-            ?? $table['base'];
+        return self::at($wikis, \is_string($host) ? \strtolower($host) : '', \is_string($path) ? $path : '');
+    }
+
+    /**
+     * Whether MediaWiki is configured by its installer: what that makes is no wiki yet.
+     *
+     * @param mixed $callback
+     */
+    private static function isInstaller($callback): bool
+    {
+        $name = is_array($callback) ? end($callback) : $callback;
+
+        return is_string($name) && preg_match('/\boverrideConfig\z/', $name) === 1;
+    }
+
+    /** The bundle of a wiki, by its identifier or its database. */
+    private static function named(string $wikis, string $name): ?string
+    {
+        $table = self::part($wikis, $name);
+
+        return $table['wikis'][isset($table['wikis'][$name]) ? $name : $table['databases'][$name] ?? ''] ?? null;
     }
 
     /** The bundle of the wiki that answers at a host, or at the longest path below it that one answers at. */
@@ -89,10 +97,8 @@ final class Dispatcher_RUNTIMEKEY
     {
         // A port, but not the end of an IPv6 address.
         $colon = \strrpos($host, ':');
-        if ($colon !== false && ctype_digit(substr($host, $colon + 1))) {
-            if ($host[0] !== '[' || $host[$colon - 1] === ']') {
-                $host = substr($host, 0, $colon);
-            }
+        if ($colon !== false && ($host[0] !== '[' || $host[$colon - 1] === ']')) {
+            $host = preg_match('/:[0-9]+\z/', $host) ? substr($host, 0, $colon) : $host;
         }
         $table = self::part($wikis, $host);
         if (isset($table['depths'][$host])) {

@@ -17,7 +17,9 @@ final class MergedInstalled_RUNTIMEKEY
         foreach ($sets as $directory) {
             $set = require "$directory/installed.php";
             $installed['root'] = $installed['root'] ?: $set['root'];
-            foreach ($set['versions'] as $name => $version) {
+            /** @var array<string, array> $versions */
+            $versions = $set['versions'];
+            foreach ($versions as $name => $version) {
                 $known = $installed['versions'][$name] ?? [];
                 foreach (['aliases', 'replaced', 'provided'] as $list) {
                     if (isset($known[$list], $version[$list])) {

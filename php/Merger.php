@@ -24,11 +24,13 @@ final class Merger_RUNTIMEKEY
         if ($paths = $sets->includePaths()) {
             set_include_path(implode(PATH_SEPARATOR, array_merge($paths, [get_include_path()])));
         }
-        Closure::bind(static function (array $maps) use ($loader) {
+        /** @param array<string, array> $maps */
+        $fill = static function (array $maps) use ($loader): void {
             foreach ($maps as $property => $value) {
-                $loader->$property = $value;
+                $loader->{(string)$property} = $value;
             }
-        }, null, ClassLoader::class)($sets->maps());
+        };
+        Closure::bind($fill, null, ClassLoader::class)($sets->maps());
         $loader->setClassMapAuthoritative($flags['authoritative']);
         $loader->setUseIncludePath($flags['include_path']);
         $loader->register($flags['prepend']);

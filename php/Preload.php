@@ -55,7 +55,7 @@ final class Preload_RUNTIMEKEY
         // The depth of the class that the text is in.
         $class = null;
         foreach ($tokens as $index => $token) {
-            [$kind, $next] = [$token[0], $tokens[$index + 1] ?? ['']];
+            [$kind, $next] = [$token[0], $tokens[$index + 1] ?? ['', '']];
             if (in_array($kind, ['{', T_CURLY_OPEN, T_DOLLAR_OPEN_CURLY_BRACES], true)) {
                 $depth++;
             } elseif ($kind === '}') {
@@ -65,8 +65,9 @@ final class Preload_RUNTIMEKEY
                 continue;
             } elseif ($kind === T_NAMESPACE && $next[0] !== T_NS_SEPARATOR) {
                 $namespace = '';
-                for ($at = $index + 1; in_array($tokens[$at][0] ?? '', [T_STRING, T_NS_SEPARATOR, $qualified], true); $at++) {
-                    $namespace .= $tokens[$at][1];
+                $parts = [T_STRING, T_NS_SEPARATOR, $qualified];
+                for ($at = $index + 1; in_array($tokens[$at][0] ?? '', $parts, true); $at++) {
+                    $namespace .= $tokens[$at][1] ?? '';
                 }
                 $namespace .= $namespace === '' ? '' : '\\';
             } elseif (in_array($kind, [T_CLASS, T_INTERFACE, T_TRAIT, $enum], true) && $next[0] === T_STRING) {

@@ -19,6 +19,7 @@ final class Sets_RUNTIMEKEY
     /** @var array<string, string> The kinds of lists that each has, by its key, the base first. */
     private $sets;
 
+    /** @param array<string, string> $sets The kinds of lists that each has, by its key, the base first. */
     public function __construct(string $vendor, array $sets)
     {
         $this->vendor = $vendor;
@@ -33,7 +34,7 @@ final class Sets_RUNTIMEKEY
         }
     }
 
-    /** The private arrays of Composer's loader. */
+    /** @return array<string, array> The private arrays of Composer's loader. */
     public function maps(): array
     {
         $classes = $psr4 = $psr0 = $lengths = $prefixes = [];
@@ -58,7 +59,7 @@ final class Sets_RUNTIMEKEY
         // Of PSR-4 prefixes the longest is asked first, whatever their order; of PSR-0 ones the first, as here.
         krsort($psr4, SORT_STRING);
         krsort($psr0);
-        foreach ($psr4 as $prefix => $_) {
+        foreach (array_map('strval', array_keys($psr4)) as $prefix) {
             $lengths[$prefix[0]][$prefix] = strlen($prefix);
         }
         foreach ($psr0 as $prefix => $directories) {
@@ -74,7 +75,7 @@ final class Sets_RUNTIMEKEY
         ];
     }
 
-    /** Directories for the include path. */
+    /** @return list<string> Directories for the include path. */
     public function includePaths(): array
     {
         $paths = [];
@@ -85,7 +86,7 @@ final class Sets_RUNTIMEKEY
         return $paths;
     }
 
-    /** Files to load always, by identifier. */
+    /** @return array<string, string> Files to load always, by identifier. */
     public function files(): array
     {
         $files = [];
@@ -104,7 +105,7 @@ final class Sets_RUNTIMEKEY
         return MergedInstalled_RUNTIMEKEY::of($this->having(''));
     }
 
-    /** The directories of the sets that have lists of a kind, in load order. */
+    /** @return list<string> The directories of the sets that have lists of a kind, in load order. */
     private function having(string $kind): array
     {
         $sets = [];
@@ -127,7 +128,11 @@ final class Sets_RUNTIMEKEY
         }
     }
 
-    /** Two lists of directories, each once. Sets overlap, and each names directories from its own place. */
+    /**
+     * Two lists of directories, each once. Sets overlap, and each names directories from its own place.
+     *
+     * @return list<string>
+     */
     private function union(array $known, array $more): array
     {
         $start = "$this->vendor/composer";

@@ -20,7 +20,7 @@
     }
     $opcache = extension_loaded('Zend OPcache') && ini_get('opcache.enable');
     $answer = ['php' => PHP_VERSION, 'opcache' => $opcache, 'invalidated' => [], 'refused' => []];
-    foreach ($opcache ? array_filter(explode(',', $files), 'strlen') : [] as $name) {
+    foreach ($opcache ? preg_split('/,/', $files, -1, PREG_SPLIT_NO_EMPTY) ?: [] : [] as $name) {
         $file = "$vendor/$name";
         if (!is_file($file)) {
             continue;

@@ -129,7 +129,11 @@ fn every_way_finds_it(more: &str) {
 
     let questions = Questions::new(&world.farm, 0);
     let text = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    let constant = |name, value: &str| Entry { constants: [text(name, value)].into(), ..Entry::default() };
+    let constants = |entries: &[(&str, &str)]| Entry {
+        constants: entries.iter().map(|(name, value)| text(name, value)).collect(),
+        ..Entry::default()
+    };
+    let constant = |name, value| constants(&[(name, value)]);
     let servers = |entries: &[(&str, &str)]| Entry {
         server: entries.iter().map(|(name, value)| text(name, value)).collect(),
         ..Entry::default()
@@ -158,6 +162,21 @@ fn every_way_finds_it(more: &str) {
         (&wanted, constant("MW_DB", "one")),
         (&wanted, constant("MW_DB", "database_one")),
         (&wanted, Entry { constants: [text("MW_WIKI_NAME", "one")].into(), ..server("HTTP_HOST", "all.example.org") }),
+        // What MediaWiki makes of `--wiki=one-prefix` and `--wiki=db-one`.
+        (&wanted, constants(&[("MW_WIKI_NAME", "one-prefix"), ("MW_DB", "one")])),
+        (&wanted, constants(&[("MW_WIKI_NAME", "db-one"), ("MW_DB", "db")])),
+        (&none, constants(&[("MW_WIKI_NAME", "no-prefix"), ("MW_DB", "no")])),
+        (
+            &wanted,
+            Entry { constants: [text("MW_CONFIG_CALLBACK", "other")].into(), ..server("HTTP_HOST", "one.example.org") },
+        ),
+        (
+            &none,
+            Entry {
+                constants: [text("MW_CONFIG_CALLBACK", "Installer::overrideConfig")].into(),
+                ..server("HTTP_HOST", "one.example.org")
+            },
+        ),
         (&wanted, arguments(&["--wiki", "one"])),
         (&wanted, arguments(&["run", "--wiki=one", "rest"])),
         (&wanted, arguments(&["--wiki=database_one"])),

@@ -6,7 +6,8 @@ use crate::key::Key;
 use crate::php;
 
 /// The runtime's files, as written in `php/`. `RUNTIMEKEY` stands for the runtime's own key in class names.
-const FILES: [(&str, &str); 11] = [
+const FILES: [(&str, &str); 12] = [
+    ("Answers.php", include_str!("../../../php/Answers.php")),
     ("ClassLoader.php", include_str!("../../../php/ClassLoader.php")),
     ("Combination.php", include_str!("../../../php/Combination.php")),
     ("CommandLine.php", include_str!("../../../php/CommandLine.php")),

@@ -3,6 +3,7 @@
 // What the runtime asks of MediaWiki and of who calls it.
 
 const MW_INSTALL_PATH = '/';
+const MW_CONFIG_CALLBACK = ['Installer', 'overrideConfig'];
 const MW_DB = 'wiki';
 const MW_WIKI_NAME = 'wiki';
 const MWFARM_EXTENSIONS = 'Cite';
