@@ -316,3 +316,36 @@ fn another_project_lives_in_the_process() {
         assert_eq!((after.says("f.php of the other"), before.says("f.php of the other")), (false, true));
     }
 }
+
+/// Composer's proxies in `vendor/bin` name the autoloader of their tree; without a wiki that is the base.
+#[test]
+fn programs_in_vendor_bin_run_on_the_base() {
+    let mut farm = with_files(&[("die.php", "die('not here');")]);
+    let tool = "#!/usr/bin/env php\n<?php\n$loader = require $_composer_autoload_path;\n\
+                echo json_encode([get_class($loader), basename($_composer_bin_dir), class_exists('Tool\\A'), \
+                class_exists('E1\\A'), array_slice($argv, 1)]), \"\\n\";\nexit(7);\n";
+    library(
+        &mut farm,
+        "acme/tool",
+        json!({ "bin": ["tool"], "autoload": { "psr-4": { "Tool\\": "src/" } } }),
+        |sources| {
+            sources.class("src/A.php", "Tool\\A");
+            sources.text("tool", tool);
+        },
+    );
+    farm.root["require"]["acme/tool"] = "*".into();
+    let mut world = World::new(farm).unwrap_or_else(|refusal| panic!("{}", refusal.text));
+    let one = BTreeSet::from(["extensions/E1".to_owned()]);
+    let base = world.reference(&BTreeSet::new(), "base").expect("Composer accepts it");
+    try_build(&world, &[("one", &one)]).unwrap_or_else(|message| panic!("{message}"));
+    let ran = |tree: &Path| {
+        let mut php = Command::new("php");
+        php.arg("-n").arg(tree.join("vendor/bin/tool")).args(["--verbose", "x"]);
+        let output = php.current_dir("/").env_clear().env("PATH", "/usr/bin:/bin").output().expect("php runs");
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let expected =
+        (Some(7), "[\"Composer\\\\Autoload\\\\ClassLoader\",\"bin\",true,false,[\"--verbose\",\"x\"]]\n".to_owned());
+    assert_eq!(ran(&base), expected);
+    assert_eq!(ran(&world.tree()), expected, "{}", world.keep().display());
+}
