@@ -120,10 +120,18 @@ pub fn write(source: &Source<'_>, vendor: &Path, reporter: &dyn Reporter) -> Res
         let manifest = source.manifest(&made, &classes).to_json();
         let fresh: Vec<String> = made.iter().filter(|made| !made.found).map(|made| made.name.to_string()).collect();
         let mut files = made.iter().filter(|made| !made.found).map(|made| made.digests.len()).sum::<usize>();
+        for name in source.stale_links() {
+            // While the manifest still lists it.
+            disk::discard(&vendor.join(name)).map_err(system)?;
+            files += 1;
+        }
         // The manifest first: wherever a build is killed, all that it made is listed, for the next one and for eject.
         files += replace(&staging, vendor, MANIFEST, &manifest).map_err(system)?;
         staging.publish_hashed(fresh.iter().map(String::as_str)).map_err(system)?;
-        files += source.publish_links(&staging, vendor).map_err(system)?;
+        for (name, target) in source.missing_links() {
+            staging.link(name, &target).map_err(system)?;
+            files += 1;
+        }
         // The dispatcher last: it alone switches.
         for name in FIXED.iter().rev() {
             files += replace(&staging, vendor, name, source.fixed(name).as_bytes()).map_err(system)?;
@@ -201,35 +209,26 @@ impl Source<'_> {
         self.published.manifest.as_ref().is_some_and(|before| {
             let in_place = |name: &str| self.published.in_place.get(name) == before.files.get(name);
             FIXED.iter().all(|name| in_place(name)) && *before == self.manifest(&[], classes)
-        }) && self.links().next().is_none()
+        }) && self.missing_links().next().is_none()
+            && self.stale_links().next().is_none()
     }
 
-    /// The links that are not as they should be, each with what it has to lead to; without, it has to go.
-    fn links(&self) -> impl Iterator<Item = (&str, Option<String>)> {
-        let places = &self.published.places;
-        let wanted = self.plan.links.iter().filter_map(|(name, set)| {
+    /// The links for `MediaWikiFarm` that are not there yet, each with what it leads to.
+    fn missing_links(&self) -> impl Iterator<Item = (&str, String)> {
+        self.plan.links.iter().filter_map(|(name, set)| {
             let set = Generated::Set(set.clone());
-            let there = matches!(places.get(name), Some(Place::Link(target)) if *target == set);
-            (!there).then(|| (name.as_str(), Some(set.to_string())))
-        });
-        let listed = |name: &str| self.published.manifest.as_ref().is_some_and(|m| m.links.contains_key(name));
-        let left = places.iter().filter(move |(name, place)| {
-            matches!(place, Place::Link(_)) && listed(name) && !self.plan.links.contains_key(*name)
-        });
-        wanted.chain(left.map(|(name, _)| (name.as_str(), None)))
+            let there = matches!(self.published.places.get(name), Some(Place::Link(target)) if *target == set);
+            (!there).then(|| (name.as_str(), set.to_string()))
+        })
     }
 
-    /// Makes the links for `MediaWikiFarm`, which only ever looks whether they are there. Says how many changed.
-    fn publish_links(&self, staging: &Staging, vendor: &Path) -> io::Result<usize> {
-        let mut changed = 0;
-        for (name, target) in self.links() {
-            match target {
-                Some(target) => staging.link(name, &target)?,
-                None => disk::discard(&vendor.join(name))?,
-            }
-            changed += 1;
-        }
-        Ok(changed)
+    /// The links that an earlier build made and this one does without.
+    fn stale_links(&self) -> impl Iterator<Item = &str> {
+        let listed = self.published.manifest.iter().flat_map(|manifest| manifest.links.keys());
+        let stale = listed.filter(|name| {
+            matches!(self.published.places.get(*name), Some(Place::Link(_))) && !self.plan.links.contains_key(*name)
+        });
+        stale.map(String::as_str)
     }
 
     /// The text of a file of a fixed name.
