@@ -67,6 +67,23 @@ final class Combination_RUNTIMEKEY
         return new self($table, $directories, 'MediaWikiFarm\'s configuration "composer"');
     }
 
+    /** The extensions of a bundle. */
+    public static function ofBundle(array $table, string $bundle): self
+    {
+        /** @var Table $table */
+        $names = array_search($bundle, $table['bundles'], true);
+
+        return new self($table, array_filter(explode(',', (string)$names)), 'the wiki table');
+    }
+
+    /** Only tells {@see Extensions} what they are. */
+    public function remember(string $vendor): void
+    {
+        Extensions::tell($vendor, array_map(static function (array $extension): array {
+            return $extension[2];
+        }, $this->extensions));
+    }
+
     /** Loads the bundle of these extensions or, when none was linked, their sets; returns the loader. */
     public function load(string $vendor): object
     {

@@ -4,19 +4,22 @@
 
 namespace MwFarm;
 
-/**
- * The class behind vendor/autoload.php. It computes nothing: it looks up, and includes finished files. Functions have
- * their leading backslash where every request comes by: PHP then need not look for them in this namespace first.
- */
+// Functions have a leading backslash where every request comes by: PHP need not look for them in this namespace first.
+
+/** The class behind vendor/autoload.php. It computes nothing: it looks up, and includes finished files. */
 final class Dispatcher_RUNTIMEKEY
 {
+    /** @var string|null The wiki that was found; null for the base. */
+    private static $wiki;
+
     /**
      * Loads the packages of this process' wiki and returns their loader; the same one the second time.
      *
      * @param string $vendor The vendor directory.
      * @param string $wikis The wiki table: a file or, with `/` at its end, a directory of 256 parts and an index.
+     * @param bool $loads Without, only what {@see Extensions} tells: Composer's own loader has loaded everything.
      */
-    public static function load(string $vendor, string $wikis): object
+    public static function load(string $vendor, string $wikis, bool $loads = true): ?object
     {
         \class_exists(Extensions::class, false) || require __DIR__ . '/Extensions.php';
         // Also when one of the packages' files requires vendor/autoload.php again, as it may with Composer.
@@ -31,11 +34,17 @@ final class Dispatcher_RUNTIMEKEY
             class_exists(Combination_RUNTIMEKEY::class, false) || require __DIR__ . '/Combination.php';
             $combination = Combination_RUNTIMEKEY::of(self::index($wikis), $list);
             if ($combination !== null) {
-                return $combination->load($vendor);
+                return $loads ? $combination->load($vendor) : $combination->remember($vendor);
             }
         }
+        $bundle = self::bundle($wikis, $wiki);
+        Extensions::$wikis[$vendor] = self::$wiki;
+        if ($loads) {
+            return require "$vendor/bundle_$bundle.php";
+        }
+        class_exists(Combination_RUNTIMEKEY::class, false) || require __DIR__ . '/Combination.php';
 
-        return require "$vendor/bundle_" . self::bundle($wikis, $wiki) . '.php';
+        return Combination_RUNTIMEKEY::ofBundle(self::index($wikis), $bundle)->remember($vendor);
     }
 
     /** What files of fixed names say, see Answers. */
@@ -72,11 +81,7 @@ final class Dispatcher_RUNTIMEKEY
         return self::at($wikis, \is_string($host) ? \strtolower($host) : '', \is_string($path) ? $path : '');
     }
 
-    /**
-     * Whether MediaWiki is configured by its installer: what that makes is no wiki yet.
-     *
-     * @param mixed $callback
-     */
+    /** @param mixed $callback Who configures MediaWiki: its installer? What that makes is no wiki yet. */
     private static function isInstaller($callback): bool
     {
         $name = is_array($callback) ? end($callback) : $callback;
@@ -88,8 +93,9 @@ final class Dispatcher_RUNTIMEKEY
     private static function named(string $wikis, string $name): ?string
     {
         $table = self::part($wikis, $name);
+        self::$wiki = isset($table['wikis'][$name]) ? $name : $table['databases'][$name] ?? null;
 
-        return $table['wikis'][isset($table['wikis'][$name]) ? $name : $table['databases'][$name] ?? ''] ?? null;
+        return $table['wikis'][self::$wiki ?? ''] ?? null;
     }
 
     /** The bundle of the wiki that answers at a host, or at the longest path below it that one answers at. */
@@ -108,12 +114,13 @@ final class Dispatcher_RUNTIMEKEY
                 $name = "$host/" . implode('/', $parts);
                 $part = self::part($wikis, $name);
                 if (isset($part['hosts'][$name])) {
-                    return $part['wikis'][$part['hosts'][$name]];
+                    return $part['wikis'][self::$wiki = $part['hosts'][$name]];
                 }
             }
         }
+        self::$wiki = $table['hosts'][$host] ?? null;
 
-        return $table['wikis'][$table['hosts'][$host] ?? ''] ?? $table['base'];
+        return $table['wikis'][self::$wiki ?? ''] ?? $table['base'];
     }
 
     /** The part of the wiki table that knows a name. */

@@ -5,6 +5,7 @@
 namespace MwFarm;
 
 use Composer\Autoload\ClassLoader;
+use RuntimeException;
 
 /**
  * What is loaded in this process, for LocalSettings.php. MediaWiki itself sorts nothing: it runs callbacks and hooks in
@@ -21,6 +22,9 @@ final class Extensions
     /** @var array<string, string|callable(): array> What InstalledVersions reads, or who makes it. @internal */
     public static $installed = [];
 
+    /** @var array<string, string|null> The wiki. @internal */
+    public static $wikis = [];
+
     /** @var array<string, array<string, list<string>>> Extensions with their manifests, in load order. @internal */
     private static $loaded = [];
 
@@ -29,6 +33,7 @@ final class Extensions
      *
      * @param array<string, list<string>> $manifests For extensions with several manifests, which of them to load:
      *   `['extensions/Wikibase' => ['extension-client.json']]`; all without.
+     * @throws RuntimeException A manifest is named that the extension does not have.
      * @return list<string> The entry files of those that have no manifest, to be required in the global scope.
      */
     public static function load(array $manifests = []): array
@@ -39,7 +44,11 @@ final class Extensions
         foreach (self::directories() as $directory) {
             $name = basename($directory);
             $all = self::$loaded[dirname(__DIR__)][$directory];
-            foreach (array_intersect($all, $manifests[$directory] ?? $all) as $manifest) {
+            $wanted = $manifests[$directory] ?? $all;
+            if ($missing = array_diff($wanted, $all)) {
+                throw new RuntimeException("$directory had no " . implode(', ', $missing) . ' at the last `mwfarm build`');
+            }
+            foreach ($wanted as $manifest) {
                 $skin = strncmp($manifest, 'skin', 4) === 0;
                 $usual = $skin ? "skins/$name/skin.json" : "extensions/$name/extension.json";
                 // The usual place is MediaWiki's to know: a wiki may have moved it.
@@ -52,6 +61,12 @@ final class Extensions
         }
 
         return $entries;
+    }
+
+    /** The wiki that was found, as the farm names it; null when there is none, or only a list of extensions. */
+    public static function wiki(): ?string
+    {
+        return self::$wikis[dirname(__DIR__)] ?? null;
     }
 
     /** @return list<string> The directories of all that are on, in load order: `extensions/Cite`, `skins/Vector`. */
@@ -71,5 +86,15 @@ final class Extensions
         self::$loaders[$vendor] = $loader;
         self::$loaded[$vendor] = $extensions;
         self::$installed[$vendor] = $installed;
+    }
+
+    /**
+     * Remembers what is on where Composer's own loader has loaded everything. @internal
+     *
+     * @param array<string, list<string>> $extensions
+     */
+    public static function tell(string $vendor, array $extensions): void
+    {
+        self::$loaded[$vendor] = $extensions;
     }
 }

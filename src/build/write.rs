@@ -14,7 +14,7 @@ use super::mediawikifarm::Place;
 use super::objects::{Linked, Objects, SetTexts};
 use super::php::{bundle, runtime, set, table};
 use super::plan::{Plan, PlannedBundle, PlannedSet};
-use super::published::{self, FIXED, MANIFEST, Manifest, Previous, Published, constant, digest, hashed};
+use super::published::{self, EXTENSIONS, FIXED, MANIFEST, Manifest, Previous, Published, constant, digest, hashed};
 use crate::disk::{self, Staging};
 use crate::report::{Phase, Reporter};
 
@@ -235,6 +235,7 @@ impl Source<'_> {
     fn fixed(&self, name: &str) -> Cow<'static, str> {
         match constant(name) {
             Some(text) => Cow::Borrowed(text),
+            None if name == EXTENSIONS => Cow::Owned(runtime::extensions(&self.plan.runtime, &self.plan.wikis_name())),
             None => Cow::Owned(runtime::dispatcher(&self.plan.runtime, &self.plan.wikis_name())),
         }
     }

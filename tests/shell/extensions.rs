@@ -79,3 +79,49 @@ fn each_manifest_is_loaded_or_those_that_are_named() {
         json!([["extension", "Wikibase", "/srv/mediawiki/extensions/Wikibase/extension-client.json"]])
     );
 }
+
+/// Composer's own loader, written after a build, knows nothing of wikis; what is on is still told.
+#[test]
+fn extensions_are_known_under_composers_loader() {
+    let demo = Demo::new();
+    demo.write_wikis("wikis.yml", "SemanticScribunto, Cite, Maps");
+    demo.run("build --wikis wikis.yml").done();
+    let load = LOAD.replace("MANIFESTS", "").replace(
+        "require 'autoload.php';",
+        "require 'autoload.php'; require_once 'mwfarm_extensions.php'; require 'mwfarm_extensions.php';",
+    );
+    let (wiki, host) = ("define('MWFARM_WIKI', 'one');", "$_SERVER['HTTP_HOST'] = 'one.example.org';");
+    let list = "define('MWFARM_EXTENSIONS', 'skins/chameleon,SemanticScribunto');";
+    let told = |entry: &str| {
+        let who =
+            php(&demo, &format!("{entry} {} return MwFarm\\Extensions::wiki();", load.replace("return [", "$x = [")));
+        (php(&demo, &format!("{entry} {load}")), who)
+    };
+    let entries = [wiki, host, list, ""];
+    let expected = entries.map(told);
+    assert_eq!(
+        expected.each_ref().map(|(_, wiki)| wiki.clone()),
+        [json!("one"), json!("one"), json!(null), json!(null)]
+    );
+    assert_eq!(expected[0], expected[1]);
+    assert_eq!(expected[2].0[2][0], json!("extensions/Bootstrap"));
+    assert_eq!(expected[3].0, json!([[], [], []]));
+
+    fs::write(demo.vendor().join("autoload.php"), "<?php // Composer's\n").expect("written");
+    assert_eq!(entries.map(told), expected);
+}
+
+#[test]
+fn a_manifest_that_is_not_there_is_an_error() {
+    let demo = Demo::new();
+    demo.write_wikis("wikis.yml", "Cite");
+    demo.run("build --wikis wikis.yml").done();
+    let load = LOAD.replace("MANIFESTS", "['extensions/Cite' => ['extension-x.json']]");
+    let message = php(
+        &demo,
+        &format!(
+            "define('MWFARM_WIKI', 'one'); try {{ {load} }} catch (RuntimeException $e) {{ return $e->getMessage(); }}"
+        ),
+    );
+    assert_eq!(message, json!("extensions/Cite had no extension-x.json at the last `mwfarm build`"));
+}
