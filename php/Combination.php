@@ -44,11 +44,18 @@ final class Combination_RUNTIMEKEY
         $this->extensions = array_intersect_key($table['extensions'], $wanted);
     }
 
-    /** The list in MWFARM_EXTENSIONS, else the one of MediaWikiFarm's object; null when that is empty. */
-    public static function of(array $table, ?string $list): ?self
+    /**
+     * The list in MWFARM_EXTENSIONS, else the one of MediaWikiFarm's object; null when that is empty.
+     *
+     * @param mixed $list
+     */
+    public static function of(array $table, $list): ?self
     {
         /** @var Table $table */
         if ($list !== null) {
+            if (!is_string($list)) {
+                throw new RuntimeException('MWFARM_EXTENSIONS has to be a text, such as "Cite,skins/Vector"');
+            }
             $directories = array_map(static function ($name) {
                 return strpos($name, '/') === false ? "extensions/$name" : $name;
             }, preg_split('/\s*,\s*/', trim($list), -1, PREG_SPLIT_NO_EMPTY) ?: []);

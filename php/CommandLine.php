@@ -31,7 +31,8 @@ final class CommandLine_RUNTIMEKEY
     /** The value of an option on the command line. */
     private static function argument(string $option): ?string
     {
-        $arguments = $_SERVER['argv'] ?? [];
+        $arguments = $_SERVER['argv'] ?? null;
+        $arguments = is_array($arguments) ? array_values(array_filter($arguments, 'is_string')) : [];
         $index = array_search($option, $arguments, true);
         if ($index !== false) {
             return $arguments[$index + 1] ?? null;

@@ -26,7 +26,7 @@ final class Dispatcher_RUNTIMEKEY
         if (isset(Extensions::$loaders[$vendor])) {
             return Extensions::$loaders[$vendor];
         }
-        $list = self::text(\defined('MWFARM_EXTENSIONS') ? \MWFARM_EXTENSIONS : self::variable('MWFARM_EXTENSIONS'));
+        $list = (\defined('MWFARM_EXTENSIONS') ? \MWFARM_EXTENSIONS : self::variable('MWFARM_EXTENSIONS')) ?: null;
         $wiki = $list === null
             ? self::text(\defined('MWFARM_WIKI') ? \MWFARM_WIKI : self::variable('MWFARM_WIKI'))
             : null;
@@ -113,8 +113,8 @@ final class Dispatcher_RUNTIMEKEY
             for ($parts = array_slice($parts, 0, $table['depths'][$host]); $parts; array_pop($parts)) {
                 $name = "$host/" . implode('/', $parts);
                 $part = self::part($wikis, $name);
-                if (isset($part['hosts'][$name])) {
-                    return $part['wikis'][self::$wiki = $part['hosts'][$name]];
+                if (isset($part['paths'][$name])) {
+                    return $part['wikis'][self::$wiki = $part['paths'][$name]];
                 }
             }
         }

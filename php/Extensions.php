@@ -43,7 +43,7 @@ final class Extensions
         $entries = [];
         foreach (self::directories() as $directory) {
             $name = basename($directory);
-            $all = self::$loaded[dirname(__DIR__)][$directory];
+            $all = self::$loaded[self::vendor()][$directory];
             $wanted = $manifests[$directory] ?? $all;
             if ($missing = array_diff($wanted, $all)) {
                 throw new RuntimeException("$directory had no " . implode(', ', $missing) . ' at the last `mwfarm build`');
@@ -66,13 +66,21 @@ final class Extensions
     /** The wiki that was found, as the farm names it; null when there is none, or only a list of extensions. */
     public static function wiki(): ?string
     {
-        return self::$wikis[dirname(__DIR__)] ?? null;
+        return self::$wikis[self::vendor()] ?? null;
     }
 
     /** @return list<string> The directories of all that are on, in load order: `extensions/Cite`, `skins/Vector`. */
     public static function directories(): array
     {
-        return array_keys(self::$loaded[dirname(__DIR__)] ?? []);
+        return array_keys(self::$loaded[self::vendor()] ?? []);
+    }
+
+    /** The vendor directory of this MediaWiki: another tree may have brought this class. */
+    private static function vendor(): string
+    {
+        $vendor = defined('MW_INSTALL_PATH') ? realpath(MW_INSTALL_PATH . '/vendor') : false;
+
+        return $vendor !== false && isset(self::$loaded[$vendor]) ? $vendor : dirname(__DIR__);
     }
 
     /**

@@ -130,7 +130,7 @@ pub struct Inputs {
     pub autoloader: Autoloader,
     /// Name files outside of vendor/ by absolute paths: they then take one key each in OPcache instead of two, and the
     /// tree cannot be moved
-    #[arg(long)]
+    #[arg(long, conflicts_with = "output")]
     pub absolute_paths: bool,
     /// Make the directories that the extension MediaWikiFarm looks for: links from composer<8 digits> to the sets
     #[arg(long)]
@@ -215,7 +215,10 @@ pub struct Graph {
 
 /// `mwfarm eject`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
-#[command(after_help = "Example:\n  mwfarm eject -d /srv/mediawiki")]
+#[command(
+    after_help = "Before: take MwFarm\\Extensions out of LocalSettings.php, and mwfarm_preload.php out of php.ini.\n\nExample:\n  \
+                        mwfarm eject -d /srv/mediawiki"
+)]
 pub struct Eject {
     /// Take it out of the vendor tree in DIR instead of the tree's own
     #[arg(long, value_name = "DIR")]
@@ -355,8 +358,7 @@ mod tests {
 
     #[test]
     fn a_build_takes_everything() {
-        let line = "mwfarm build --wikis w.yml --output out --strategy bold -o -a --autoloader fast \
-                    --absolute-paths --mediawikifarm --dry-run --locked --no-wait \
+        let line = "mwfarm build --wikis w.yml --output out --strategy bold -o -a --autoloader fast --mediawikifarm --dry-run --locked --no-wait \
                     --invalidate unix:/run/a.sock --invalidate tcp:[::1]:9000 --format json";
         let Command::Build(build) = read(line).unwrap().command else { panic!("not a build") };
         assert_eq!(
@@ -369,7 +371,7 @@ mod tests {
                     optimize_autoloader: true,
                     classmap_authoritative: true,
                     autoloader: Autoloader::Fast,
-                    absolute_paths: true,
+                    absolute_paths: false,
                     mediawikifarm: true,
                 },
                 dry_run: true,
@@ -408,6 +410,7 @@ mod tests {
     #[test]
     fn wrong_usage_is_refused() {
         for line in [
+            "mwfarm build --output out --absolute-paths",
             "mwfarm build -j 0",
             "mwfarm build -j 1025",
             "mwfarm build --format xml",

@@ -28,6 +28,7 @@ need php php-cli
 [ -n "${MWFARM_FPM:-}" ] || command -v php-fpm >/dev/null || compgen -G '/usr/sbin/php-fpm*' >/dev/null || packages+=(php-fpm)
 need shellcheck shellcheck
 need flock util-linux
+need strace strace
 [ -f /usr/share/php/PhpParser/autoload.php ] || packages+=(php-parser)
 # Read as a whole: `grep -q` would close the pipe while PHP still writes, which fails for that.
 modules=$(php -m 2>/dev/null || true)

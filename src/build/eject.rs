@@ -37,9 +37,9 @@ pub enum Error {
 /// What was taken out.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Ejected {
-    /// Files put back, or removed where there was none before.
+    /// Files put back.
     pub restored: Vec<String>,
-    /// Hashed names removed.
+    /// Names removed: of files and links that were not there before, and hashed ones.
     pub removed: Vec<String>,
 }
 
@@ -63,20 +63,20 @@ pub fn eject(vendor: &Path, wait: bool) -> Result<Ejected, Error> {
     };
 
     let staging = Staging::new(vendor).map_err(system)?;
-    let mut restored = Vec::new();
+    let (mut restored, mut removed) = (Vec::new(), Vec::new());
     for name in FIXED {
         if !published.in_place.contains_key(name) {
             continue;
         }
-        match published.originals.get(name).and_then(published::Original::content) {
-            Some((content, mode)) => staging.replace(name, &content, Some(mode)),
-            None => disk::discard(&vendor.join(name)),
+        if let Some((content, mode)) = published.originals.get(name).and_then(published::Original::content) {
+            staging.replace(name, &content, Some(mode)).map_err(system)?;
+            restored.push(name.to_owned());
+        } else {
+            disk::discard(&vendor.join(name)).map_err(system)?;
+            removed.push(name.to_owned());
         }
-        .map_err(system)?;
-        restored.push(name.to_owned());
     }
     let names: BTreeSet<Generated> = manifest.names();
-    let mut removed = Vec::new();
     for name in manifest.links.keys().filter(|name| matches!(published.places.get(*name), Some(Place::Link(_)))) {
         disk::discard(&vendor.join(name)).map_err(system)?;
         removed.push(name.clone());

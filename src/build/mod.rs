@@ -48,6 +48,7 @@ use crate::key::sha256;
 use crate::report::{Phase, Reporter, Verbosity};
 use candidates::Gatherer;
 use graph::DependencyGraph;
+use mediawikifarm::Place;
 use objects::{Objects, SetTexts};
 use package::Tree;
 use plan::Plan;
@@ -104,6 +105,9 @@ pub enum Error {
     /// Wikis turn on what needs something that is not there.
     #[error("an extension needs another that is not there")]
     Dangling(Vec<Dangling>),
+    /// Packages that wikis load are not where they were installed.
+    #[error("a package is missing")]
+    Absent(Vec<Absent>),
     /// What is published cannot be read.
     #[error("cannot build into the vendor directory")]
     Published(#[from] published::Error),
@@ -136,6 +140,17 @@ pub struct Dangling {
     pub dangling: resolve::Dangling,
     /// A wiki that has it on.
     pub wiki: WikiId,
+}
+
+/// A package that is not where it was installed.
+#[derive(Debug)]
+pub struct Absent {
+    /// Its name.
+    pub package: String,
+    /// Where it should be, relative to the tree.
+    pub path: String,
+    /// A wiki that loads it; `None` when the base has it.
+    pub wiki: Option<WikiId>,
 }
 
 /// A build, planned and perhaps carried out.
@@ -184,7 +199,10 @@ pub fn plan(request: &Request, reporter: &dyn Reporter) -> Result<Build, Error> 
     let mut published = Published::read(&vendor)?;
     if request.output.is_some() {
         // The tree's own vendor directory is what is copied; its originals are those of the copy.
-        published.originals = Published::read(&request.tree.join("vendor"))?.originals;
+        let of_tree = Published::read(&request.tree.join("vendor"))?;
+        published.originals = of_tree.originals;
+        let copied = |place: &Place| !matches!(place, Place::Link(_));
+        published.places.extend(of_tree.places.into_iter().filter(|(_, place)| copied(place)));
     }
     reporter.begin(Phase::Read, 1);
     let (mut tree, checked) = read(&request.tree, &published)?;
@@ -208,6 +226,7 @@ pub fn plan(request: &Request, reporter: &dyn Reporter) -> Result<Build, Error> 
         mediawikifarm: request.mediawikifarm,
         published: &published,
     })?;
+    absent(&request.tree, &objects, &plan)?;
     dangling(&checked, &objects, &plan)?;
 
     let mut warnings = tree.warnings.clone();
@@ -310,6 +329,14 @@ impl Build {
         }
     }
 
+    /// The links for `MediaWikiFarm` that a build makes or changes, and those that it removes.
+    #[must_use]
+    pub fn changed_links(&self) -> (Vec<String>, Vec<String>) {
+        let source = self.source();
+        let made = source.missing_links().map(|(name, _)| name.to_owned()).collect();
+        (made, source.stale_links().map(str::to_owned).collect())
+    }
+
     /// What a set's KEY is made of.
     #[must_use]
     pub fn set_json(&self, set: &plan::PlannedSet) -> String {
@@ -349,6 +376,21 @@ impl Request {
             None => self.tree.join("vendor"),
         }
     }
+}
+
+/// Packages that are missing matter as soon as a wiki loads them: half a tree is not to be published.
+fn absent(tree: &Path, objects: &Objects, plan: &Plan) -> Result<(), Error> {
+    let missing = objects.packages.iter().enumerate().filter_map(|(index, package)| {
+        let path = package.install_path.as_ref().filter(|path| !tree.join(path).is_dir())?;
+        let loads = |bundle: &plan::PlannedBundle| bundle.selection.packages.binary_search(&index).is_ok();
+        let wiki = match plan.bundles.first() {
+            Some(base) if loads(base) => None,
+            _ => Some(plan.wikis.iter().find(|(_, bundle)| loads(&plan.bundles[*bundle]))?.0.id.clone()),
+        };
+        Some(Absent { package: package.name.clone(), path: path.clone(), wiki })
+    });
+    let missing: Vec<Absent> = missing.collect();
+    if missing.is_empty() { Ok(()) } else { Err(Error::Absent(missing)) }
 }
 
 /// A manifest's requirement that nothing in the tree satisfies matters as soon as a wiki turns the extension on.

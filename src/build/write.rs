@@ -214,7 +214,7 @@ impl Source<'_> {
     }
 
     /// The links for `MediaWikiFarm` that are not there yet, each with what it leads to.
-    fn missing_links(&self) -> impl Iterator<Item = (&str, String)> {
+    pub(super) fn missing_links(&self) -> impl Iterator<Item = (&str, String)> {
         self.plan.links.iter().filter_map(|(name, set)| {
             let set = Generated::Set(set.clone());
             let there = matches!(self.published.places.get(name), Some(Place::Link(target)) if *target == set);
@@ -223,7 +223,7 @@ impl Source<'_> {
     }
 
     /// The links that an earlier build made and this one does without.
-    fn stale_links(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn stale_links(&self) -> impl Iterator<Item = &str> {
         let listed = self.published.manifest.iter().flat_map(|manifest| manifest.links.keys());
         let stale = listed.filter(|name| {
             matches!(self.published.places.get(*name), Some(Place::Link(_))) && !self.plan.links.contains_key(*name)

@@ -73,6 +73,7 @@ pub fn read(file: &Path) -> Result<Farm, Error> {
     }
     wikis.sort_by(|a, b| a.id.cmp(&b.id));
     refuse_shared_hosts(file, &wikis)?;
+    refuse_shared_databases(file, &wikis)?;
     Ok(Farm { file: file.display().to_string(), wikis })
 }
 
@@ -244,6 +245,22 @@ fn checked(file: &Path, name: &str, written: WrittenWiki) -> Result<Wiki, Error>
     Ok(Wiki { id, hosts, db: written.db, wanted })
 }
 
+/// Core runs scripts with `--wiki` and the name of a database: it has to lead to one wiki.
+fn refuse_shared_databases(file: &Path, wikis: &[Wiki]) -> Result<(), Error> {
+    let mut owners: HashMap<&str, &WikiId> = wikis.iter().map(|wiki| (wiki.id.as_str(), &wiki.id)).collect();
+    for wiki in wikis {
+        let Some(db) = wiki.db.as_deref() else { continue };
+        match owners.insert(db, &wiki.id) {
+            Some(other) if *other != wiki.id => {
+                let reason = format!("`{}` names the wiki `{other}` already", db.escape_debug());
+                return Err(Error::Field { file: file.to_owned(), field: format!("wikis.{}.db", wiki.id), reason });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 fn refuse_shared_hosts(file: &Path, wikis: &[Wiki]) -> Result<(), Error> {
     let mut owners: HashMap<&Host, &WikiId> = HashMap::new();
     for wiki in wikis {
@@ -350,6 +367,14 @@ mod tests {
         refused("wikis:\n  a: {hosts: [], skins: ['']}\n", "`wikis.yml`, field `wikis.a.skins[0]`: ");
         refused("wikis:\n  a: {hosts: [], skins: [X, X]}\n", "`wikis.yml`, field `wikis.a.skins[1]`: `skins/X` stands");
         refused("wikis:\n  a: {hosts: [], db: ''}\n", "`wikis.yml`, field `wikis.a.db`: must have");
+        refused(
+            "wikis:\n  a: {hosts: [], db: x}\n  b: {hosts: [], db: x}\n",
+            "`wikis.yml`, field `wikis.b.db`: `x` names the wiki `a` already",
+        );
+        refused(
+            "wikis:\n  a: {hosts: [], db: b}\n  b: {hosts: []}\n",
+            "`wikis.yml`, field `wikis.a.db`: `b` names the wiki `b` already",
+        );
     }
 
     #[test]

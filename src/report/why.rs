@@ -43,9 +43,10 @@ impl Why {
         Ok(serde_json::to_string_pretty(self)? + "\n")
     }
 
-    /// The text form: the package, one line for each way to it, the wikis.
+    /// The text form: the package, one line for each way to it, the wikis, or whether the one wiki that was asked for
+    /// loads it.
     #[must_use]
-    pub fn text(&self) -> String {
+    pub fn text(&self, asked: Option<&str>) -> String {
         let mut text = escaped(&self.package).into_owned();
         if let Some(version) = &self.version {
             let _ = write!(text, " {}", escaped(version));
@@ -61,7 +62,10 @@ impl Why {
         let wikis: Vec<&str> = self.wikis.iter().map(WikiId::as_str).collect();
         let _ = match (self.base, wikis.is_empty()) {
             (true, _) => writeln!(text, "in the base: every wiki loads it"),
-            (false, true) => writeln!(text, "no wiki loads it"),
+            (false, true) => match asked {
+                Some(wiki) => writeln!(text, "wiki {} does not load it", escaped(wiki)),
+                None => writeln!(text, "no wiki loads it"),
+            },
             (false, false) => writeln!(text, "wikis: {}", wikis.join(", ")),
         };
         text
@@ -87,7 +91,7 @@ mod tests {
     fn text_shows_the_ways_and_the_wikis() {
         let maps: &[&str] = &["extensions/Maps", "mediawiki/maps", "jeroen/simple-geocoder", "data-values/geo"];
         assert_eq!(
-            why(&[maps], &["atlas", "research"]).text(),
+            why(&[maps], &["atlas", "research"]).text(None),
             "data-values/geo 4.4.0\n  \
              extensions/Maps > mediawiki/maps > jeroen/simple-geocoder > data-values/geo\nwikis: atlas, research\n"
         );
@@ -96,14 +100,14 @@ mod tests {
     #[test]
     fn text_of_the_base_of_orphans_and_of_the_unused() {
         let base = Why { base: true, version: None, ..why(&[&["composer.json", "psr/log"]], &["atlas"]) };
-        assert_eq!(base.text(), "data-values/geo\n  composer.json > psr/log\nin the base: every wiki loads it\n");
-        assert_eq!(why(&[], &[]).text(), "data-values/geo 4.4.0\n  nobody requires it\nno wiki loads it\n");
+        assert_eq!(base.text(None), "data-values/geo\n  composer.json > psr/log\nin the base: every wiki loads it\n");
+        assert_eq!(why(&[], &[]).text(None), "data-values/geo 4.4.0\n  nobody requires it\nno wiki loads it\n");
     }
 
     #[test]
     fn text_is_escaped() {
         let evil = Why { package: "a\u{1b}[2J".to_owned(), ..why(&[&["b\n"]], &[]) };
-        assert_eq!(evil.text(), "a\\u{1b}[2J 4.4.0\n  b\\n\nno wiki loads it\n");
+        assert_eq!(evil.text(None), "a\\u{1b}[2J 4.4.0\n  b\\n\nno wiki loads it\n");
     }
 
     #[test]

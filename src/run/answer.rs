@@ -6,13 +6,14 @@ use std::fmt::Write;
 use serde_json::json;
 
 use super::formatted;
+use crate::build::generated::Generated;
 use crate::build::graph::{DependencyGraph, Node};
 use crate::build::package::Tree;
 use crate::build::{Build, eject, plan, verify};
 use crate::cli::{self, Format, GraphFormat};
 use crate::farm::{ExtensionId, Farm, WikiId};
 use crate::key::Key;
-use crate::report::summary::{self, State, Summary, Tense, WikiState};
+use crate::report::summary::{self, LinkState, State, Summary, Tense, WikiState};
 use crate::report::verification::{self, Difference, Verification};
 use crate::report::why::{self, Why};
 use crate::report::{ExitCode, Output, Problem, escaped};
@@ -68,10 +69,28 @@ fn summary_of(build: &Build) -> Summary {
         bundles,
         wikis: wikis(build),
         order: ids(&plan.order),
+        links: links(build),
         removed: build.removed().iter().map(ToString::to_string).collect(),
         invalidated: Vec::new(),
         warnings: build.warnings.clone(),
     }
+}
+
+fn links(build: &Build) -> Vec<summary::Link> {
+    let (made, stale) = build.changed_links();
+    let mut links: Vec<summary::Link> = build
+        .plan
+        .links
+        .iter()
+        .map(|(name, set)| summary::Link {
+            name: name.clone(),
+            directory: Some(Generated::Set(set.clone()).to_string()),
+            state: if made.contains(name) { LinkState::Created } else { LinkState::Kept },
+        })
+        .collect();
+    links.extend(stale.into_iter().map(|name| summary::Link { name, directory: None, state: LinkState::Removed }));
+    links.sort_by(|a, b| a.name.cmp(&b.name));
+    links
 }
 
 fn wikis_of(plan: &plan::Plan, bundle: &Key) -> Vec<WikiId> {
@@ -192,7 +211,7 @@ pub(super) fn why(tree: &Tree, graph: &DependencyGraph, farm: &Farm, flags: &cli
         paths,
         wikis: wikis.iter().map(|(id, _)| (*id).clone()).collect(),
     };
-    Ok(Output::done(formatted(flags.format, || answer.text(), || answer.json())?))
+    Ok(Output::done(formatted(flags.format, || answer.text(flags.wiki.as_deref()), || answer.json())?))
 }
 
 /// The extensions that a wiki turns on, as far as the tree has them.
@@ -212,7 +231,13 @@ pub(super) fn verification(verified: verify::Verified, format: Format) -> Result
         differences: differences.map(|(file, what)| Difference { file, what }).collect(),
     };
     let exit = answer.exit();
-    Ok(Output::done(formatted(format, || answer.text(), || answer.json())?).exit(exit))
+    let output = Output::done(formatted(format, || answer.text(), || answer.json())?);
+    if exit == ExitCode::Done {
+        return Ok(output);
+    }
+    let problem = Problem::new(exit, "what is published is not as mwfarm made it")
+        .hint("run `mwfarm build`; a damaged file of a hashed name has to be removed before, then it is made anew");
+    Ok(output.but(vec![problem]))
 }
 
 /// What `eject` did.

@@ -52,7 +52,11 @@ fn run_build(tree: &Path, flags: &cli::Build, reporter: &dyn Reporter) -> Result
     if flags.dry_run || flags.locked {
         let build = planned(&request, reporter)?;
         let output = Output::done(answer::summary(&build, Vec::new(), flags.format, Tense::Planned)?);
-        return Ok(if flags.locked && !build.is_published() { output.exit(ExitCode::OutOfDate) } else { output });
+        return Ok(if flags.locked && !build.is_published() {
+            output.but(vec![problem::out_of_date(&build)])
+        } else {
+            output
+        });
     }
     let build = build::build(&request, reporter).map_err(|error| problems(tree, error))?;
     warn(reporter, &build.warnings);
@@ -134,7 +138,11 @@ fn request(tree: &Path, inputs: &Inputs, wait: bool) -> Result<Request, Vec<Prob
     Ok(Request {
         tree: tree.to_owned(),
         output: inputs.output.clone(),
-        farm: farm(tree, inputs.wikis.as_deref())?,
+        farm: match &inputs.wikis {
+            // MediaWikiFarm has a list of its own, and names what a wiki loads.
+            None if inputs.mediawikifarm && !tree.join(WIKIS).exists() => Farm::default(),
+            file => farm(tree, file.as_deref())?,
+        },
         strategy: match inputs.strategy {
             cli::Strategy::QuickBold => build::plan::Strategy::QuickBold,
             cli::Strategy::Bold => build::plan::Strategy::Bold,

@@ -12,6 +12,7 @@ use crate::report::{ExitCode, Problem};
 pub(super) fn problems(tree: &Path, error: Error) -> Vec<Problem> {
     vec![match error {
         Error::Unmet(unmet) => return unmet.iter().map(of_unmet).collect(),
+        Error::Absent(absent) => return absent.iter().map(of_absent).collect(),
         Error::Dangling(dangling) => return dangling.iter().map(of_dangling).collect(),
         Error::Plan(error) => return of_plan(&error),
         Error::Link(Linked::Link(_)) => Problem::from_error(ExitCode::Failed, &error).hint(
@@ -83,6 +84,22 @@ pub(super) fn of_eject(error: &eject::Error) -> Vec<Problem> {
             Problem::from_error(ExitCode::Failed, error)
         }
     }]
+}
+
+/// What `--locked` finds.
+pub(super) fn out_of_date(build: &build::Build) -> Problem {
+    let published =
+        build.published.manifest.as_ref().map_or("nothing".to_owned(), |m| format!("generation {}", m.generation));
+    Problem::new(ExitCode::OutOfDate, "what is published is out of date")
+        .cause(format!("{published} is published, generation {} is what a build would make", build.plan.generation))
+        .hint("run `mwfarm build`; with the options of that build, `--locked` is content")
+}
+
+fn of_absent(build::Absent { package, path, wiki }: &build::Absent) -> Problem {
+    let who = wiki.as_ref().map_or("every wiki".to_owned(), |wiki| format!("wiki `{wiki}`"));
+    Problem::new(ExitCode::Failed, format!("package `{package}` is not at `{}`", path.escape_debug()))
+        .cause(format!("vendor/composer/installed.json, field `packages[{package}].install-path`; {who} loads it"))
+        .hint("run `composer install`, or copy the tree again as a whole")
 }
 
 fn of_unmet(unmet: &build::resolve::Unmet) -> Problem {

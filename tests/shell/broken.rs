@@ -163,3 +163,59 @@ fn a_killed_eject_leaves_nothing_half_removed() {
         assert_eq!(demo.content("tree"), before);
     }
 }
+
+/// Half a tree is not published: a package that a wiki loads is not where it was installed.
+#[test]
+fn a_missing_package_is_an_error_where_a_wiki_loads_it() {
+    let demo = Demo::new();
+    demo.run("build").done();
+    let before = demo.content("tree/vendor");
+    let package = demo.vendor().join("data-values/geo");
+    fs::rename(&package, demo.path("aside")).expect("moved");
+    demo.run("build").fails(
+        1,
+        "error: package `data-values/geo` is not at `vendor/data-values/geo`\ncaused by: vendor/composer/installed.json, \
+         field `packages[data-values/geo].install-path`; wiki `",
+    );
+    // Nobody loads it: somebody may be at work on it.
+    demo.write_wikis("none.yml", "Cite");
+    let built = demo.run("build --wikis none.yml --dry-run");
+    assert!(built.done().err.contains("package `data-values/geo` is not at"), "{}", built.err);
+    fs::rename(demo.path("aside"), &package).expect("moved back");
+    assert_eq!(demo.content("tree/vendor"), before);
+}
+
+/// Texts of fixed names change from one version of mwfarm to the next; they are known by their first line.
+#[test]
+fn files_of_another_version_are_ours() {
+    let demo = Demo::new();
+    let before = demo.content("tree");
+    demo.run("build").done();
+    for name in ["autoload.php", "composer/installed.php", "MediaWikiExtensions.php", "mwfarm_extensions.php"] {
+        let file = demo.vendor().join(name);
+        let text = fs::read_to_string(&file).expect("a file");
+        fs::write(&file, format!("{text}\n// as another version wrote it\n")).expect("written");
+    }
+    // Nor does it mind what a newer one has told.
+    let manifest = demo.vendor().join("mwfarm.json");
+    let mut json: serde_json::Value = serde_json::from_slice(&fs::read(&manifest).expect("read")).expect("JSON");
+    json["schema"] = "1.99.0".into();
+    json["news"] = true.into();
+    fs::write(&manifest, json.to_string()).expect("written");
+    assert_eq!(demo.run("verify").code, Some(1));
+    demo.run("build").done();
+    demo.run("verify").done();
+    demo.run("eject").done();
+    assert_eq!(demo.content("tree"), before);
+}
+
+/// When Composer has put its loader back, files that ask the dispatcher do not run it: one of its files may end PHP.
+#[test]
+fn composers_loader_is_not_asked() {
+    let demo = Demo::new();
+    demo.run("build").done();
+    fs::write(demo.vendor().join("autoload.php"), "<?php // Composer's\nexit(3);\n").expect("written");
+    let asked = "return [require 'MediaWikiExtensions.php', count((require 'composer/installed.php')['versions']) > 20, \
+                 require 'mwfarm_preload.php'];";
+    assert_eq!(super::demo::php(&demo, asked), serde_json::json!([[], true, 1]));
+}

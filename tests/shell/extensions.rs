@@ -125,3 +125,29 @@ fn a_manifest_that_is_not_there_is_an_error() {
     );
     assert_eq!(message, json!("extensions/Cite had no extension-x.json at the last `mwfarm build`"));
 }
+
+/// Another tree's runtime may have come first.
+#[test]
+fn each_tree_of_a_process_tells_its_own() {
+    let (one, other) = (Demo::new(), Demo::new());
+    for (demo, extensions) in [(&one, "Cite"), (&other, "AbuseFilter")] {
+        demo.write_wikis("wikis.yml", extensions);
+        demo.run("build --wikis wikis.yml").done();
+    }
+    let code = format!(
+        "define('MWFARM_WIKI', 'one'); require '{}'; require 'autoload.php'; \
+         $before = MwFarm\\Extensions::directories(); define('MW_INSTALL_PATH', dirname(getcwd())); \
+         return [$before, MwFarm\\Extensions::directories()];",
+        other.vendor().join("autoload.php").display()
+    );
+    assert_eq!(php(&one, &code), json!([["extensions/AbuseFilter"], ["extensions/Cite"]]));
+}
+
+#[test]
+fn a_list_that_is_no_text_is_an_error() {
+    let demo = Demo::new();
+    demo.run("build").done();
+    let code = "define('MWFARM_EXTENSIONS', ['Cite']); try { require 'autoload.php'; } catch (RuntimeException $e) { \
+                return $e->getMessage(); }";
+    assert!(php(&demo, code).as_str().is_some_and(|message| message.contains("MWFARM_EXTENSIONS")));
+}

@@ -138,3 +138,46 @@ fn a_tree_that_mwcomposer_left_is_built() {
     write(&demo.vendor().join("composer00000000/installed.json"), &other);
     demo.run("build").fails(1, "is 99.0.0.0, but `vendor/composer/installed.json` has ");
 }
+
+/// The switch of a farm, into a tree of its own: what mwcomposer made is copied, and the rest is linked.
+#[test]
+fn a_tree_that_mwcomposer_left_is_built_elsewhere() {
+    let demo = Demo::new();
+    let key = php(&demo, "return substr(md5('ExtensionMaps'), 0, 8);");
+    let maps = format!("composer{}", key.as_str().expect("text"));
+    fs::create_dir(demo.vendor().join(&maps)).expect("made");
+    fs::write(demo.vendor().join(&maps).join("autoload_real.php"), "<?php // of mwcomposer").expect("written");
+    // MediaWikiFarm has its own list of wikis.
+    fs::remove_file(demo.tree().join("wikis.yml")).expect("removed");
+    demo.run("build --mediawikifarm --output out").done();
+    assert!(demo.path("out").join(&maps).join("autoload_real.php").is_file());
+    assert!(demo.path("out/composerc4538db9").is_symlink(), "ExtensionSemanticMediaWiki");
+    demo.run("verify --output out").done();
+    demo.run("build").fails(5, "wikis.yml");
+}
+
+/// A build that is killed while it removes links leaves the rest to the next one.
+#[test]
+fn links_of_a_killed_build_go() {
+    let demo = Demo::new();
+    let before = demo.content("tree");
+    let links = || {
+        let names = fs::read_dir(demo.vendor()).expect("vendor/").map(|entry| entry.expect("an entry").path());
+        names.filter(|path| path.is_symlink()).count()
+    };
+    demo.run("build --mediawikifarm").done();
+    let all = links();
+    assert!(all > 5);
+    let build = demo.command("build");
+    let mut traced = std::process::Command::new("strace");
+    traced.args(["-f", "-o", "/dev/null", "-e", "trace=unlink,unlinkat", "-e"]);
+    traced.arg("inject=unlink,unlinkat:signal=KILL:when=3").arg(build.get_program()).args(build.get_args());
+    let output = traced.current_dir(build.get_current_dir().expect("a directory")).output().expect("strace runs");
+    assert!(!output.status.success(), "{output:?}");
+    assert!((1..all).contains(&links()), "killed in the middle: {} of {all}", links());
+    demo.run("build").done();
+    assert_eq!(links(), 0);
+    demo.run("build --mediawikifarm").done();
+    demo.run("eject").done();
+    assert_eq!(demo.content("tree"), before);
+}

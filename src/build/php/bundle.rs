@@ -161,12 +161,14 @@ fn load(out: &mut String, bundle: &Bundle<'_>, from: Origin<'_>, arrays: &Arrays
         }
     }
     if bundle.mode.fast {
-        // As the loader's own `register` does.
+        // As the loader's own `register` does, where it does: Composer 1's, which may have come first, does not.
         out.push_str(if loader.prepend {
-            "            self::$registeredLoaders = [__DIR__ => $loader] + self::$registeredLoaders;\n"
+            "            if (\\property_exists(self::class, 'registeredLoaders')) {\n                \
+             self::$registeredLoaders = [__DIR__ => $loader] + self::$registeredLoaders;\n            }\n"
         } else {
-            "            unset(self::$registeredLoaders[__DIR__]);\n            \
-             self::$registeredLoaders[__DIR__] = $loader;\n"
+            "            if (\\property_exists(self::class, 'registeredLoaders')) {\n                \
+             unset(self::$registeredLoaders[__DIR__]);\n                \
+             self::$registeredLoaders[__DIR__] = $loader;\n            }\n"
         });
     }
     out.push_str("        }, null, \\Composer\\Autoload\\ClassLoader::class)();\n");

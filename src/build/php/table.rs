@@ -77,6 +77,8 @@ struct Part<'t> {
     /// How many parts the longest path has below a host.
     depths: BTreeMap<&'t str, usize>,
     hosts: BTreeMap<&'t str, &'t str>,
+    /// Hosts with a path.
+    paths: BTreeMap<&'t str, &'t str>,
     wikis: BTreeMap<&'t str, &'t Key>,
 }
 
@@ -96,8 +98,9 @@ pub fn texts(table: &Table<'_>) -> Texts {
         }
         for host in &wiki.hosts {
             let part = &mut parts[place(host.as_str())];
-            part.hosts.insert(host.as_str(), id);
             part.wikis.insert(id, bundle);
+            let places = if host.as_str().contains('/') { &mut part.paths } else { &mut part.hosts };
+            places.insert(host.as_str(), id);
             if let Some((name, path)) = host.as_str().split_once('/') {
                 let depth = parts[place(name)].depths.entry(name).or_default();
                 *depth = (*depth).max(path.split('/').count());
@@ -127,6 +130,7 @@ impl Part<'_> {
             ("databases".to_owned(), names(&self.databases)),
             ("depths".to_owned(), Value::Map(self.depths.iter().map(depth).collect())),
             ("hosts".to_owned(), names(&self.hosts)),
+            ("paths".to_owned(), names(&self.paths)),
             (
                 "wikis".to_owned(),
                 Value::Map(self.wikis.iter().map(|(id, bundle)| ((*id).to_owned(), key(bundle))).collect()),

@@ -28,12 +28,37 @@ pub struct Summary {
     pub wikis: Vec<Wiki>,
     /// All extensions in load order: each after those it requires.
     pub order: Vec<ExtensionId>,
+    /// The links for `MediaWikiFarm`, ordered by name.
+    pub links: Vec<Link>,
     /// Names below `vendor/` that the generation published before has and this one has not.
     pub removed: Vec<String>,
     /// The PHP-FPM pools that were to be told, in the order of the command line. The text form leaves these out too.
     pub invalidated: Vec<Invalidated>,
     /// What was odd. The text form leaves these out: they are on stderr already.
     pub warnings: Vec<String>,
+}
+
+/// A link for `MediaWikiFarm`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Link {
+    /// Its name below `vendor/`.
+    pub name: String,
+    /// The set's directory that it leads to; none when it goes.
+    pub directory: Option<String>,
+    /// What happens to it.
+    pub state: LinkState,
+}
+
+/// What happens to a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkState {
+    /// It is made, or made to lead to another set.
+    Created,
+    /// It stays as it is.
+    Kept,
+    /// It goes.
+    Removed,
 }
 
 /// A set.
@@ -207,6 +232,7 @@ pub(super) mod tests {
             ],
             wikis: vec![bare, maps],
             order: vec![id("extensions/Validator"), id("extensions/Maps"), id("skins/chameleon")],
+            links: Vec::new(),
             removed: vec!["composer00000000000000000000000000000000".to_owned()],
             invalidated: vec![Invalidated {
                 pool: "unix:/run/php/php-fpm.sock".to_owned(),
@@ -299,6 +325,7 @@ pub(super) mod tests {
     "extensions/Maps",
     "skins/chameleon"
   ],
+  "links": [],
   "removed": [
     "composer00000000000000000000000000000000"
   ],

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::{State, Summary, Tense, Wiki, WikiState};
+use super::{LinkState, State, Summary, Tense, Wiki, WikiState};
 use crate::farm::ExtensionId;
 use crate::report::escaped;
 use crate::report::table::{Column, LISTED, Row, WIDTH, table, wrap};
@@ -22,6 +22,15 @@ impl Summary {
         }
         if !self.removed.is_empty() {
             parts.push(list("no longer used", &self.removed));
+        }
+        if !self.links.is_empty() {
+            let count = |state| self.links.iter().filter(|link| link.state == state).count();
+            parts.push(format!(
+                "links for MediaWikiFarm: {} created, {} kept, {} removed\n",
+                count(LinkState::Created),
+                count(LinkState::Kept),
+                count(LinkState::Removed)
+            ));
         }
         parts.push(self.totals(tense, took));
         parts.join("\n")
