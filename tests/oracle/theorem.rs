@@ -217,6 +217,7 @@ fn every_way_finds_it(more: &str) {
         (&none, server("HTTP_HOST", "one.example.org.")),
         (&none, server("HTTP_HOST", "one.example.org:")),
         (&none, server("HTTP_HOST", ":8080")),
+        (&none, server("HTTP_HOST", "paths.example.org/one/deep")),
         (&none, server("HTTP_HOST", "[::1")),
         (&none, server("HTTP_HOST", "../../etc/passwd\0")),
         (&none, server("HTTP_HOST", "")),
