@@ -9,9 +9,6 @@ namespace MwFarm;
 /** The class behind vendor/autoload.php. It computes nothing: it looks up, and includes finished files. */
 final class Dispatcher_RUNTIMEKEY
 {
-    /** @var string|null The wiki that was found; null for the base. */
-    private static $wiki;
-
     /**
      * Loads the packages of this process' wiki and returns their loader; the same one the second time.
      *
@@ -26,10 +23,15 @@ final class Dispatcher_RUNTIMEKEY
         if (isset(Extensions::$loaders[$vendor])) {
             return Extensions::$loaders[$vendor];
         }
-        $list = (\defined('MWFARM_EXTENSIONS') ? \MWFARM_EXTENSIONS : self::variable('MWFARM_EXTENSIONS')) ?: null;
-        $wiki = $list === null
-            ? self::text(\defined('MWFARM_WIKI') ? \MWFARM_WIKI : self::variable('MWFARM_WIKI'))
-            : null;
+        Extensions::$found = null;
+        // Constants, server variables (FastCGI parameters), environment: PHP-FPM puts its pool's among the former.
+        $fpm = \PHP_SAPI === 'fpm-fcgi';
+        $list = \defined('MWFARM_EXTENSIONS') ? \MWFARM_EXTENSIONS
+            : $_SERVER['MWFARM_EXTENSIONS'] ?? ($fpm ? null : \getenv('MWFARM_EXTENSIONS'));
+        $wiki = \defined('MWFARM_WIKI') ? \MWFARM_WIKI
+            : $_SERVER['MWFARM_WIKI'] ?? ($fpm ? null : \getenv('MWFARM_WIKI'));
+        $list = $list ?: null;
+        $wiki = $list === null && $wiki ? self::text($wiki) : null;
         if ($list !== null || ($wiki === null && isset($GLOBALS['wgMediaWikiFarm']))) {
             class_exists(Combination_RUNTIMEKEY::class, false) || require __DIR__ . '/Combination.php';
             $combination = Combination_RUNTIMEKEY::of(self::index($wikis), $list);
@@ -38,7 +40,6 @@ final class Dispatcher_RUNTIMEKEY
             }
         }
         $bundle = self::bundle($wikis, $wiki);
-        Extensions::$wikis[$vendor] = self::$wiki;
         if ($loads) {
             return require "$vendor/bundle_$bundle.php";
         }
@@ -93,9 +94,9 @@ final class Dispatcher_RUNTIMEKEY
     private static function named(string $wikis, string $name): ?string
     {
         $table = self::part($wikis, $name);
-        self::$wiki = isset($table['wikis'][$name]) ? $name : $table['databases'][$name] ?? null;
+        Extensions::$found = isset($table['wikis'][$name]) ? $name : $table['databases'][$name] ?? null;
 
-        return $table['wikis'][self::$wiki ?? ''] ?? null;
+        return $table['wikis'][Extensions::$found ?? ''] ?? null;
     }
 
     /** The bundle of the wiki that answers at a host, or at the longest path below it that one answers at. */
@@ -114,32 +115,25 @@ final class Dispatcher_RUNTIMEKEY
                 $name = "$host/" . implode('/', $parts);
                 $part = self::part($wikis, $name);
                 if (isset($part['paths'][$name])) {
-                    return $part['wikis'][self::$wiki = $part['paths'][$name]];
+                    return $part['wikis'][Extensions::$found = $part['paths'][$name]];
                 }
             }
         }
-        self::$wiki = $table['hosts'][$host] ?? null;
+        Extensions::$found = $table['hosts'][$host] ?? null;
 
-        return $table['wikis'][self::$wiki ?? ''] ?? $table['base'];
+        return $table['wikis'][Extensions::$found ?? ''] ?? $table['base'];
     }
 
     /** The part of the wiki table that knows a name. */
     private static function part(string $wikis, string $name): array
     {
-        return require $wikis[-1] === '/' ? $wikis . \sprintf('%02x.php', \crc32($name) & 255) : $wikis;
+        return require $wikis[-1] === '/' ? $wikis . (\crc32($name) & 255) . '.php' : $wikis;
     }
 
     /** What the wiki table says of extensions, sets and bundles. */
     private static function index(string $wikis): array
     {
         return require $wikis[-1] === '/' ? "{$wikis}index.php" : $wikis;
-    }
-
-    /** A server variable (a FastCGI parameter) or environment variable. */
-    private static function variable(string $name)
-    {
-        // PHP-FPM puts its pool's environment among the server variables.
-        return $_SERVER[$name] ?? (\PHP_SAPI === 'fpm-fcgi' ? null : \getenv($name));
     }
 
     /** What is given; null for an empty text, which counts as nothing given. */

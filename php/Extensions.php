@@ -22,8 +22,11 @@ final class Extensions
     /** @var array<string, string|callable(): array> What InstalledVersions reads, or who makes it. @internal */
     public static $installed = [];
 
-    /** @var array<string, string|null> The wiki. @internal */
-    public static $wikis = [];
+    /** @var string|null The wiki that is about to be loaded. @internal */
+    public static $found;
+
+    /** @var array<string, string|null> The wiki. */
+    private static $wikis = [];
 
     /** @var array<string, array<string, list<string>>> Extensions with their manifests, in load order. @internal */
     private static $loaded = [];
@@ -92,6 +95,7 @@ final class Extensions
     public static function remember(string $vendor, ClassLoader $loader, array $extensions, $installed): void
     {
         self::$loaders[$vendor] = $loader;
+        self::$wikis[$vendor] = self::$found;
         self::$loaded[$vendor] = $extensions;
         self::$installed[$vendor] = $installed;
     }
@@ -103,6 +107,7 @@ final class Extensions
      */
     public static function tell(string $vendor, array $extensions): void
     {
+        self::$wikis[$vendor] = self::$found;
         self::$loaded[$vendor] = $extensions;
     }
 }

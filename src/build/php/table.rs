@@ -1,7 +1,7 @@
 //! The wiki table of a generation: from wiki, host, database or list of extensions to what the dispatcher loads.
 //!
 //! One constant array, which OPcache shares between requests; for many wikis, whose array would take long to compile
-//! after each change, 256 of them and an index. A name is in the part that the last two digits of its CRC-32 name,
+//! after each change, 256 of them and an index. A name is in the part that the last byte of its CRC-32 numbers,
 //! and each part knows all about the names it holds.
 
 use std::collections::BTreeMap;
@@ -113,7 +113,7 @@ pub fn texts(table: &Table<'_>) -> Texts {
     }
     let numbered = parts.iter().enumerate();
     let mut files: Vec<(String, String)> =
-        numbered.map(|(place, part)| (format!("{place:02x}.php"), file(part.entries(table.base)))).collect();
+        numbered.map(|(place, part)| (format!("{place}.php"), file(part.entries(table.base)))).collect();
     files.push(("index.php".to_owned(), file(index)));
     Texts::Parts(files)
 }
@@ -235,10 +235,10 @@ mod tests {
         let Texts::Parts(files) = of(WIKIS_OF_ONE_FILE + 1) else { panic!("one file") };
         assert_eq!(files.len(), 257);
         let part = |name: &str| {
-            let place = format!("{:02x}.php", crc32fast::hash(name.as_bytes()) & 0xff);
+            let place = format!("{}.php", crc32fast::hash(name.as_bytes()) & 0xff);
             &files.iter().find(|(file, _)| *file == place).unwrap().1
         };
-        assert_eq!(crc32fast::hash(b"123456789"), 0xcbf4_3926, "the checksum is the one that PHP calls crc32b");
+        assert_eq!(crc32fast::hash(b"123456789"), 0xcbf4_3926, "the checksum is that of PHP's `crc32`");
         for (name, entries) in [
             ("h0.org", &["'h0.org' => 2"][..]),
             ("h0.org/a/b", &["'h0.org/a/b' => 'w0'", "'w0' => "]),
