@@ -35,7 +35,7 @@ fn invalidated(summary: &Value) -> Vec<Value> {
 }
 
 fn told() -> Value {
-    let files = ["autoload.php", "composer/installed.php", "MediaWikiExtensions.php"];
+    let files = ["autoload.php", "mwfarm_extensions.php", "composer/installed.php", "MediaWikiExtensions.php"];
     json!({ "pool": null, "php": "PHP", "opcache": true, "files": files, "error": null })
 }
 
@@ -60,7 +60,10 @@ fn a_pool_that_is_told_serves_the_new_generation_and_no_other_does() {
     }
     let said = String::from_utf8(tree.run(&["build", "--invalidate", &other.address().to_string()]).stderr).unwrap();
     assert!(said.contains(&format!("told `{}` (PHP ", other.address())), "{said}");
-    assert!(said.contains("): autoload.php, composer/installed.php, MediaWikiExtensions.php\n"), "{said}");
+    assert!(
+        said.contains("): autoload.php, mwfarm_extensions.php, composer/installed.php, MediaWikiExtensions.php\n"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -217,11 +220,15 @@ fn pools_that_cannot_be_told_are_named_and_the_others_are_told() {
         (elsewhere.address().to_string(), Some("open_basedir restriction in effect")),
         (
             restricted.address().to_string(),
-            Some("refuses to give up autoload.php, composer/installed.php, MediaWikiExtensions.php"),
+            Some(
+                "refuses to give up autoload.php, mwfarm_extensions.php, composer/installed.php, MediaWikiExtensions.php",
+            ),
         ),
         (
             disabled.address().to_string(),
-            Some("refuses to give up autoload.php, composer/installed.php, MediaWikiExtensions.php"),
+            Some(
+                "refuses to give up autoload.php, mwfarm_extensions.php, composer/installed.php, MediaWikiExtensions.php",
+            ),
         ),
         (chatty.address().to_string(), Some("does: Good morning. {")),
         ("tcp:127.0.0.1:1".to_owned(), Some("Connection refused")),
