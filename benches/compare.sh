@@ -69,13 +69,8 @@ measure() {
     awk -v wall="$((${to/[.,]/} - ${from/[.,]/}))" '{ printf "%.6f %.3f %d\n", wall / 1e6, $1 + $2, $3 }' \
       >>"$directory/results/$name"
 }
-composer() {
-  local tree=$1
-  shift
-  env -C "$tree" HOME="$directory/home" COMPOSER_HOME="$directory/home" COMPOSER_CACHE_DIR=/dev/null \
-    COMPOSER_ALLOW_SUPERUSER=1 COMPOSER_DISABLE_NETWORK=1 COMPOSER_NO_AUDIT=1 GIT_DIR=/nonexistent \
-    "$MWFARM_ORACLE/bin/composer28" --no-interaction --no-ansi --quiet "$@"
-}
+# shellcheck source=composer.sh
+. "$repository/benches/composer.sh"
 export -f composer
 export directory MWFARM_ORACLE
 # Takes our files out of a tree, but keeps them.

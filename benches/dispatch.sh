@@ -62,13 +62,8 @@ dispatch=$(cargo bench --profile $profile --locked --bench dispatch --no-run 2>&
 [ -x "$dispatch" ] || die "cargo bench made no program"
 options=("$directory" --extensions "$farm" --sizes "$sizes" --wikis "$wikis" --rounds "$rounds")
 
-composer() {
-  local tree=$1
-  shift
-  env -C "$tree" HOME="$directory/home" COMPOSER_HOME="$directory/home" COMPOSER_CACHE_DIR=/dev/null \
-    COMPOSER_ALLOW_SUPERUSER=1 COMPOSER_DISABLE_NETWORK=1 COMPOSER_NO_AUDIT=1 GIT_DIR=/nonexistent \
-    "$MWFARM_ORACLE/bin/composer28" --no-interaction --no-ansi --quiet "$@"
-}
+# shellcheck source=composer.sh
+. "$repository/benches/composer.sh"
 # Nothing is installed, everything is in place; packages that are not needed are removed.
 update() { composer "$1" update --no-autoloader --ignore-platform-reqs; }
 
