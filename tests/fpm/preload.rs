@@ -14,6 +14,11 @@ fn add(tree: &Tree, name: &str, text: &str) {
 /// Builds, and starts a pool that preloads.
 fn preloading(tree: &Tree) -> Pool {
     assert!(tree.run(&["build", "-o"]).status.success());
+    start(tree)
+}
+
+/// Starts a pool that preloads from what is there.
+fn start(tree: &Tree) -> Pool {
     let preload = tree.root().join("vendor/mwfarm_preload.php");
     let preload = preload.to_str().expect("a path in UTF-8");
     let user = if rustix::process::geteuid().is_root() { "root" } else { "" };
@@ -78,4 +83,15 @@ fn a_request_preloads_nothing() {
     assert_eq!((response.body.as_slice(), response.stderr.as_slice()), (&b""[..], &b""[..]));
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fpm/preloaded.php");
     assert_eq!(pool.get(&script, &[]).body, b"[]");
+}
+
+/// When Composer has put its own loader back, PHP starts all the same: files that end programs which are not MediaWiki
+/// are not run.
+#[test]
+fn composers_loader_is_not_run_by_preloading() {
+    let tree = Tree::new();
+    drop(preloading(&tree));
+    tree.write("vendor/autoload.php", "<?php // Composer's\ndie('Not a valid entry point.');\n");
+    let pool = start(&tree);
+    assert_eq!(preloaded(&pool), Vec::<String>::new(), "{}", pool.log());
 }
