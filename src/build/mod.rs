@@ -226,7 +226,7 @@ pub fn plan(request: &Request, reporter: &dyn Reporter) -> Result<Build, Error> 
         mediawikifarm: request.mediawikifarm,
         published: &published,
     })?;
-    absent(&request.tree, &objects, &plan)?;
+    absent(&tree, &plan)?;
     dangling(&checked, &objects, &plan)?;
 
     let mut warnings = tree.warnings.clone();
@@ -379,15 +379,15 @@ impl Request {
 }
 
 /// Packages that are missing matter as soon as a wiki loads them: half a tree is not to be published.
-fn absent(tree: &Path, objects: &Objects, plan: &Plan) -> Result<(), Error> {
-    let missing = objects.packages.iter().enumerate().filter_map(|(index, package)| {
-        let path = package.install_path.as_ref().filter(|path| !tree.join(path).is_dir())?;
+fn absent(tree: &Tree, plan: &Plan) -> Result<(), Error> {
+    let missing = tree.absent.iter().filter_map(|&index| {
+        let package = &tree.packages[index];
         let loads = |bundle: &plan::PlannedBundle| bundle.selection.packages.binary_search(&index).is_ok();
         let wiki = match plan.bundles.first() {
             Some(base) if loads(base) => None,
             _ => Some(plan.wikis.iter().find(|(_, bundle)| loads(&plan.bundles[*bundle]))?.0.id.clone()),
         };
-        Some(Absent { package: package.name.clone(), path: path.clone(), wiki })
+        Some(Absent { package: package.name.clone(), path: package.install_path.clone().unwrap_or_default(), wiki })
     });
     let missing: Vec<Absent> = missing.collect();
     if missing.is_empty() { Ok(()) } else { Err(Error::Absent(missing)) }

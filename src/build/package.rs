@@ -15,6 +15,8 @@ pub struct Tree {
     /// The locked versions L in the order of `installed.json`: by name as written there (bytes). Alias packages are
     /// not listed.
     pub packages: Vec<Package>,
+    /// Which of them are not where they were installed, by index.
+    pub absent: Vec<usize>,
     /// Every extension and skin of the tree, ordered by id.
     pub extensions: Vec<Extension>,
     /// How Composer wrote the tree's autoloader.

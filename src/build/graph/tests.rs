@@ -32,6 +32,7 @@ impl Farm {
         let tree = Tree {
             root,
             packages: Vec::new(),
+            absent: Vec::new(),
             extensions: Vec::new(),
             loader,
             dev: false,

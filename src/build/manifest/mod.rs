@@ -83,15 +83,18 @@ pub fn read(tree: &Path, options: &ReadOptions) -> Result<Tree, Error> {
             warnings.extend(lock::differences(lock, &bytes, &packages)?);
         }
     }
-    for package in &packages {
+    let mut absent = Vec::new();
+    for (index, package) in packages.iter().enumerate() {
         if let Some(path) = package.install_path.as_ref().filter(|path| !files.is_directory(path)) {
+            absent.push(index);
             warnings.push(format!("package `{}` is not at `{}`", package.name, path.escape_debug()));
         }
     }
     let platform = json.platform(COMPOSER_JSON, &mut warnings)?;
     let mediawiki_version = mediawiki_version(files)?;
     let root = Root { name, block, parts, duplicates: settings.duplicates() };
-    Ok(Tree { root, packages, extensions: found.extensions, loader, dev, platform, mediawiki_version, warnings })
+    let extensions = found.extensions;
+    Ok(Tree { root, packages, absent, extensions, loader, dev, platform, mediawiki_version, warnings })
 }
 
 fn needed(files: Files, file: &str) -> Result<Vec<u8>, Error> {

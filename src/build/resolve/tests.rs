@@ -63,6 +63,7 @@ fn tree(require: &[(&str, &str)], mut packages: Vec<Package>) -> Tree {
             duplicates: Duplicates::Merge,
         },
         packages,
+        absent: Vec::new(),
         extensions: Vec::new(),
         loader: LoaderSettings {
             authoritative: false,
