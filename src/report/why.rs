@@ -107,6 +107,8 @@ mod tests {
     #[test]
     fn text_is_escaped() {
         let evil = Why { package: "a\u{1b}[2J".to_owned(), ..why(&[&["b\n"]], &[]) };
+        assert!(why(&[], &[]).text(Some("alpha")).ends_with("\nwiki alpha does not load it\n"));
+        assert!(why(&[], &["alpha"]).text(Some("alpha")).ends_with("\nwikis: alpha\n"));
         assert_eq!(evil.text(None), "a\\u{1b}[2J 4.4.0\n  b\\n\nno wiki loads it\n");
     }
 

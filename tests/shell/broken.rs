@@ -51,7 +51,9 @@ fn the_dispatcher_of_another_generation_is_out_of_date() {
     assert_ne!(old, new);
 
     fs::write(&dispatcher, &old).expect("written");
-    assert_eq!(demo.run("build --locked --wikis two.yml").code, Some(6));
+    let locked = demo.run("build --locked --wikis two.yml");
+    assert_eq!(locked.code, Some(6));
+    assert!(locked.err.contains("error: what is published is out of date\ncaused by: generation "), "{}", locked.err);
     demo.run("build --wikis two.yml").done();
     assert_eq!(fs::read(&dispatcher).expect("a dispatcher"), new);
     demo.run("verify").done();
@@ -202,7 +204,11 @@ fn files_of_another_version_are_ours() {
     json["schema"] = "1.99.0".into();
     json["news"] = true.into();
     fs::write(&manifest, json.to_string()).expect("written");
-    assert_eq!(demo.run("verify").code, Some(1));
+    let verified = demo.run("verify");
+    assert_eq!(verified.code, Some(1));
+    assert!(verified.err.ends_with(
+        "hint: run `mwfarm build`; a damaged file of a hashed name has to be removed before, then it is made anew\n"
+    ));
     demo.run("build").done();
     demo.run("verify").done();
     demo.run("eject").done();
