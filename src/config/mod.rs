@@ -1,3 +1,11 @@
-//! `config`: the files that say which wikis the farm has.
+//! `config`: the files that say which wikis the farm has and how each is configured.
 
 pub mod wikis;
+
+pub mod value;
+
+pub mod finding;
+pub mod read;
+
+pub mod farms;
+pub mod settings;

@@ -1,0 +1,97 @@
+//! What is wrong with a configuration, and what is odd about it. All of it is gathered before anything is said.
+
+use super::read::Sources;
+use super::value::Mark;
+use crate::farm::WikiId;
+
+/// Whether something can be lived with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// The wikis concerned cannot be compiled.
+    Error,
+    /// They can, but probably nobody means it.
+    Warning,
+}
+
+/// Something that was found.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// Where.
+    pub place: Place,
+    /// The key path in the file, such as `mainfarm.variables[0].file`; empty when it is about the whole file.
+    pub field: String,
+    /// What is wrong, as a phrase in lower case, names in backticks, without full stop.
+    pub message: String,
+    /// The wiki concerned, when it is not the whole farm.
+    pub wiki: Option<WikiId>,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+/// Where something was found.
+#[derive(Debug, Clone)]
+pub enum Place {
+    /// In a file that was read.
+    Mark(Mark),
+    /// In a file that could not be read, by its name.
+    File(String),
+}
+
+impl Finding {
+    /// An error.
+    #[must_use]
+    pub fn error(place: impl Into<Place>, field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Error,
+            place: place.into(),
+            field: field.into(),
+            message: message.into(),
+            wiki: None,
+            hint: None,
+        }
+    }
+
+    /// A warning.
+    #[must_use]
+    pub fn warning(place: impl Into<Place>, field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(place, field, message) }
+    }
+
+    /// Says which wiki it is about.
+    #[must_use]
+    pub fn of_wiki(mut self, wiki: &WikiId) -> Self {
+        self.wiki = Some(wiki.clone());
+        self
+    }
+
+    /// Says what to do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// `farms.yml:12`; without a line when the format does not tell.
+    #[must_use]
+    pub fn location(&self, sources: &Sources) -> String {
+        match &self.place {
+            Place::File(name) => name.clone(),
+            Place::Mark(mark) if mark.line == 0 => sources.name(mark.file).to_owned(),
+            Place::Mark(mark) => format!("{}:{}", sources.name(mark.file), mark.line),
+        }
+    }
+}
+
+impl From<Mark> for Place {
+    fn from(mark: Mark) -> Self {
+        Self::Mark(mark)
+    }
+}
+
+impl From<&str> for Place {
+    fn from(name: &str) -> Self {
+        Self::File(name.to_owned())
+    }
+}

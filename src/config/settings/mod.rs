@@ -1,0 +1,1 @@
+//! The planes: what all files together say of one wiki's settings.
