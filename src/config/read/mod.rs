@@ -37,8 +37,8 @@ impl Sources {
     ///
     /// # Errors
     /// What is wrong with it, with its line: it leads out of the directory, is missing, too large, or not of its format.
-    pub fn read(&mut self, name: &str) -> Result<Arc<Document>, Finding> {
-        Err(Finding::error(name, "", format!("cannot be read in `{}`", self.directory.display())))
+    pub fn read(&mut self, name: &str) -> Result<Arc<Document>, Box<Finding>> {
+        Err(Box::new(Finding::error(name, "", format!("cannot be read in `{}`", self.directory.display()))))
     }
 
     /// The name of a file.
