@@ -94,6 +94,7 @@ final class Dispatcher_RUNTIMEKEY
     private static function named(string $wikis, string $name): ?string
     {
         $table = self::part($wikis, $name);
+        Extensions::$settings = $table['settings'] ?? [];
         Extensions::$found = isset($table['wikis'][$name]) ? $name : $table['databases'][$name] ?? null;
 
         return $table['wikis'][Extensions::$found ?? ''] ?? null;
@@ -107,6 +108,8 @@ final class Dispatcher_RUNTIMEKEY
         if ($colon !== false && ($host[0] !== '[' || $host[$colon - 1] === ']')) {
             $host = preg_match('/:[0-9]+\z/', $host) ? substr($host, 0, $colon) : $host;
         }
+        // A name with a dot at its end is the same name.
+        $host = $host !== '' && $host[-1] === '.' ? substr($host, 0, -1) : $host;
         $table = self::part($wikis, $host);
         if (isset($table['depths'][$host])) {
             // No further down than wikis of this host are, however long the path is.
@@ -115,10 +118,12 @@ final class Dispatcher_RUNTIMEKEY
                 $name = "$host/" . implode('/', $parts);
                 $part = self::part($wikis, $name);
                 if (isset($part['paths'][$name])) {
+                    Extensions::$settings = $part['settings'] ?? [];
                     return $part['wikis'][Extensions::$found = $part['paths'][$name]];
                 }
             }
         }
+        Extensions::$settings = $table['settings'] ?? [];
         Extensions::$found = $table['hosts'][$host] ?? null;
 
         return $table['wikis'][Extensions::$found ?? ''] ?? $table['base'];

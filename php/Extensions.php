@@ -25,8 +25,14 @@ final class Extensions
     /** @var string|null The wiki that is about to be loaded. @internal */
     public static $found;
 
+    /** @var array<string, string> Settings files by wiki: of that one, perhaps of others. @internal */
+    public static $settings = [];
+
     /** @var array<string, string|null> The wiki. */
     private static $wikis = [];
+
+    /** @var array<string, string|null> Its settings file. */
+    private static $files = [];
 
     /** @var array<string, array<string, list<string>>> Extensions with their manifests, in load order. @internal */
     private static $loaded = [];
@@ -72,6 +78,12 @@ final class Extensions
         return self::$wikis[self::vendor()] ?? null;
     }
 
+    /** The settings file that `mwfarm build` has compiled for this wiki, with all that it loads; null without one. */
+    public static function settings(): ?string
+    {
+        return self::$files[self::vendor()] ?? null;
+    }
+
     /** @return list<string> The directories of all that are on, in load order: `extensions/Cite`, `skins/Vector`. */
     public static function directories(): array
     {
@@ -96,6 +108,7 @@ final class Extensions
     {
         self::$loaders[$vendor] = $loader;
         self::$wikis[$vendor] = self::$found;
+        self::$files[$vendor] = self::$settings[self::$found ?? ''] ?? null;
         self::$loaded[$vendor] = $extensions;
         self::$installed[$vendor] = $installed;
     }
@@ -108,6 +121,7 @@ final class Extensions
     public static function tell(string $vendor, array $extensions): void
     {
         self::$wikis[$vendor] = self::$found;
+        self::$files[$vendor] = self::$settings[self::$found ?? ''] ?? null;
         self::$loaded[$vendor] = $extensions;
     }
 }

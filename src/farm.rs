@@ -184,6 +184,8 @@ pub struct Wiki {
     pub db: Option<String>,
     /// What it turns on, in the order of the file; what those require is not listed.
     pub wanted: Vec<Wanted>,
+    /// Its compiled settings: a PHP file, by its absolute path.
+    pub settings: Option<String>,
 }
 
 /// All wikis of one tree.

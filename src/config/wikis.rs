@@ -242,7 +242,7 @@ fn checked(file: &Path, name: &str, written: WrittenWiki) -> Result<Wiki, Error>
     {
         return Err(wrong("db", "must have 1 to 255 bytes and no control characters".to_owned()));
     }
-    Ok(Wiki { id, hosts, db: written.db, wanted })
+    Ok(Wiki { id, hosts, db: written.db, wanted, settings: None })
 }
 
 /// Core runs scripts with `--wiki` and the name of a database: it has to lead to one wiki.

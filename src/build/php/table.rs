@@ -79,6 +79,7 @@ struct Part<'t> {
     hosts: BTreeMap<&'t str, &'t str>,
     /// Hosts with a path.
     paths: BTreeMap<&'t str, &'t str>,
+    settings: BTreeMap<&'t str, &'t str>,
     wikis: BTreeMap<&'t str, &'t Key>,
 }
 
@@ -90,15 +91,15 @@ pub fn texts(table: &Table<'_>) -> Texts {
     let place = |name: &str| crc32fast::hash(name.as_bytes()) as usize % count;
     for (wiki, bundle) in &table.wikis {
         let id = wiki.id.as_str();
-        parts[place(id)].wikis.insert(id, bundle);
+        parts[place(id)].add(wiki, bundle);
         if let Some(database) = wiki.db.as_deref() {
             let part = &mut parts[place(database)];
             part.databases.insert(database, id);
-            part.wikis.insert(id, bundle);
+            part.add(wiki, bundle);
         }
         for host in &wiki.hosts {
             let part = &mut parts[place(host.as_str())];
-            part.wikis.insert(id, bundle);
+            part.add(wiki, bundle);
             let places = if host.as_str().contains('/') { &mut part.paths } else { &mut part.hosts };
             places.insert(host.as_str(), id);
             if let Some((name, path)) = host.as_str().split_once('/') {
@@ -118,24 +119,33 @@ pub fn texts(table: &Table<'_>) -> Texts {
     Texts::Parts(files)
 }
 
-impl Part<'_> {
+impl<'t> Part<'t> {
+    fn add(&mut self, wiki: &'t Wiki, bundle: &'t Key) {
+        self.wikis.insert(wiki.id.as_str(), bundle);
+        if let Some(settings) = &wiki.settings {
+            self.settings.insert(wiki.id.as_str(), settings);
+        }
+    }
+
     fn entries(&self, base: &Key) -> Vec<(String, Value)> {
         let names = |map: &BTreeMap<&str, &str>| {
             Value::Map(map.iter().map(|(name, id)| ((*name).to_owned(), Value::text(id))).collect())
         };
         let depth =
             |(host, depth): (&&str, &usize)| ((*host).to_owned(), Value::Int(i64::try_from(*depth).unwrap_or(1)));
-        vec![
+        let mut entries = vec![
             ("base".to_owned(), key(base)),
             ("databases".to_owned(), names(&self.databases)),
             ("depths".to_owned(), Value::Map(self.depths.iter().map(depth).collect())),
             ("hosts".to_owned(), names(&self.hosts)),
             ("paths".to_owned(), names(&self.paths)),
-            (
-                "wikis".to_owned(),
-                Value::Map(self.wikis.iter().map(|(id, bundle)| ((*id).to_owned(), key(bundle))).collect()),
-            ),
-        ]
+        ];
+        if !self.settings.is_empty() {
+            entries.push(("settings".to_owned(), names(&self.settings)));
+        }
+        let wikis = self.wikis.iter().map(|(id, bundle)| ((*id).to_owned(), key(bundle)));
+        entries.push(("wikis".to_owned(), Value::Map(wikis.collect())));
+        entries
     }
 }
 
@@ -198,6 +208,7 @@ mod tests {
                 hosts: vec![Host::new(&format!("h{index}.org{}", if index == 0 { "/a/b" } else { "" })).unwrap()],
                 db: (index == 1).then(|| "data".to_owned()),
                 wanted: Vec::new(),
+                settings: (index == 1).then(|| "/farm/w1.php".to_owned()),
             })
             .collect();
         let loader = LoaderSettings {
@@ -242,7 +253,7 @@ mod tests {
         for (name, entries) in [
             ("h0.org", &["'h0.org' => 2"][..]),
             ("h0.org/a/b", &["'h0.org/a/b' => 'w0'", "'w0' => "]),
-            ("data", &["'data' => 'w1'", "'w1' => "]),
+            ("data", &["'data' => 'w1'", "'w1' => '/farm/w1.php'", "'w1' => "]),
             ("w7", &["'w7' => "]),
         ] {
             for entry in entries {
