@@ -6,11 +6,12 @@ use super::generated::Generated;
 use super::graph::DependencyGraph;
 use super::mediawikifarm::{self, Place};
 use super::objects::{Closures, Objects, Selection, SetTexts};
-use super::php::{bundle, runtime, table};
+use super::php::{bundle, runtime, table as wiki_table};
 use super::published::Published;
 use super::set::FORMAT;
 use crate::farm::{ExtensionId, Farm, Wanted, Wiki};
 use crate::key::Key;
+use crate::table;
 
 /// The whole plan.
 #[derive(Debug)]
@@ -252,7 +253,7 @@ impl Plan {
             self.sets.iter().filter_map(|set| Some((set.extension?, set))).collect();
         let extensions = self.order.iter().filter_map(|extension| {
             let set = set_of.get(extension)?;
-            Some(table::Extension {
+            Some(wiki_table::Extension {
                 id: &objects.extensions[*extension],
                 set: &set.key,
                 requires: set.requires.iter().map(|&index| &objects.extensions[index]).collect(),
@@ -264,7 +265,7 @@ impl Plan {
             let requires = &set_of.get(extension)?.requires;
             Some((name.clone(), requires.iter().filter_map(|other| farm_names.get(other).cloned()).collect()))
         });
-        table::texts(&table::Table {
+        wiki_table::texts(&wiki_table::Table {
             base: &self.bundles[0].hash,
             bundles: self.bundles.iter().map(|b| (names(&b.selection.extensions), &b.hash)).collect(),
             dependencies: dependencies.collect(),

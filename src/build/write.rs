@@ -12,11 +12,12 @@ use rayon::prelude::*;
 use super::generated::Generated;
 use super::mediawikifarm::Place;
 use super::objects::{Linked, Objects, SetTexts};
-use super::php::{bundle, runtime, set, table};
+use super::php::{bundle, runtime, set};
 use super::plan::{Plan, PlannedBundle, PlannedSet};
 use super::published::{self, EXTENSIONS, FIXED, MANIFEST, Manifest, Previous, Published, constant, digest, hashed};
 use crate::disk::{self, Staging};
 use crate::report::{Phase, Reporter};
+use crate::table;
 
 /// What is written from.
 #[derive(Debug, Clone, Copy)]

@@ -1,19 +1,12 @@
 //! The wiki table of a generation: from wiki, host, database or list of extensions to what the dispatcher loads.
-//!
-//! One constant array, which OPcache shares between requests; for many wikis, whose array would take long to compile
-//! after each change, 256 of them and an index. A name is in the part that the last byte of its CRC-32 numbers,
-//! and each part knows all about the names it holds.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use crate::build::package::LoaderSettings;
-use crate::farm::{ExtensionId, Wiki};
+use crate::farm::{ExtensionId, Host, Wiki};
 use crate::key::Key;
 use crate::php::Value;
-
-/// The most wikis that one file is written for: beyond, compiling it takes longer than a request should.
-pub const WIKIS_OF_ONE_FILE: usize = 2_000;
+use crate::table::{Table as Names, Texts};
 
 /// What the table is made of.
 #[derive(Debug, Clone)]
@@ -51,102 +44,26 @@ pub struct Extension<'t> {
     pub kinds: String,
 }
 
-/// The table as text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Texts {
-    /// Of one file.
-    File(String),
-    /// Of the files of a directory, by name.
-    Parts(Vec<(String, String)>),
-}
-
-impl fmt::Display for Texts {
-    /// All of it, for a digest.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File(text) => f.write_str(text),
-            Self::Parts(files) => files.iter().try_for_each(|(name, text)| write!(f, "{name}\n{text}")),
-        }
-    }
-}
-
-/// What one part knows.
-#[derive(Debug, Clone, Default)]
-struct Part<'t> {
-    databases: BTreeMap<&'t str, &'t str>,
-    /// How many parts the longest path has below a host.
-    depths: BTreeMap<&'t str, usize>,
-    hosts: BTreeMap<&'t str, &'t str>,
-    /// Hosts with a path.
-    paths: BTreeMap<&'t str, &'t str>,
-    settings: BTreeMap<&'t str, &'t str>,
-    wikis: BTreeMap<&'t str, &'t Key>,
-}
-
 /// Writes the table.
 #[must_use]
 pub fn texts(table: &Table<'_>) -> Texts {
-    let count = if table.wikis.len() > WIKIS_OF_ONE_FILE { 256 } else { 1 };
-    let mut parts: Vec<Part<'_>> = vec![Part::default(); count];
-    let place = |name: &str| crc32fast::hash(name.as_bytes()) as usize % count;
+    let mut names = Names::new(table.wikis.len(), &["databases", "depths", "hosts", "paths", "wikis"]);
     for (wiki, bundle) in &table.wikis {
         let id = wiki.id.as_str();
-        parts[place(id)].add(wiki, bundle);
-        if let Some(database) = wiki.db.as_deref() {
-            let part = &mut parts[place(database)];
-            part.databases.insert(database, id);
-            part.add(wiki, bundle);
-        }
-        for host in &wiki.hosts {
-            let part = &mut parts[place(host.as_str())];
-            part.add(wiki, bundle);
-            let places = if host.as_str().contains('/') { &mut part.paths } else { &mut part.hosts };
-            places.insert(host.as_str(), id);
-            if let Some((name, path)) = host.as_str().split_once('/') {
-                let depth = parts[place(name)].depths.entry(name).or_default();
-                *depth = (*depth).max(path.split('/').count());
+        // Each part that knows a name of the wiki knows the wiki, too.
+        let hosts = wiki.hosts.iter().map(Host::as_str);
+        for name in [id].into_iter().chain(wiki.db.as_deref()).chain(hosts) {
+            names.put(name, "wikis", id, key(bundle));
+            if let Some(settings) = &wiki.settings {
+                names.put(name, "settings", id, Value::text(settings));
             }
         }
-    }
-    let index = index(table);
-    if let [part] = parts.as_slice() {
-        return Texts::File(file(index.into_iter().chain(part.entries(table.base)).collect()));
-    }
-    let numbered = parts.iter().enumerate();
-    let mut files: Vec<(String, String)> =
-        numbered.map(|(place, part)| (format!("{place}.php"), file(part.entries(table.base)))).collect();
-    files.push(("index.php".to_owned(), file(index)));
-    Texts::Parts(files)
-}
-
-impl<'t> Part<'t> {
-    fn add(&mut self, wiki: &'t Wiki, bundle: &'t Key) {
-        self.wikis.insert(wiki.id.as_str(), bundle);
-        if let Some(settings) = &wiki.settings {
-            self.settings.insert(wiki.id.as_str(), settings);
+        if let Some(database) = wiki.db.as_deref() {
+            names.put(database, "databases", database, Value::text(id));
         }
+        wiki.hosts.iter().for_each(|host| names.put_host(host, id));
     }
-
-    fn entries(&self, base: &Key) -> Vec<(String, Value)> {
-        let names = |map: &BTreeMap<&str, &str>| {
-            Value::Map(map.iter().map(|(name, id)| ((*name).to_owned(), Value::text(id))).collect())
-        };
-        let depth =
-            |(host, depth): (&&str, &usize)| ((*host).to_owned(), Value::Int(i64::try_from(*depth).unwrap_or(1)));
-        let mut entries = vec![
-            ("base".to_owned(), key(base)),
-            ("databases".to_owned(), names(&self.databases)),
-            ("depths".to_owned(), Value::Map(self.depths.iter().map(depth).collect())),
-            ("hosts".to_owned(), names(&self.hosts)),
-            ("paths".to_owned(), names(&self.paths)),
-        ];
-        if !self.settings.is_empty() {
-            entries.push(("settings".to_owned(), names(&self.settings)));
-        }
-        let wikis = self.wikis.iter().map(|(id, bundle)| ((*id).to_owned(), key(bundle)));
-        entries.push(("wikis".to_owned(), Value::Map(wikis.collect())));
-        entries
-    }
+    names.texts("wikis", &[("base", key(table.base))], index(table))
 }
 
 /// What is not about single wikis.
@@ -175,13 +92,6 @@ fn index(table: &Table<'_>) -> Vec<(String, Value)> {
     ]
 }
 
-fn file(entries: Vec<(String, Value)>) -> String {
-    let mut text = String::from("<?php\n\n// wikis @generated by mwfarm\n\nreturn ");
-    Value::Map(entries).write(&mut text, 0);
-    text.push_str(";\n");
-    text
-}
-
 fn key(key: &Key) -> Value {
     Value::text(key.as_str())
 }
@@ -198,7 +108,8 @@ fn loader(settings: &LoaderSettings) -> Value {
 mod tests {
     use super::*;
     use crate::build::package::PlatformCheck;
-    use crate::farm::{Host, WikiId};
+    use crate::farm::WikiId;
+    use crate::table::WIKIS_OF_ONE_FILE;
 
     /// The table of so many wikis, the first below a path.
     fn of(count: usize) -> Texts {

@@ -1,0 +1,55 @@
+<?php
+
+// Answers in place of a wiki. PHP 7.4.
+
+namespace MwFarm;
+
+/** What clients are told when no wiki may answer. */
+final class Refusal_RUNTIMEKEY
+{
+    /** Seconds after which a client should ask again. */
+    private const RETRY = 30;
+
+    /**
+     * There is no such wiki.
+     *
+     * @param list<array{string, string}> $missing Patterns of hosts with paths, each with the file that `HTTP404` names.
+     * @return never
+     */
+    public static function notFound(array $missing): void
+    {
+        if (\PHP_SAPI === 'cli' || \PHP_SAPI === 'phpdbg') {
+            fwrite(\STDERR, "There is no such wiki; `mwfarm run SCRIPT --wiki=WIKI` names one, `mwfarm wikis` lists them.\n");
+            exit(4);
+        }
+        http_response_code(404);
+        $index = (defined('MWFARM_ENTRY') ? \MWFARM_ENTRY : (defined('MW_ENTRY_POINT') ? \MW_ENTRY_POINT : '')) ?: 'index';
+        $at = strtolower(strval($_SERVER['HTTP_HOST'] ?? '')) . ($_SERVER['REQUEST_URI'] ?? '');
+        foreach ($index === 'index.php' || $index === 'index' ? $missing : [] as [$pattern, $file]) {
+            if (preg_match($pattern, $at) === 1 && is_file($file)) {
+                require $file;
+                exit;
+            }
+        }
+        header('Content-Type: text/plain; charset=utf-8');
+        exit("There is no wiki here.\n");
+    }
+
+    /**
+     * The wiki is about to change, or what should answer for it is not there.
+     *
+     * @param string|false $version What its link says, if there is one.
+     * @return never
+     */
+    public static function unavailable($version): void
+    {
+        $updating = $version !== false && substr($version, -1) === '!';
+        $reason = $updating ? 'This wiki is being updated.' : 'This wiki has no version of MediaWiki that can answer.';
+        $updating || error_log("mwfarm: $reason Run `mwfarm build`.");
+        http_response_code(503);
+        header('Retry-After: ' . self::RETRY);
+        header('Cache-Control: no-store');
+        header('Content-Type: text/plain; charset=utf-8');
+        exit("$reason Please try again soon.\n");
+    }
+}
