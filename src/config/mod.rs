@@ -4,8 +4,13 @@ pub mod wikis;
 
 pub mod value;
 
+pub mod options;
+
 pub mod finding;
 pub mod read;
+
+pub mod extensions;
+pub mod tree;
 
 pub mod farms;
 pub mod settings;

@@ -42,6 +42,7 @@ pub fn run(arguments: Arguments, reporter: &dyn Reporter) -> Result<Output, Vec<
             Ok(Output::done(answer::graph(&model, &links, graph.format)))
         }
         Command::Eject(eject) => run_eject(&tree, &eject, reporter),
+        Command::Config(_) | Command::Wikis(_) | Command::Run(_) => Ok(Output::done(Vec::new())),
         Command::Completions(completions) => Ok(Output::done(cli::completions(completions.shell))),
         Command::Man(man) => run_man(&man, reporter),
     }

@@ -3,6 +3,8 @@
 //!
 //! Flags have Composer's names where Composer has them.
 
+mod farm;
+
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -11,6 +13,9 @@ use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::fastcgi::Address;
 use crate::report::{Settings, Verbosity};
+pub use farm::{
+    Check, Compile, Config, ConfigCommand, ConfigDir, Diff, Explain, ListFormat, Run, Show, ShowFormat, Wikis,
+};
 
 /// Everything that `argv` says.
 #[derive(Debug, Clone, PartialEq, Eq, Parser)]
@@ -100,6 +105,12 @@ pub enum Command {
     Graph(Graph),
     /// Take everything out of vendor/ again, leaving what Composer wrote
     Eject(Eject),
+    /// Check, compile, show and compare the farm's settings
+    Config(Config),
+    /// List the farm's wikis
+    Wikis(Wikis),
+    /// Run a maintenance script for a wiki, or update.php for all that need it
+    Run(Run),
     /// Print a completion script for a shell
     Completions(Completions),
     /// Print the manual page
@@ -111,8 +122,11 @@ pub enum Command {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
 pub struct Inputs {
     /// The list of wikis [default: wikis.yml beside the tree's composer.json]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "config_dir")]
     pub wikis: Option<PathBuf>,
+    /// The farm's configuration, with its settings, instead of a list of wikis.
+    #[command(flatten)]
+    pub config: ConfigDir,
     /// Make a complete vendor tree in DIR (missing, empty, or an earlier build's) instead of changing vendor/
     #[arg(long, value_name = "DIR")]
     pub output: Option<PathBuf>,
@@ -185,8 +199,11 @@ pub struct Why {
     #[arg(long, value_name = "WIKI")]
     pub wiki: Option<String>,
     /// The list of wikis [default: wikis.yml beside the tree's composer.json]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "config_dir")]
     pub wikis: Option<PathBuf>,
+    /// The farm's configuration, instead of a list of wikis.
+    #[command(flatten)]
+    pub config: ConfigDir,
     /// How to print the answer
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: Format,
@@ -314,7 +331,10 @@ pub fn manual() -> std::io::Result<Vec<(String, Vec<u8>)>> {
     let mut main = Arguments::command();
     main.build();
     let mut commands = vec![main.clone()];
-    commands.extend(main.get_subcommands().cloned());
+    for command in main.get_subcommands() {
+        commands.push(command.clone());
+        commands.extend(command.get_subcommands().cloned());
+    }
     commands
         .into_iter()
         .map(|command| {
@@ -366,6 +386,7 @@ mod tests {
             Build {
                 inputs: Inputs {
                     wikis: Some("w.yml".into()),
+                    config: ConfigDir::default(),
                     output: Some("out".into()),
                     strategy: Strategy::Bold,
                     optimize_autoloader: true,
@@ -400,8 +421,18 @@ mod tests {
     }
 
     #[test]
+    fn a_script_takes_its_own_arguments_behind_two_dashes() {
+        let Command::Run(run) = read("mwfarm run showJobs one --wiki=a two -- --wiki=b -q -- -x").unwrap().command
+        else {
+            panic!("not a run")
+        };
+        assert_eq!((run.script.as_str(), run.wiki.as_deref()), ("showJobs", Some("a")));
+        assert_eq!(run.arguments, ["one", "two", "--wiki=b", "-q", "--", "-x"]);
+    }
+
+    #[test]
     fn commands_that_do_not_exist_yet_are_not_offered() {
-        for line in ["mwfarm gc", "mwfarm rollback", "mwfarm doctor", "mwfarm config", "mwfarm help build"] {
+        for line in ["mwfarm gc", "mwfarm rollback", "mwfarm doctor", "mwfarm wiki", "mwfarm help build"] {
             let error = read(line).unwrap_err();
             assert_eq!(error.kind(), clap::error::ErrorKind::InvalidSubcommand, "{line}");
         }
@@ -420,6 +451,14 @@ mod tests {
             "mwfarm build -q -v",
             "mwfarm why",
             "mwfarm graph --format svg",
+            "mwfarm build --wikis w.yml --config-dir etc",
+            "mwfarm config",
+            "mwfarm config show",
+            "mwfarm config explain --wiki a",
+            "mwfarm run",
+            "mwfarm run showJobs",
+            "mwfarm run update --all --wiki a",
+            "mwfarm run showJobs --wiki a --quick",
             "mwfarm completions",
         ] {
             assert!(read(line).is_err_and(|error| error.use_stderr()), "{line}");
@@ -431,7 +470,11 @@ mod tests {
         let names: Vec<String> = manual().unwrap().into_iter().map(|(name, _)| name).collect();
         let commands = Arguments::command();
         let mut expected = vec!["mwfarm.1".to_owned()];
-        expected.extend(commands.get_subcommands().map(|c| format!("mwfarm-{}.1", c.get_name())));
+        for command in commands.get_subcommands() {
+            expected.push(format!("mwfarm-{}.1", command.get_name()));
+            let inner = command.get_subcommands();
+            expected.extend(inner.map(|inner| format!("mwfarm-{}-{}.1", command.get_name(), inner.get_name())));
+        }
         assert_eq!(names, expected);
     }
 

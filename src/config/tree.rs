@@ -1,0 +1,126 @@
+//! Reads what a directory of MediaWiki has: its version, and the extensions that settings name.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use super::extensions::Facts;
+use crate::disk;
+use crate::farm::ExtensionId;
+
+/// A directory of MediaWiki.
+#[derive(Debug)]
+pub struct Tree {
+    /// The directory.
+    pub directory: PathBuf,
+    /// `MW_VERSION`, or `$wgVersion` of old releases; empty when it is not to be found.
+    pub release: String,
+    /// Whether it has extension registration, as all have since 1.25.
+    pub registration: bool,
+    facts: RefCell<BTreeMap<ExtensionId, Rc<Facts>>>,
+}
+
+/// Whether a directory is one of MediaWiki: releases before 1.40 have `DefaultSettings.php`, all since 1.35 `Defines.php`.
+#[must_use]
+pub fn is_mediawiki(directory: &Path) -> bool {
+    ["includes/Defines.php", "includes/DefaultSettings.php"].iter().any(|file| is_file(&directory.join(file)))
+}
+
+impl Tree {
+    /// Looks at a directory.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn read(directory: &Path) -> io::Result<Self> {
+        let defines = disk::read_optional(&directory.join("includes/Defines.php"))?.unwrap_or_default();
+        let release = release(&String::from_utf8_lossy(&defines)).unwrap_or_default();
+        let registration = is_file(&directory.join("includes/registration/ExtensionRegistry.php"))
+            || is_file(&directory.join("includes/Registration/ExtensionRegistry.php"));
+        Ok(Self { directory: directory.to_owned(), release, registration, facts: RefCell::default() })
+    }
+
+    /// What it has of an extension or skin.
+    #[must_use]
+    pub fn facts(&self, id: &ExtensionId) -> Rc<Facts> {
+        if let Some(facts) = self.facts.borrow().get(id) {
+            return Rc::clone(facts);
+        }
+        let facts = Rc::new(self.look(id));
+        self.facts.borrow_mut().insert(id.clone(), Rc::clone(&facts));
+        facts
+    }
+
+    fn look(&self, id: &ExtensionId) -> Facts {
+        let directory = self.directory.join(id.as_str());
+        let Ok(names) = disk::names(&directory) else { return Facts::default() };
+        let kind = if id.is_skin() { "skin" } else { "extension" };
+        let usual = format!("{kind}.json");
+        let manifests = if names.contains(&usual) {
+            vec![usual]
+        } else {
+            let other = |name: &&String| name.starts_with(&format!("{kind}-")) && name.ends_with(".json");
+            names.iter().filter(other).cloned().collect()
+        };
+        Facts {
+            exists: !names.is_empty(),
+            manifests,
+            entry: names.contains(&format!("{}.php", id.name())),
+            composer: names.contains("composer.json"),
+        }
+    }
+}
+
+fn is_file(path: &Path) -> bool {
+    path.is_file()
+}
+
+/// The text of `define( 'MW_VERSION', '1.39.17' );`.
+fn release(defines: &str) -> Option<String> {
+    let (_, behind) = defines.split_once("'MW_VERSION'")?;
+    let line = behind.lines().next()?;
+    let text = line.split('\'').nth(1)?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '+' | '~');
+    text.chars().all(plain).then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn releases_are_read() {
+        assert_eq!(release("<?php\ndefine( 'MW_VERSION', '1.39.17' );\n"), Some("1.39.17".to_owned()));
+        assert_eq!(release("define( 'MW_VERSION', X );\n'a'"), None);
+        assert_eq!(release("define( 'MW_VERSION', '$(x)' );"), None);
+    }
+
+    #[test]
+    fn extensions_are_what_their_directories_hold() {
+        let tree = tempfile::tempdir().unwrap();
+        for (directory, files) in [
+            ("extensions/New", &["extension.json", "extension-old.json", "New.php", "composer.json"][..]),
+            ("extensions/Two", &["extension-repo.json", "extension-client.json"]),
+            ("extensions/Old", &["Old.php"]),
+            ("extensions/Wrong", &["skin.json"]),
+            ("skins/vector", &["skin.json"]),
+        ] {
+            let directory = tree.path().join(directory);
+            fs::create_dir_all(&directory).unwrap();
+            files.iter().for_each(|file| fs::write(directory.join(file), "").unwrap());
+        }
+        let read = Tree::read(tree.path()).unwrap();
+        let facts = |name: &str| {
+            let facts = read.facts(&ExtensionId::new(name).unwrap());
+            (facts.exists, facts.manifests.join(" "), facts.entry, facts.composer)
+        };
+        assert_eq!(facts("extensions/New"), (true, "extension.json".to_owned(), true, true));
+        assert_eq!(facts("extensions/Two"), (true, "extension-client.json extension-repo.json".to_owned(), false, false));
+        assert_eq!(facts("extensions/Old"), (true, String::new(), true, false));
+        assert_eq!(facts("extensions/Wrong"), (true, String::new(), false, false));
+        assert_eq!(facts("skins/vector"), (true, "skin.json".to_owned(), false, false));
+        assert_eq!(facts("skins/None"), (false, String::new(), false, false));
+    }
+}
