@@ -266,6 +266,24 @@ impl Staging {
         file.set_times(FileTimes::new().set_modified(SystemTime::UNIX_EPOCH + OLD))
     }
 
+    /// Writes a file of a hashed name that not everybody may read. It keeps its time of modification: MediaWiki takes
+    /// that of its settings for the time of their last change.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn write_private(&self, name: &str, content: &[u8], mode: u32, group: Option<u32>) -> io::Result<()> {
+        let path = self.directory.join(name);
+        let file = create(&path, b"", Some(0o600))?;
+        if let Some(group) = group {
+            // Who may not give the file to that group keeps it to itself: what is private stays so.
+            let given = rustix::fs::fchown(&file, None, Some(rustix::fs::Gid::from_raw(group))).is_ok();
+            file.set_permissions(std::fs::Permissions::from_mode(if given { mode } else { mode & 0o600 }))?;
+        } else {
+            file.set_permissions(std::fs::Permissions::from_mode(mode))?;
+        }
+        (&file).write_all(content).map_err(|error| named(&path, &error))
+    }
+
     /// Puts hashed names in their places: all content durable first, then the renames, then those.
     ///
     /// # Errors
@@ -351,6 +369,22 @@ fn create(path: &Path, content: &[u8], mode: Option<u32>) -> io::Result<File> {
         file.set_permissions(std::fs::Permissions::from_mode(mode))?;
     }
     Ok(file)
+}
+
+/// Puts a symbolic link in the place of another one, durably.
+///
+/// # Errors
+/// Those of the system.
+pub fn replace_link(path: &Path, target: &str) -> io::Result<()> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    let mut staged = path.file_name().unwrap_or_default().to_owned();
+    // No identifier of a wiki begins with a dot.
+    staged.push(".new");
+    let staged = directory.join(format!(".{}", staged.to_string_lossy()));
+    discard(&staged)?;
+    std::os::unix::fs::symlink(target, &staged).map_err(|error| named(&staged, &error))?;
+    fs::rename(&staged, path)?;
+    File::open(directory)?.sync_all()
 }
 
 /// Removes whatever is at a path, without following links.

@@ -119,7 +119,9 @@ pub struct Explain {
 
 /// `mwfarm config diff`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
-#[command(after_help = "Examples:\n  mwfarm config diff\n  mwfarm config diff --from /etc/mediawiki --config-dir ~/new")]
+#[command(
+    after_help = "Examples:\n  mwfarm config diff\n  mwfarm config diff --from /etc/mediawiki --config-dir ~/new"
+)]
 pub struct Diff {
     /// Compare with the configuration in DIR, instead of with what is published
     #[arg(long, value_name = "DIR")]

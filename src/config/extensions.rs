@@ -96,7 +96,11 @@ pub fn loads(id: &ExtensionId, mechanism: Mechanism, facts: &Facts, registration
     match mechanism {
         Mechanism::RequireOnce => requires(),
         Mechanism::Composer if !registration || facts.manifests.is_empty() => {
-            if facts.entry { requires() } else { Vec::new() }
+            if facts.entry {
+                requires()
+            } else {
+                Vec::new()
+            }
         }
         Mechanism::Composer | Mechanism::Registration => {
             let usual = if id.is_skin() { "skin.json" } else { "extension.json" };

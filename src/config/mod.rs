@@ -14,3 +14,9 @@ pub mod tree;
 
 pub mod farms;
 pub mod settings;
+
+pub mod plan;
+pub mod published;
+
+pub mod entry;
+pub mod write;

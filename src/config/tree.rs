@@ -117,7 +117,10 @@ mod tests {
             (facts.exists, facts.manifests.join(" "), facts.entry, facts.composer)
         };
         assert_eq!(facts("extensions/New"), (true, "extension.json".to_owned(), true, true));
-        assert_eq!(facts("extensions/Two"), (true, "extension-client.json extension-repo.json".to_owned(), false, false));
+        assert_eq!(
+            facts("extensions/Two"),
+            (true, "extension-client.json extension-repo.json".to_owned(), false, false)
+        );
         assert_eq!(facts("extensions/Old"), (true, String::new(), true, false));
         assert_eq!(facts("extensions/Wrong"), (true, String::new(), false, false));
         assert_eq!(facts("skins/vector"), (true, "skin.json".to_owned(), false, false));

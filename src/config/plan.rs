@@ -1,0 +1,188 @@
+//! What is to be written for a farm, as a value.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::entry;
+use super::published::{Manifest, Published, SETTINGS};
+use crate::farm::WikiId;
+use crate::key::Key;
+use crate::php::Value;
+use crate::table::{Table, Texts};
+
+/// A settings file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingsFile {
+    /// Its name in the output directory: `settings/<wikiID>_<32 hex digits>.php`, after its content.
+    pub name: String,
+    /// Its content.
+    pub text: String,
+    /// Who may read it.
+    pub access: Access,
+}
+
+/// Who may read a file: nobody but those who may read all that went into it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Access {
+    /// Permission bits.
+    pub mode: u32,
+    /// The group for which they are meant, when not everybody may read it.
+    pub group: Option<u32>,
+}
+
+impl Access {
+    /// The access of what is made of files with these permission bits and groups.
+    #[must_use]
+    pub fn of(inputs: impl IntoIterator<Item = (u32, u32)>) -> Self {
+        let mut access = Self { mode: 0o644, group: None };
+        for (mode, group) in inputs {
+            access.mode &= 0o600 | mode;
+            if mode & 0o004 == 0 && mode & 0o040 != 0 {
+                if access.group.is_some_and(|other| other != group) {
+                    // Nobody is known to be in both.
+                    access.mode &= 0o600;
+                }
+                access.group = Some(group);
+            }
+        }
+        access
+    }
+}
+
+/// What is to be written.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The settings files that are not there yet.
+    pub create: Vec<SettingsFile>,
+    /// How many are there already.
+    pub kept: usize,
+    /// The farm's table.
+    pub table: Texts,
+    /// The runtime's key.
+    pub runtime: Key,
+    /// The entry points in `www/`; none of a farm without versions.
+    pub entry_points: Vec<&'static str>,
+    /// The versions that become those of new wikis.
+    pub versions: BTreeMap<WikiId, String>,
+    /// For people: what `LocalSettings/<wikiID>.php` leads to.
+    pub links: BTreeMap<WikiId, String>,
+    /// Wikis that are no longer there.
+    pub gone: BTreeSet<WikiId>,
+    /// The manifest.
+    pub manifest: Manifest,
+}
+
+/// What a plan is made of.
+#[derive(Debug)]
+pub struct Inputs<'p> {
+    /// The settings files of all wikis.
+    pub settings: Vec<SettingsFile>,
+    /// What the farm is compiled to; its `generation` is not looked at.
+    pub manifest: Manifest,
+    /// What patterns of hosts answer with, see [`Missing`].
+    pub missing: Vec<Missing>,
+    /// The entry points that any version has.
+    pub entry_points: Vec<&'static str>,
+    /// Versions for wikis that have none in use yet, as far as an older list knows them.
+    pub imported: BTreeMap<WikiId, String>,
+    /// What is there.
+    pub published: &'p Published,
+}
+
+/// What clients are shown at hosts of a farm where there is no wiki: `HTTP404`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// Hosts with paths, as a regular expression of PHP with delimiters.
+    pub pattern: String,
+    /// The file, absolute.
+    pub file: String,
+}
+
+/// The name of a settings file: after its content.
+#[must_use]
+pub fn settings_name(wiki: &WikiId, text: &str) -> String {
+    format!("{SETTINGS}/{wiki}_{}.php", Key::of(text.as_bytes()))
+}
+
+impl Plan {
+    /// Plans.
+    #[must_use]
+    pub fn new(inputs: Inputs<'_>) -> Self {
+        let Inputs { settings, mut manifest, missing, entry_points, imported, published } = inputs;
+        let multiversion = manifest.trees.keys().any(|version| !version.is_empty());
+        let versions = manifest.wikis.iter().filter(|(id, wiki)| wiki.delayed && !published.in_use.contains_key(*id));
+        let versions: BTreeMap<WikiId, String> =
+            versions.map(|(id, wiki)| (id.clone(), imported.get(id).unwrap_or(&wiki.version).clone())).collect();
+        let in_use = |id: &WikiId| match published.in_use.get(id) {
+            Some(state) => Some(&state.version),
+            None => versions.get(id),
+        };
+        let links = manifest.wikis.iter().filter_map(|(id, wiki)| {
+            let version = in_use(id).filter(|_| wiki.delayed).unwrap_or(&wiki.version);
+            Some((id.clone(), wiki.compiled.get(version)?.settings.clone()))
+        });
+        let links = links.collect();
+        let table = table(&manifest, &missing, multiversion);
+        let runtime = entry::runtime();
+        manifest.generation = Key::of(format!("{runtime}\n{table}").as_bytes());
+        let before = published.manifest.iter().flat_map(|manifest| manifest.wikis.keys());
+        let (kept, create): (Vec<_>, Vec<_>) = settings.into_iter().partition(|file| {
+            let name = file.name.rsplit('/').next().unwrap_or(&file.name);
+            published.settings.contains(name)
+        });
+        Self {
+            gone: before.filter(|id| !manifest.wikis.contains_key(*id)).cloned().collect(),
+            entry_points: if multiversion { entry_points } else { Vec::new() },
+            kept: kept.len(),
+            create,
+            table,
+            runtime,
+            versions,
+            links,
+            manifest,
+        }
+    }
+
+    /// The name of the farm's table in the output directory.
+    #[must_use]
+    pub fn table_name(&self) -> String {
+        match self.table {
+            Texts::File(_) => format!("farm_{}.php", self.manifest.generation),
+            Texts::Parts(_) => format!("farm_{}", self.manifest.generation),
+        }
+    }
+}
+
+/// The farm's table: which wiki answers where, and by which versions of MediaWiki. Without versions, the tree's own
+/// dispatcher knows all that, and only what is no wiki is told.
+fn table(manifest: &Manifest, missing: &[Missing], multiversion: bool) -> Texts {
+    let wikis = if multiversion { manifest.wikis.len() } else { 0 };
+    let mut table = Table::new(wikis, &["depths", "hosts", "paths", "wikis"]);
+    for (id, wiki) in manifest.wikis.iter().filter(|_| multiversion) {
+        let trees = wiki.compiled.keys().filter_map(|version| {
+            let tree = manifest.trees.get(version)?.to_str()?;
+            Some((version.clone(), Value::text(tree)))
+        });
+        let fixed = if wiki.delayed { Value::Null } else { Value::text(&wiki.version) };
+        let row = Value::List(vec![fixed, Value::Map(trees.collect())]);
+        table.put(id.as_str(), "wikis", id.as_str(), row);
+        wiki.hosts.iter().for_each(|host| table.put_host(host, id.as_str()));
+    }
+    let missing = missing.iter().map(|missing| Value::texts([&missing.pattern, &missing.file])).collect();
+    table.texts("farm", &[], vec![("missing".to_owned(), Value::List(missing))])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn access_is_that_of_the_most_private_input() {
+        let access = |inputs: &[(u32, u32)]| Access::of(inputs.iter().copied());
+        assert_eq!(access(&[]), Access { mode: 0o644, group: None });
+        assert_eq!(access(&[(0o644, 0), (0o755, 3)]), Access { mode: 0o644, group: None });
+        assert_eq!(access(&[(0o644, 0), (0o640, 33), (0o640, 33)]), Access { mode: 0o640, group: Some(33) });
+        assert_eq!(access(&[(0o640, 33), (0o640, 44)]).mode, 0o600);
+        assert_eq!(access(&[(0o640, 33), (0o600, 0)]).mode, 0o600);
+        assert_eq!(access(&[(0o604, 0)]).mode, 0o604);
+    }
+}

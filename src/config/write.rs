@@ -1,0 +1,170 @@
+//! Writes a farm's plan: settings first, what names them last.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::entry::{self, LOCAL_SETTINGS};
+use super::plan::Plan;
+use super::published::{MANIFEST, SETTINGS, VERSIONS};
+use crate::disk::{self, Found, Linked, Lock, LockError, Staging};
+use crate::farm::WikiId;
+use crate::table::Texts;
+
+/// For people: links to the settings in use, in the output directory.
+const LINKS: &str = "LocalSettings";
+
+/// The entry points of web servers, in the output directory.
+const WWW: &str = "www";
+
+/// Writing that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The system refuses.
+    #[error("cannot write into `{}`", directory.display())]
+    System {
+        /// The output directory.
+        directory: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It is a link, or a directory in it is.
+    #[error(transparent)]
+    Link(#[from] Linked),
+    /// Somebody else is at work.
+    #[error("the farm's output directory is locked")]
+    Lock(#[from] LockError),
+    /// It holds what is none of ours.
+    #[error("`{}` is not what mwfarm made there", .0.display())]
+    Stranger(PathBuf),
+}
+
+/// Makes the output directory, and locks it against others.
+///
+/// # Errors
+/// See [`Error`].
+pub fn lock(output: &Path, wait: bool) -> Result<Lock, Error> {
+    let system = |source| Error::System { directory: output.to_owned(), source };
+    let inner = [SETTINGS, VERSIONS, LINKS, WWW].map(|name| output.join(name));
+    disk::refuse_links([output.to_owned()].into_iter().chain(inner.clone()))?;
+    disk::make_directories(output).map_err(system)?;
+    for directory in inner {
+        disk::make_directories(&directory).map_err(system)?;
+    }
+    Ok(Lock::take(output, wait)?)
+}
+
+/// Writes the settings files, durably. Nothing names them yet.
+///
+/// # Errors
+/// See [`Error`].
+pub fn settings(plan: &Plan, output: &Path) -> Result<(), Error> {
+    let system = |source| Error::System { directory: output.to_owned(), source };
+    if plan.create.is_empty() {
+        return Ok(());
+    }
+    let staging = Staging::new(output).map_err(system)?;
+    let result = (|| {
+        staging.directory(SETTINGS)?;
+        for file in &plan.create {
+            staging.write_private(&file.name, file.text.as_bytes(), file.access.mode, file.access.group)?;
+        }
+        staging.publish_hashed(plan.create.iter().map(|file| file.name.as_str()))
+    })();
+    staging.remove().map_err(system)?;
+    result.map_err(system)
+}
+
+/// Writes what leads to the settings; `farm.php` last. Says how many files were written.
+///
+/// # Errors
+/// See [`Error`].
+pub fn publish(plan: &Plan, output: &Path) -> Result<usize, Error> {
+    let system = |source| Error::System { directory: output.to_owned(), source };
+    let staging = Staging::new(output).map_err(system)?;
+    let result = publish_in(plan, output, &staging);
+    staging.remove().map_err(system)?;
+    result
+}
+
+fn publish_in(plan: &Plan, output: &Path, staging: &Staging) -> Result<usize, Error> {
+    let system = |source| Error::System { directory: output.to_owned(), source };
+    let mut written = 0;
+    let runtime = format!("mwfarm_{}", plan.runtime);
+    let mut fresh = Vec::new();
+    if is_absent(output, &runtime)? {
+        staging.directory(&runtime).map_err(system)?;
+        for (name, text) in entry::runtime_files(&plan.runtime) {
+            staging.write(&format!("{runtime}/{name}"), text.as_bytes()).map_err(system)?;
+        }
+        fresh.push(runtime);
+    }
+    let table = plan.table_name();
+    if is_absent(output, &table)? {
+        match &plan.table {
+            Texts::File(text) => staging.write(&table, text.as_bytes()).map_err(system)?,
+            Texts::Parts(files) => {
+                staging.directory(&table).map_err(system)?;
+                for (name, text) in files {
+                    staging.write(&format!("{table}/{name}"), text.as_bytes()).map_err(system)?;
+                }
+            }
+        }
+        fresh.push(table);
+    }
+    if !fresh.is_empty() {
+        written += fresh.len();
+        staging.publish_hashed(fresh.iter().map(String::as_str)).map_err(system)?;
+    }
+    let mut link = |name: String, target: &str| -> Result<(), Error> {
+        match disk::find(&output.join(&name)).map_err(system)? {
+            Some(Found::Link(there)) if there == Path::new(target) => Ok(()),
+            Some(Found::Link(_)) | None => {
+                written += 1;
+                staging.link(&name, target).map_err(system)
+            }
+            Some(_) => Err(Error::Stranger(output.join(name))),
+        }
+    };
+    for (wiki, version) in &plan.versions {
+        link(format!("{VERSIONS}/{wiki}"), version)?;
+    }
+    for (wiki, settings) in &plan.links {
+        link(format!("{LINKS}/{wiki}.php"), &format!("../{settings}"))?;
+    }
+    for wiki in &plan.gone {
+        if let Some(Found::Link(_)) = disk::find(&output.join(LINKS).join(format!("{wiki}.php"))).map_err(system)? {
+            disk::discard(&output.join(LINKS).join(format!("{wiki}.php"))).map_err(system)?;
+            written += 1;
+        }
+    }
+    let mut replace = |name: &str, text: &[u8]| -> Result<(), Error> {
+        if disk::read_optional(&output.join(name)).map_err(system)?.is_none_or(|there| there != text) {
+            staging.replace(name, text, None).map_err(system)?;
+            written += 1;
+        }
+        Ok(())
+    };
+    for name in &plan.entry_points {
+        replace(&format!("{WWW}/{name}"), entry::entry_point(name).as_bytes())?;
+    }
+    replace("LocalSettings.php", LOCAL_SETTINGS.as_bytes())?;
+    replace(MANIFEST, &plan.manifest.to_json())?;
+    replace("farm.php", entry::farm(&plan.runtime, &plan.manifest.generation, &plan.table).as_bytes())?;
+    Ok(written)
+}
+
+fn is_absent(output: &Path, name: &str) -> Result<bool, Error> {
+    let found = disk::look(&output.join(name));
+    Ok(found.map_err(|source| Error::System { directory: output.to_owned(), source })?.is_none())
+}
+
+/// Says which version a wiki's data is for, at once for all requests: by one `rename`. While `update.php` runs, they
+/// are told to come back.
+///
+/// # Errors
+/// See [`Error`].
+pub fn version(output: &Path, wiki: &WikiId, version: &str, updating: bool) -> Result<(), Error> {
+    let target = format!("{version}{}", if updating { "!" } else { "" });
+    disk::replace_link(&output.join(VERSIONS).join(wiki.as_str()), &target)
+        .map_err(|source| Error::System { directory: output.to_owned(), source })
+}
