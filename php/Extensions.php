@@ -84,6 +84,12 @@ final class Extensions
         return self::$files[self::vendor()] ?? null;
     }
 
+    /** Where this class lies, with others that settings files ask for. */
+    public static function runtime(): string
+    {
+        return __DIR__;
+    }
+
     /** @return list<string> The directories of all that are on, in load order: `extensions/Cite`, `skins/Vector`. */
     public static function directories(): array
     {

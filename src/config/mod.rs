@@ -1,12 +1,17 @@
 //! `config`: the files that say which wikis the farm has and how each is configured.
+//!
+//! ```text
+//! farms.yml ─ read ─ farms (which wikis) ─┐
+//! settings files ─ read ─ settings (planes) ─ model ─ plan ─ write ─→ settings/<wikiID>_<H>.php, farm.php, www/
+//! trees of MediaWiki ─────────────────────┘
+//! ```
 
 pub mod wikis;
 
 pub mod value;
 
-pub mod options;
-
 pub mod finding;
+pub mod options;
 pub mod read;
 
 pub mod extensions;
@@ -15,6 +20,13 @@ pub mod tree;
 pub mod farms;
 pub mod settings;
 
+pub mod configuration;
+
+pub mod model;
+
+pub mod local_settings;
+pub mod settings_file;
+pub mod compile;
 pub mod plan;
 pub mod published;
 

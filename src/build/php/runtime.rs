@@ -6,7 +6,7 @@ use crate::key::Key;
 use crate::php;
 
 /// The runtime's files, as written in `php/`. `RUNTIMEKEY` stands for the runtime's own key in class names.
-const FILES: [(&str, &str); 12] = [
+const FILES: [(&str, &str); 14] = [
     ("Answers.php", include_str!("../../../php/Answers.php")),
     ("ClassLoader.php", include_str!("../../../php/ClassLoader.php")),
     ("Combination.php", include_str!("../../../php/Combination.php")),
@@ -17,6 +17,8 @@ const FILES: [(&str, &str); 12] = [
     ("Merger.php", include_str!("../../../php/Merger.php")),
     ("Preload.php", include_str!("../../../php/Preload.php")),
     ("Sets.php", include_str!("../../../php/Sets.php")),
+    ("Settings.php", include_str!("../../../php/Settings.php")),
+    ("Variables.php", include_str!("../../../php/Variables.php")),
     (INVALIDATE, include_str!("../../../php/invalidate.php")),
     ("platform_check.php", include_str!("../../../php/platform_check.php")),
 ];

@@ -1,0 +1,221 @@
+//! From what is configured to what is compiled: the settings files of all wikis, and what each wiki wants of a build.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
+
+use super::configuration::Configuration;
+use super::entry::ENTRY_POINTS;
+use super::farms::FarmWiki;
+use super::model::{Model, Variant, Wiki, loading};
+use super::plan::{Access, Inputs, Missing, Plan, SettingsFile, settings_name};
+use super::published::{self, Compiled, Manifest, SCHEMA};
+use super::settings_file::{self, Content};
+use crate::farm::{self, ExtensionId, Farm, Host, Wanted, WikiId};
+use crate::key::Key;
+
+/// Says what a build loads for these extensions of a tree, in load order, with all that they require. What no build
+/// knows is left out.
+pub type Order<'o> = dyn FnMut(&str, &[ExtensionId]) -> Vec<ExtensionId> + 'o;
+
+/// A compiled farm.
+#[derive(Debug)]
+pub struct Compilation<'c> {
+    /// What it is compiled from.
+    pub configuration: &'c Configuration,
+    /// The wikis.
+    pub model: Model<'c>,
+    /// What each is compiled to. Those that cannot be compiled are as they were, when they were.
+    pub wikis: BTreeMap<WikiId, published::Wiki>,
+    /// Their settings files.
+    pub settings: Vec<SettingsFile>,
+}
+
+impl<'c> Compilation<'c> {
+    /// Compiles.
+    #[must_use]
+    pub fn new(configuration: &'c Configuration, order: &mut Order<'_>) -> Self {
+        let model = Model::new(configuration);
+        let mut compilation = Self { configuration, model, wikis: BTreeMap::new(), settings: Vec::new() };
+        let wikis = std::mem::take(&mut compilation.model.wikis);
+        let (good, bad): (Vec<_>, Vec<_>) = wikis.into_iter().partition(|wiki| compilation.compile(wiki, order));
+        compilation.model.broken.extend(bad.into_iter().map(|wiki| wiki.farm.id.clone()));
+        compilation.model.wikis = good;
+        compilation.keep_last_good();
+        compilation
+    }
+
+    /// Compiles a wiki for each of its versions. Says whether nothing is wrong.
+    fn compile(&mut self, wiki: &Wiki<'c>, order: &mut Order<'_>) -> bool {
+        let configuration = self.configuration;
+        let mut compiled = BTreeMap::new();
+        let mut files = Vec::new();
+        for variant in &wiki.variants {
+            let Some(tree) = configuration.trees.get(&variant.version) else { return false };
+            let on: Vec<ExtensionId> = variant.on.iter().map(|(id, _)| id.clone()).collect();
+            let known = order(&variant.version, &on);
+            let loading = match loading(wiki.farm, variant, &known, tree) {
+                Ok(loading) => loading,
+                Err(findings) => {
+                    self.model.findings.extend(findings);
+                    return false;
+                }
+            };
+            let text = settings_file::text(&Content {
+                wiki: wiki.farm,
+                version: &variant.version,
+                tree: &tree.directory.to_string_lossy(),
+                config: &configuration.options.config.to_string_lossy(),
+                settings: &wiki.settings_of(variant),
+                loading: &loading,
+            });
+            let name = settings_name(&wiki.farm.id, &text);
+            let wanted = on.into_iter().filter(|id| known.contains(id)).collect();
+            let of_version = Compiled { settings: name.clone(), extensions: loading.extensions, wanted };
+            compiled.insert(variant.version.clone(), of_version);
+            files.push(SettingsFile { name, text, access: access(configuration, wiki.farm) });
+        }
+        self.settings.extend(files);
+        self.wikis.insert(wiki.farm.id.clone(), published_wiki(wiki, compiled));
+        true
+    }
+
+    /// A wiki that cannot be compiled stays as it was, unless others have its hosts now.
+    fn keep_last_good(&mut self) {
+        let Some(manifest) = &self.configuration.published.manifest else { return };
+        let taken: BTreeSet<&Host> = self.wikis.values().flat_map(|wiki| &wiki.hosts).collect();
+        let kept = self.model.broken.iter().filter_map(|id| {
+            let wiki = manifest.wikis.get(id)?;
+            let there = wiki.compiled.values().all(|compiled| self.has_settings(&compiled.settings));
+            let trees = wiki.compiled.keys().all(|version| self.tree(version).is_some());
+            let free = !wiki.hosts.iter().any(|host| taken.contains(host));
+            (there && trees && free).then(|| (id.clone(), wiki.clone()))
+        });
+        let kept: Vec<_> = kept.collect();
+        self.wikis.extend(kept);
+    }
+
+    fn has_settings(&self, name: &str) -> bool {
+        name.rsplit('/').next().is_some_and(|name| self.configuration.published.settings.contains(name))
+    }
+
+    /// The directory of a version: as it is now, else as it was when it was compiled for.
+    fn tree(&self, version: &str) -> Option<&Path> {
+        let now = self.configuration.trees.get(version).map(|tree| tree.directory.as_path());
+        let manifest = self.configuration.published.manifest.as_ref();
+        now.or_else(|| manifest?.trees.get(version).map(std::path::PathBuf::as_path))
+    }
+
+    /// The versions that wikis are compiled for, and those that some were compiled for until now.
+    #[must_use]
+    pub fn versions(&self) -> BTreeSet<String> {
+        let before = self.configuration.published.manifest.iter().flat_map(|manifest| manifest.wikis.values());
+        self.wikis.values().chain(before).flat_map(|wiki| wiki.compiled.keys().cloned()).collect()
+    }
+
+    /// The wikis of one tree, for a build. One that has just left it is still among them: requests that found it there
+    /// are on their way.
+    #[must_use]
+    pub fn farm(&self, version: &str) -> Farm {
+        let mut wikis: BTreeMap<&WikiId, farm::Wiki> = BTreeMap::new();
+        let before = self.configuration.published.manifest.iter().flat_map(|manifest| &manifest.wikis);
+        let left = before.filter(|(id, _)| !self.wikis.get(*id).is_some_and(|now| now.compiled.contains_key(version)));
+        // A wiki that is gone altogether is gone at once.
+        let left = left.filter(|(id, _)| !version.is_empty() && self.wikis.contains_key(*id));
+        for (id, wiki) in self.wikis.iter().chain(left) {
+            if let Some(compiled) = wiki.compiled.get(version) {
+                wikis.insert(id, self.to_build(id, wiki, compiled));
+            }
+        }
+        let mut seen: HashMap<String, usize> = HashMap::new();
+        wikis.values().filter_map(|wiki| wiki.db.clone()).for_each(|db| *seen.entry(db).or_default() += 1);
+        for wiki in wikis.values_mut() {
+            // A database that several wikis share, or that is named as another wiki, names none.
+            wiki.db = wiki.db.take().filter(|db| {
+                seen.get(db) == Some(&1) && !WikiId::new(db).is_ok_and(|id| self.wikis.contains_key(&id))
+            });
+        }
+        Farm { file: self.configuration.options.config.display().to_string(), wikis: wikis.into_values().collect() }
+    }
+
+    fn to_build(&self, id: &WikiId, wiki: &published::Wiki, compiled: &Compiled) -> farm::Wiki {
+        let wanted = compiled.wanted.iter().map(|id| Wanted {
+            extension: id.clone(),
+            field: format!("{}{}", if id.is_skin() { "wgUseSkin" } else { "wgUseExtension" }, id.name()),
+        });
+        let settings = self.configuration.options.output.join(&compiled.settings);
+        farm::Wiki {
+            id: id.clone(),
+            hosts: wiki.hosts.clone(),
+            db: wiki.db.clone(),
+            wanted: wanted.collect(),
+            settings: Some(settings.to_string_lossy().into_owned()),
+        }
+    }
+
+    /// Leaves a wiki out of what is compiled: a build cannot have it.
+    pub fn drop_wiki(&mut self, id: &WikiId) {
+        self.wikis.remove(id);
+        self.model.broken.insert(id.clone());
+        self.model.wikis.retain(|wiki| wiki.farm.id != *id);
+    }
+
+    /// Plans what is to be written.
+    #[must_use]
+    pub fn plan(&self) -> Plan {
+        let configuration = self.configuration;
+        let trees = self.wikis.values().flat_map(|wiki| wiki.compiled.keys());
+        let trees: BTreeMap<_, _> =
+            trees.filter_map(|version| Some((version.clone(), self.tree(version)?.to_owned()))).collect();
+        let entry_points = ENTRY_POINTS.into_iter().filter(|entry| configuration.entry_points.contains(*entry));
+        let names: BTreeSet<&str> =
+            self.wikis.values().flat_map(|wiki| wiki.compiled.values()).map(|c| c.settings.as_str()).collect();
+        Plan::new(Inputs {
+            settings: self.settings.iter().filter(|file| names.contains(file.name.as_str())).cloned().collect(),
+            entry_points: entry_points.collect(),
+            imported: configuration.imported.clone(),
+            missing: self.missing(),
+            published: &configuration.published,
+            manifest: Manifest {
+                generation: Key::of(b""),
+                sources: configuration
+                    .sources
+                    .documents()
+                    .iter()
+                    .map(|document| (document.name.clone(), document.digest.clone()))
+                    .collect(),
+                trees,
+                wikis: self.wikis.clone(),
+                schema: SCHEMA,
+            },
+        })
+    }
+
+    fn missing(&self) -> Vec<Missing> {
+        let config = &self.configuration.options.config;
+        let missing = self.configuration.not_found.iter().map(|not_found| Missing {
+            pattern: not_found.pattern.clone(),
+            file: config.join(&not_found.file).to_string_lossy().into_owned(),
+        });
+        missing.collect()
+    }
+}
+
+fn published_wiki(wiki: &Wiki<'_>, compiled: BTreeMap<String, Compiled>) -> published::Wiki {
+    let farm = wiki.farm;
+    published::Wiki {
+        farm: farm.farm.clone(),
+        suffix: farm.suffix.clone(),
+        tags: farm.tags.clone(),
+        hosts: farm.hosts.clone(),
+        db: wiki.db.clone(),
+        version: wiki.variants.last().map(|variant: &Variant| variant.version.clone()).unwrap_or_default(),
+        delayed: farm.deployments.is_some() && farm.version.is_some(),
+        compiled,
+    }
+}
+
+/// Who may read a wiki's settings file: whoever may read all files that went into it.
+fn access(configuration: &Configuration, wiki: &FarmWiki) -> Access {
+    let documents = wiki.config.iter().filter_map(|entry| configuration.documents.get(&entry.file));
+    Access::of(documents.map(|document| (document.mode, document.group)))
+}

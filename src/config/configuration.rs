@@ -1,0 +1,218 @@
+//! Reads a whole farm: its options, its farms with their wikis, every settings file, and the trees of MediaWiki.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::farms::{self, FarmWiki, Mode, NotFound, Scope};
+use super::finding::Finding;
+use super::options::{self, Options};
+use super::published::{self, Published};
+use super::read::{Document, Sources};
+use super::tree::{self, Tree};
+use crate::disk;
+use crate::farm::WikiId;
+
+/// Everything that was read.
+#[derive(Debug)]
+pub struct Configuration {
+    /// `mwfarm.yml`.
+    pub options: Options,
+    /// The files of the configuration.
+    pub sources: Sources,
+    /// The wikis, by identifier.
+    pub wikis: Vec<FarmWiki>,
+    /// What farms answer where there is no wiki.
+    pub not_found: Vec<NotFound>,
+    /// Wikis of which something cannot be read.
+    pub broken: BTreeSet<WikiId>,
+    /// What was found.
+    pub findings: Vec<Finding>,
+    /// Settings files by name; those that cannot be read are missing, with a finding.
+    pub documents: HashMap<String, Arc<Document>>,
+    /// PHP files to be included that are not there.
+    pub unreadable: HashSet<String>,
+    /// The trees by version; that of a farm without versions under an empty name.
+    pub trees: BTreeMap<String, Tree>,
+    /// The files that web servers may run, which any of the trees has at its top.
+    pub entry_points: BTreeSet<String>,
+    /// Versions that wikis used before there was mwfarm, from the file that `deployments` names.
+    pub imported: BTreeMap<WikiId, String>,
+    /// What is compiled already.
+    pub published: Published,
+}
+
+/// A farm that cannot be read at all.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// `mwfarm.yml`
+    #[error(transparent)]
+    Options(#[from] options::Error),
+    /// What is compiled already.
+    #[error(transparent)]
+    Published(#[from] published::Error),
+    /// The main file: what was found, with the sources that name places.
+    #[error("the farm's main file cannot be read")]
+    Main(Box<(Finding, Sources)>),
+    /// A directory of MediaWiki.
+    #[error("cannot read MediaWiki in `{}`", directory.display())]
+    Tree {
+        /// The directory.
+        directory: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl Configuration {
+    /// Reads the farm in a directory. Without versions, its MediaWiki is the one that `mwfarm.yml` names, else `tree`.
+    ///
+    /// # Errors
+    /// See [`Error`]: what concerns single wikis is a finding.
+    pub fn read(directory: &Path, tree: &Path) -> Result<Self, Error> {
+        let options = options::read(directory)?;
+        let published = Published::read(&options.output)?;
+        let mut sources = Sources::new(&options.config, &options.php);
+        let main = match sources.main() {
+            Ok(main) => main,
+            Err(finding) => return Err(Error::Main(Box::new((*finding, sources)))),
+        };
+        let code = options.code.clone();
+        let is_version = |version: &str| code.as_ref().is_some_and(|code| tree::is_mediawiki(&code.join(version)));
+        let mode = match &code {
+            None => Mode::Monoversion,
+            Some(code) => Mode::Multiversion { code: &code.to_string_lossy(), is_version: &is_version },
+        };
+        let found = farms::enumerate(&main, &mode, &mut |name| sources.read(name));
+        let mut configuration = Self {
+            wikis: found.wikis,
+            not_found: found.missing,
+            broken: found.broken,
+            findings: found.findings,
+            documents: HashMap::new(),
+            unreadable: HashSet::new(),
+            trees: BTreeMap::new(),
+            entry_points: BTreeSet::new(),
+            imported: BTreeMap::new(),
+            published,
+            sources,
+            options,
+        };
+        configuration.read_settings();
+        configuration.import();
+        configuration.read_trees(tree)?;
+        Ok(configuration)
+    }
+
+    /// Each settings file of any wiki, once.
+    fn read_settings(&mut self) {
+        let mut seen: BTreeMap<(&str, bool), &FarmWiki> = BTreeMap::new();
+        for wiki in &self.wikis {
+            for entry in &wiki.config {
+                seen.entry((&entry.file, entry.scope == Scope::Executable)).or_insert(wiki);
+            }
+        }
+        for ((name, executable), wiki) in seen {
+            let result = if executable {
+                self.sources.file(name).map(|_| None)
+            } else {
+                self.sources.read(name).map(Some)
+            };
+            match result {
+                Ok(Some(document)) => {
+                    self.documents.insert(name.to_owned(), document);
+                }
+                Ok(None) => {}
+                Err(finding) => {
+                    let needs = format!("farm `{}` names it in `config`", wiki.farm);
+                    self.findings.push(if finding.hint.is_none() { finding.hint(needs) } else { *finding });
+                    self.unreadable.insert(name.to_owned());
+                }
+            }
+        }
+    }
+
+    /// Versions in use, from the files that `deployments` names: each is looked at until a wiki has a version of its
+    /// own in the output directory.
+    fn import(&mut self) {
+        let mut lists: BTreeMap<&str, Vec<&WikiId>> = BTreeMap::new();
+        for wiki in &self.wikis {
+            if let Some(list) = &wiki.deployments
+                && !self.published.in_use.contains_key(&wiki.id)
+            {
+                lists.entry(list).or_default().push(&wiki.id);
+            }
+        }
+        for (name, wikis) in lists {
+            // It need not exist: then nothing is imported.
+            if !disk::look(&self.options.config.join(name)).is_ok_and(|found| found.is_some()) {
+                continue;
+            }
+            match self.sources.read(name) {
+                Ok(list) => {
+                    for wiki in wikis {
+                        let of_wiki = list.root.map().unwrap_or_default().iter();
+                        let entry = of_wiki.filter(|(key, _)| key.name().is_some_and(|name| name == wiki.as_str()));
+                        if let Some(version) = entry.last().and_then(|(_, version)| version.name()) {
+                            self.imported.insert(wiki.clone(), version.into_owned());
+                        }
+                    }
+                }
+                Err(finding) => self.findings.push(*finding),
+            }
+        }
+    }
+
+    fn read_trees(&mut self, tree: &Path) -> Result<(), Error> {
+        let mut directories: BTreeMap<String, PathBuf> = BTreeMap::new();
+        match &self.options.code {
+            None => {
+                directories.insert(String::new(), self.options.tree.clone().unwrap_or_else(|| tree.to_owned()));
+            }
+            Some(code) => {
+                for wiki in &self.wikis {
+                    directories.extend(self.versions(wiki).into_iter().map(|v| (v.clone(), code.join(v))));
+                }
+            }
+        }
+        for (version, directory) in directories {
+            let failed = |source| Error::Tree { directory: directory.clone(), source };
+            if !version.is_empty() && !tree::is_mediawiki(&directory) {
+                self.refuse_version(&version);
+                continue;
+            }
+            let real = disk::real_path(&directory).map_err(failed)?;
+            self.entry_points.extend(disk::names(&real).map_err(failed)?);
+            self.trees.insert(version, Tree::read(&real).map_err(failed)?);
+        }
+        Ok(())
+    }
+
+    /// A version in use whose directory is gone.
+    fn refuse_version(&mut self, version: &str) {
+        for wiki in &self.wikis {
+            if self.versions(wiki).iter().any(|other| other == version) {
+                let message = format!("the version in use, `{}`, is no directory of MediaWiki", version.escape_debug());
+                let hint = "put it back until `mwfarm run update` has brought the wiki to another one";
+                self.findings.push(Finding::error(wiki.mark, wiki.farm.clone(), message).of_wiki(&wiki.id).hint(hint));
+                self.broken.insert(wiki.id.clone());
+            }
+        }
+    }
+
+    /// The versions that a wiki is compiled for: the one in use, when its upgrades are delayed, and the one asked for,
+    /// which comes last. An empty one without versions.
+    #[must_use]
+    pub fn versions(&self, wiki: &FarmWiki) -> Vec<String> {
+        let Some((asked, _)) = &wiki.version else { return vec![String::new()] };
+        let in_use = wiki.deployments.as_ref().and_then(|_| self.in_use(&wiki.id));
+        in_use.filter(|version| *version != asked).into_iter().chain([asked.as_str()]).map(str::to_owned).collect()
+    }
+
+    /// The version that the data of a wiki is for, as far as anybody knows.
+    fn in_use(&self, wiki: &WikiId) -> Option<&str> {
+        let state = self.published.in_use.get(wiki).map(|state| state.version.as_str());
+        state.or_else(|| self.imported.get(wiki).map(String::as_str))
+    }
+}

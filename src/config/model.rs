@@ -1,0 +1,281 @@
+//! What every wiki is configured to: its settings, and which extensions it turns on under each version that it is
+//! compiled for. Pure: everything was read before.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use super::extensions::{self, Load, Mechanism};
+use super::farms::{Entry, FarmWiki, Scope};
+use super::finding::{Finding, Severity};
+use super::read::Document;
+use super::settings::{Kind, Levels, Names, Prepared, Setting, resolve};
+use super::tree::Tree;
+use super::value::{Mark, Node, Value};
+use super::configuration::Configuration;
+use crate::farm::{ExtensionId, WikiId};
+
+/// All wikis.
+#[derive(Debug)]
+pub struct Model<'c> {
+    /// Those that can be compiled, by identifier.
+    pub wikis: Vec<Wiki<'c>>,
+    /// Those that cannot.
+    pub broken: BTreeSet<WikiId>,
+    /// What was found, of reading as well.
+    pub findings: Vec<Finding>,
+    /// The names of all settings.
+    pub names: Names<'c>,
+    prepared: HashMap<(&'c str, bool), Prepared<'c>>,
+}
+
+/// A wiki.
+#[derive(Debug)]
+pub struct Wiki<'c> {
+    /// As its farm describes it.
+    pub farm: &'c FarmWiki,
+    /// Its settings, in the order in which its files mention them first.
+    pub settings: Vec<Setting<'c>>,
+    /// Its database, when its settings name one that is not named as the wiki.
+    pub db: Option<String>,
+    /// What it is under each version that it is compiled for, the one asked for last.
+    pub variants: Vec<Variant>,
+}
+
+/// A wiki under one version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variant {
+    /// The version; empty without versions.
+    pub version: String,
+    /// What is turned on and there, in order of mention.
+    pub on: Vec<(ExtensionId, Mechanism)>,
+    /// What is turned off, and where.
+    pub off: BTreeMap<ExtensionId, MarkOf>,
+}
+
+/// A place that can be compared.
+#[derive(Debug, Clone, Copy)]
+pub struct MarkOf(pub Mark);
+
+impl PartialEq for MarkOf {
+    fn eq(&self, other: &Self) -> bool {
+        (self.0.file, self.0.line) == (other.0.file, other.0.line)
+    }
+}
+
+impl Eq for MarkOf {}
+
+impl<'c> Model<'c> {
+    /// Looks at everything that was read.
+    #[must_use]
+    pub fn new(configuration: &'c Configuration) -> Self {
+        let mut model = Self {
+            wikis: Vec::new(),
+            broken: configuration.broken.clone(),
+            findings: configuration.findings.clone(),
+            names: Names::default(),
+            prepared: HashMap::new(),
+        };
+        let failed = model.prepare(configuration);
+        for farm in &configuration.wikis {
+            if farm.config.iter().any(|entry| failed.contains(&(entry.file.as_str(), is_star(entry)))) {
+                model.broken.insert(farm.id.clone());
+            }
+            if model.broken.contains(&farm.id) {
+                continue;
+            }
+            let resolved = resolve(&model.names, &Levels::of(farm), &model.files(farm));
+            let wrong = resolved.findings.iter().any(|finding| finding.severity == Severity::Error);
+            model.findings.extend(resolved.findings);
+            if wrong {
+                model.broken.insert(farm.id.clone());
+                continue;
+            }
+            let mut wiki = Wiki { farm, db: None, settings: resolved.settings, variants: Vec::new() };
+            wiki.db = wiki.text("wgDBname").filter(|db| *db != farm.id.as_str()).map(str::to_owned);
+            for version in configuration.versions(farm) {
+                let Some(tree) = configuration.trees.get(&version) else { continue };
+                let (variant, findings) = variant(&wiki, version, tree);
+                wiki.variants.push(variant);
+                model.findings.extend(findings);
+            }
+            model.wikis.push(wiki);
+        }
+        model.refuse_shared_prefixes();
+        model
+    }
+
+    /// The files of a wiki with their settings, as planes need them.
+    #[must_use]
+    pub fn files(&self, farm: &'c FarmWiki) -> Vec<(&'c Entry, &Prepared<'c>)> {
+        let file = |entry: &'c Entry| Some((entry, self.prepared.get(&(entry.file.as_str(), is_star(entry)))?));
+        farm.config.iter().filter(|entry| entry.scope != Scope::Executable).filter_map(file).collect()
+    }
+
+    /// Checks and indexes each file once. What cannot be used is returned.
+    fn prepare(&mut self, configuration: &'c Configuration) -> HashSet<(&'c str, bool)> {
+        let mut failed = HashSet::new();
+        for entry in configuration.wikis.iter().flat_map(|wiki| &wiki.config) {
+            let key = (entry.file.as_str(), is_star(entry));
+            if entry.scope == Scope::Executable {
+                if configuration.unreadable.contains(&entry.file) {
+                    failed.insert(key);
+                }
+                continue;
+            }
+            if failed.contains(&key) || self.prepared.contains_key(&key) {
+                continue;
+            }
+            let Some(document) = configuration.documents.get(&entry.file) else {
+                failed.insert(key);
+                continue;
+            };
+            let document: &'c Document = document;
+            let kind = if key.1 { Kind::Star } else { Kind::Fixed };
+            let (prepared, findings) = Prepared::new(&document.root, kind, &mut self.names);
+            if findings.iter().any(|finding| finding.severity == Severity::Error) {
+                failed.insert(key);
+            }
+            self.findings.extend(findings);
+            self.prepared.insert(key, prepared);
+        }
+        failed
+    }
+
+    /// Wikis whose caches have the same keys serve each other's pages.
+    fn refuse_shared_prefixes(&mut self) {
+        let mut owners: BTreeMap<String, WikiId> = BTreeMap::new();
+        let mut broken = BTreeSet::new();
+        for wiki in &self.wikis {
+            let Some(prefix) = wiki.cache_prefix() else { continue };
+            if let Some(owner) = owners.get(&prefix) {
+                let message = format!("the cache prefix `{}` is that of `{owner}` already", prefix.escape_debug());
+                let hint = "give each wiki its own `wgCachePrefix`, or its own `wgDBname`";
+                let finding = Finding::error(wiki.farm.mark, wiki.farm.farm.clone(), message);
+                self.findings.push(finding.of_wiki(&wiki.farm.id).hint(hint));
+                broken.insert(wiki.farm.id.clone());
+            } else {
+                owners.insert(prefix, wiki.farm.id.clone());
+            }
+        }
+        self.wikis.retain(|wiki| !broken.contains(&wiki.farm.id));
+        self.broken.extend(broken);
+    }
+}
+
+fn is_star(entry: &Entry) -> bool {
+    matches!(entry.scope, Scope::Star { .. })
+}
+
+impl Wiki<'_> {
+    /// The value of a setting that replaces MediaWiki's.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<&Value> {
+        let setting = self.settings.iter().find(|setting| setting.name == name)?;
+        setting.value.as_deref().map(|node: &Node| &node.value)
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        match self.value(name)? {
+            Value::Text(text) => text.as_str(),
+            _ => None,
+        }
+    }
+
+    /// What the keys of its caches begin with, as MediaWiki makes it; nothing when only PHP files know.
+    fn cache_prefix(&self) -> Option<String> {
+        if let Some(prefix) = self.text("wgCachePrefix") {
+            return Some(prefix.to_owned());
+        }
+        if self.farm.config.iter().any(|entry| entry.scope == Scope::Executable) {
+            return None;
+        }
+        let db = self.text("wgDBname")?;
+        let prefix = self.text("wgDBprefix").unwrap_or_default();
+        Some(if prefix.is_empty() { db.to_owned() } else { format!("{db}-{prefix}") })
+    }
+
+    /// Its settings under a version, with `wgUseExtension…` and `wgUseSkin…` saying what really is on.
+    #[must_use]
+    pub fn settings_of(&self, variant: &Variant) -> Vec<Setting<'_>> {
+        let mut settings = self.settings.clone();
+        for setting in &mut settings {
+            let Some(Ok(id)) = extensions::named(setting.name) else { continue };
+            if let Some(value) = &mut setting.value {
+                let on = variant.on.iter().any(|(other, _)| *other == id);
+                *value = Cow::Owned(Node { value: Value::Bool(on), mark: value.mark });
+            }
+        }
+        settings
+    }
+}
+
+/// Which extensions a wiki turns on under a version. What is not there is off, with a warning.
+fn variant(wiki: &Wiki<'_>, version: String, tree: &Tree) -> (Variant, Vec<Finding>) {
+    let mut variant = Variant { version, on: Vec::new(), off: BTreeMap::new() };
+    let mut findings = Vec::new();
+    for setting in &wiki.settings {
+        let (Some(Ok(id)), Some(node)) = (extensions::named(setting.name), &setting.value) else { continue };
+        match extensions::choose(&id, &node.value, &tree.facts(&id), tree.registration) {
+            Ok(Some(mechanism)) => variant.on.push((id, mechanism)),
+            Ok(None) => {
+                variant.off.insert(id, MarkOf(node.mark));
+            }
+            Err(reason) => {
+                let under = if variant.version.is_empty() { String::new() } else { format!(" in {}", variant.version) };
+                let message = format!("`{}` stays off{under}: {reason}", id.name().escape_debug());
+                findings.push(Finding::warning(node.mark, setting.name, message).of_wiki(&wiki.farm.id));
+            }
+        }
+    }
+    (variant, findings)
+}
+
+/// What loads the extensions of a variant.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Loading {
+    /// PHP files that stand before the settings.
+    pub require: Vec<Load>,
+    /// Registrations, and PHP files among them, in load order.
+    pub register: Vec<Load>,
+    /// Everything that is on, in load order; what no build knows comes last.
+    pub extensions: Vec<ExtensionId>,
+}
+
+/// Puts what is on in order: `known` is what a build loads for it, in load order, requirements included.
+///
+/// # Errors
+/// What another one needs is turned off.
+pub fn loading(
+    wiki: &FarmWiki,
+    variant: &Variant,
+    known: &[ExtensionId],
+    tree: &Tree,
+) -> Result<Loading, Vec<Finding>> {
+    let mut loading = Loading::default();
+    let mut findings = Vec::new();
+    let others = variant.on.iter().map(|(id, _)| id).filter(|id| !known.contains(id));
+    for id in known.iter().chain(others) {
+        let chosen = variant.on.iter().find(|(other, _)| other == id).map(|(_, mechanism)| *mechanism);
+        let facts = tree.facts(id);
+        let mechanism = match chosen {
+            Some(mechanism) => mechanism,
+            None => match variant.off.get(id) {
+                Some(MarkOf(mark)) => {
+                    let message = format!("`{}` is turned off, but another one needs it", id.name().escape_debug());
+                    let hint = format!("`mwfarm why {id} --wiki {}` shows which", wiki.id);
+                    findings.push(Finding::error(*mark, id.as_str(), message).of_wiki(&wiki.id).hint(hint));
+                    continue;
+                }
+                // Pulled in: as if it were turned on.
+                None => extensions::choose(id, &Value::Bool(true), &facts, tree.registration)
+                    .ok()
+                    .flatten()
+                    .unwrap_or(Mechanism::Composer),
+            },
+        };
+        let loads = extensions::loads(id, mechanism, &facts, tree.registration);
+        if mechanism == Mechanism::RequireOnce { &mut loading.require } else { &mut loading.register }.extend(loads);
+        loading.extensions.push(id.clone());
+    }
+    if findings.is_empty() { Ok(loading) } else { Err(findings) }
+}
