@@ -1,9 +1,142 @@
 //! `farms.yml`: which wikis there are, where they answer, and which files configure them.
+//!
+//! ```text
+//! main file ─ entries ─→ farms, redirects ─ enumerate ─→ wikis with hosts ─ redirects ─→ all hosts ─ unique ─→
+//!                             lists, versions, tags ─┘
+//! ```
+//!
+//! MediaWikiFarm decides at every request whether a host is one of the farm; here all wikis are enumerated ahead, so
+//! that a request only looks its host up. Where that cannot be done, a [`Pattern`] stays.
+
+mod entries;
+mod enumerate;
+mod lists;
+mod redirects;
+mod server;
+mod template;
+mod unique;
+mod wiki;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
+use super::finding::Finding;
+use super::read::Document;
 use super::value::Mark;
 use crate::farm::{Host, WikiId};
+
+pub use lists::Read;
+pub use server::Matcher;
+
+/// How many versions of MediaWiki the farm has.
+pub enum Mode<'a> {
+    /// One, in this directory. There are no versions, and every variable of a wikiID needs a list.
+    Monoversion {
+        /// The directory, for `$CODE`.
+        code: &'a str,
+    },
+    /// Several, each in a directory of its own.
+    Multiversion {
+        /// The directory above them, for `$CODE`.
+        code: &'a str,
+        /// Whether a name is that of a directory which holds MediaWiki. It is asked for plain names only.
+        is_version: &'a dyn Fn(&str) -> bool,
+        /// The version a wiki runs on while its upgrade waits: `$VERSION` and `$CODE` follow it. Nothing for a wiki
+        /// that runs on the version which the files ask for.
+        active: &'a dyn Fn(&WikiId) -> Option<String>,
+    },
+}
+
+/// All that the main file says.
+#[derive(Debug, Default)]
+pub struct Enumeration {
+    /// The wikis without errors, by identifier.
+    pub wikis: Vec<FarmWiki>,
+    /// What could not be enumerated, in the order of the file. The table of hosts goes first.
+    pub patterns: Vec<Pattern>,
+    /// What to answer where a farm has no wiki, in the order of the file.
+    pub missing: Vec<NotFound>,
+    /// What was found, in the order of the work: errors and warnings.
+    pub findings: Vec<Finding>,
+}
+
+/// Hosts that are not enumerated.
+#[derive(Debug, Clone)]
+pub struct Pattern {
+    /// The farm's name.
+    pub farm: String,
+    /// Its hosts.
+    pub matcher: Matcher,
+    /// Where they lead.
+    pub target: Target,
+    /// Where the farm is written.
+    pub mark: Mark,
+}
+
+/// Where a [`Pattern`] leads. The texts are templates: variables are replaced in one pass, the longest name first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// To the wiki of this identifier, if there is one: those that could be enumerated are among
+    /// [`Enumeration::wikis`], without hosts.
+    Wiki {
+        /// `suffix`, for `$SUFFIX`.
+        suffix: String,
+        /// `wikiID`
+        id: String,
+    },
+    /// To this host, which is looked up in turn; five times at most.
+    Redirect(String),
+}
+
+/// What a farm answers where it has no wiki.
+#[derive(Debug, Clone)]
+pub struct NotFound {
+    /// The farm's name.
+    pub farm: String,
+    /// Its hosts.
+    pub matcher: Matcher,
+    /// `HTTP404`: a template of the name of a PHP or HTML file.
+    pub page: String,
+}
+
+/// Enumerates all wikis. `read` gives the files that the main file names.
+///
+/// One broken farm or wiki does not keep the others from being returned; what is wrong is in the findings.
+#[must_use]
+pub fn enumerate(main: &Document, mode: &Mode<'_>, read: &mut Read<'_>) -> Enumeration {
+    let mut findings = Vec::new();
+    let entries = entries::parse(&main.root, &mut findings);
+    let mut work = enumerate::Work::new(mode, read, findings);
+    for (index, entry) in entries.iter().enumerate() {
+        if let entries::Entry::Farm(farm) = entry {
+            work.farm(index, farm);
+        }
+    }
+    let enumerate::Done { mut wikis, mut patterns, mut findings } = work.done();
+    unique::earlier_entries_win(&entries, &mut wikis, &mut findings);
+    redirects::follow(&entries, &mut wikis, &mut patterns, &mut findings);
+    unique::refuse_shared(&entries, &mut wikis, &mut findings);
+
+    patterns.sort_by_key(|&(index, _)| index);
+    let mut wikis: Vec<FarmWiki> = wikis.into_iter().map(|made| made.wiki).collect();
+    wikis.sort_by(|a, b| a.id.cmp(&b.id));
+    let missing = entries.iter().filter_map(|entry| match entry {
+        entries::Entry::Farm(farm) => Some(NotFound {
+            farm: farm.name.clone(),
+            matcher: farm.server.matcher().clone(),
+            page: farm.not_found.as_ref()?.template.written(),
+        }),
+        entries::Entry::Redirect(_) => None,
+    });
+    Enumeration {
+        missing: missing.collect(),
+        wikis,
+        patterns: patterns.into_iter().map(|(_, pattern)| pattern).collect(),
+        findings,
+    }
+}
 
 /// A wiki as its farm describes it.
 #[derive(Debug, Clone)]
@@ -14,7 +147,8 @@ pub struct FarmWiki {
     pub farm: String,
     /// `suffix`.
     pub suffix: String,
-    /// Where it answers: its `$SERVER`, and the redirects that lead there.
+    /// Where it answers: its `$SERVER`, other hosts of the same pattern, and the redirects that lead there. Empty when
+    /// a [`Pattern`] leads there.
     pub hosts: Vec<Host>,
     /// Its tags, the highest first; the suffix is not among them.
     pub tags: Vec<String>,
