@@ -7,7 +7,7 @@
 use std::fmt::Write;
 
 /// A PHP value that can be written as a literal.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     /// `null`
     Null,
@@ -15,8 +15,12 @@ pub enum Value {
     Bool(bool),
     /// An integer.
     Int(i64),
-    /// A string of any bytes.
+    /// A float, infinite ones and NaN, too.
+    Float(f64),
+    /// A string.
     Text(String),
+    /// A string of any bytes.
+    Bytes(Vec<u8>),
     /// `__DIR__ . '…'`: a path relative to the generated file's directory. The text begins with `/`.
     Path(String),
     /// `\dirname(__DIR__) . '…'`: the same for a file one directory deeper.
@@ -25,6 +29,17 @@ pub enum Value {
     List(Vec<Value>),
     /// An array with string keys, in this order.
     Map(Vec<(String, Value)>),
+    /// An array with keys of both kinds, in this order.
+    Array(Vec<(Key, Value)>),
+}
+
+/// A key of an array.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Key {
+    /// An integer.
+    Int(i64),
+    /// A string of any bytes. PHP takes one that looks like an integer for the integer: `7` and `-7`, but not `07`.
+    Bytes(Vec<u8>),
 }
 
 impl Value {
@@ -47,52 +62,86 @@ impl Value {
             Self::Path(text) => Self::PathAbove(text),
             Self::List(values) => Self::List(values.into_iter().map(Self::deeper).collect()),
             Self::Map(values) => Self::Map(values.into_iter().map(|(key, value)| (key, value.deeper())).collect()),
+            Self::Array(values) => Self::Array(values.into_iter().map(|(key, value)| (key, value.deeper())).collect()),
             other => other,
         }
     }
 
     /// Writes the literal, indented by four spaces a level; `level` is that of the line it begins on.
     ///
-    /// Values are made by mwfarm and nest a few levels only, so recursion is bounded.
+    /// What mwfarm makes nests a few levels only, and what settings files hold as many as their reader lets pass, so
+    /// recursion is bounded.
     pub fn write(&self, out: &mut String, level: usize) {
         match self {
             Self::Null => out.push_str("null"),
             Self::Bool(true) => out.push_str("true"),
             Self::Bool(false) => out.push_str("false"),
-            Self::Int(number) => {
-                let _ = write!(out, "{number}");
-            }
+            Self::Int(number) => integer(out, *number),
+            Self::Float(number) => float(out, *number),
             Self::Text(text) => string(out, text.as_bytes()),
+            Self::Bytes(bytes) => string(out, bytes),
             Self::Path(text) => path(out, text),
             Self::PathAbove(text) => {
                 out.push_str("\\dirname(__DIR__) . ");
                 string(out, text.as_bytes());
             }
-            Self::List(values) if values.is_empty() => out.push_str("[]"),
-            Self::Map(values) if values.is_empty() => out.push_str("[]"),
-            Self::List(values) => {
-                out.push_str("[\n");
-                for value in values {
-                    indent(out, level + 1);
-                    value.write(out, level + 1);
-                    out.push_str(",\n");
-                }
-                indent(out, level);
-                out.push(']');
-            }
-            Self::Map(values) => {
-                out.push_str("[\n");
-                for (key, value) in values {
-                    indent(out, level + 1);
-                    string(out, key.as_bytes());
-                    out.push_str(" => ");
-                    value.write(out, level + 1);
-                    out.push_str(",\n");
-                }
-                indent(out, level);
-                out.push(']');
-            }
+            Self::List(values) => array(out, level, values, |value, _| value),
+            Self::Map(values) => array(out, level, values, |(key, value), out| {
+                string(out, key.as_bytes());
+                out.push_str(" => ");
+                value
+            }),
+            Self::Array(values) => array(out, level, values, |(key, value), out| {
+                key.write(out);
+                out.push_str(" => ");
+                value
+            }),
         }
+    }
+}
+impl Key {
+    /// Writes the literal.
+    pub fn write(&self, out: &mut String) {
+        match self {
+            Self::Int(number) => integer(out, *number),
+            Self::Bytes(bytes) => string(out, bytes),
+        }
+    }
+}
+
+/// Writes an array, an entry a line; `key` writes what stands before a value.
+fn array<T>(out: &mut String, level: usize, entries: &[T], key: impl for<'a> Fn(&'a T, &mut String) -> &'a Value) {
+    if entries.is_empty() {
+        out.push_str("[]");
+        return;
+    }
+    out.push_str("[\n");
+    for entry in entries {
+        indent(out, level + 1);
+        key(entry, out).write(out, level + 1);
+        out.push_str(",\n");
+    }
+    indent(out, level);
+    out.push(']');
+}
+
+/// Writes an integer. The least one has no literal: its digits alone are a float, to which the sign comes later.
+fn integer(out: &mut String, number: i64) {
+    if number == i64::MIN {
+        out.push_str("\\PHP_INT_MIN");
+    } else {
+        let _ = write!(out, "{number}");
+    }
+}
+
+/// Writes the shortest literal that PHP reads as the same float; it has a point or an exponent, and is no integer.
+fn float(out: &mut String, number: f64) {
+    if number.is_nan() {
+        out.push_str("\\NAN");
+    } else if number.is_infinite() {
+        out.push_str(if number > 0.0 { "\\INF" } else { "-\\INF" });
+    } else {
+        let _ = write!(out, "{number:?}");
     }
 }
 
@@ -193,6 +242,44 @@ mod tests {
         let mut out = String::new();
         path(&mut out, "/x/a.phar/b.php");
         assert_eq!(out, "'phar://' . __DIR__ . '/x/a.phar/b.php'");
+    }
+
+    #[test]
+    fn numbers_stay_what_they_are() {
+        let cases = [
+            (Value::Int(i64::MAX), "9223372036854775807"),
+            (Value::Int(i64::MIN), "\\PHP_INT_MIN"),
+            (Value::Int(i64::MIN + 1), "-9223372036854775807"),
+            (Value::Float(0.0), "0.0"),
+            (Value::Float(-0.0), "-0.0"),
+            (Value::Float(1.4), "1.4"),
+            (Value::Float(1e15), "1000000000000000.0"),
+            (Value::Float(1e308), "1e308"),
+            (Value::Float(5e-324), "5e-324"),
+            (Value::Float(-1.5e-7), "-1.5e-7"),
+            (Value::Float(f64::INFINITY), "\\INF"),
+            (Value::Float(f64::NEG_INFINITY), "-\\INF"),
+            (Value::Float(f64::NAN), "\\NAN"),
+        ];
+        for (value, literal) in cases {
+            let mut out = String::new();
+            value.write(&mut out, 0);
+            assert_eq!(out, literal);
+        }
+    }
+
+    #[test]
+    fn keys_are_of_two_kinds() {
+        let pairs = [Key::Int(1), Key::Bytes(b"01".to_vec()), Key::Bytes(b"\xff".to_vec()), Key::Int(i64::MIN)];
+        let mut out = String::new();
+        Value::Array(pairs.map(|key| (key, Value::Bytes(b"a'\0".to_vec()))).to_vec()).write(&mut out, 0);
+        let value = r#""a\x27\x00""#;
+        assert_eq!(
+            out,
+            format!(
+                "[\n    1 => {value},\n    '01' => {value},\n    \"\\xff\" => {value},\n    \\PHP_INT_MIN => {value},\n]"
+            )
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The levels of a wiki, and which keys of a file stand for them.
 
 use super::prepared::DEFAULT;
-use crate::config::farms::{FarmWiki, Scope};
+use crate::config::farms::FarmWiki;
 use crate::farm::WikiId;
 
 /// Whom a value is for, the lowest first.

@@ -112,7 +112,7 @@ fn is_numeric(key: &Key) -> bool {
             rest = &behind[exponent..];
         }
     }
-    whole + fraction > 0 && rest.iter().all(|byte| space(byte))
+    whole + fraction > 0 && rest.iter().all(space)
 }
 
 /// An array that grows, as PHP's do.
@@ -133,8 +133,7 @@ const FEW: usize = 12;
 
 impl Array {
     fn of(array: &Value) -> Self {
-        let mut new =
-            Self { keys: None, nodes: Vec::new(), places: HashMap::new(), next: Some(0), mapping: false };
+        let mut new = Self { keys: None, nodes: Vec::new(), places: HashMap::new(), next: Some(0), mapping: false };
         match array {
             Value::List(items) => {
                 new.nodes.clone_from(items);
@@ -142,7 +141,9 @@ impl Array {
             }
             Value::Map(pairs) => {
                 new.nodes.reserve(pairs.len());
-                pairs.iter().for_each(|(key, node)| new.set(key.clone(), node.clone()));
+                for (key, node) in pairs {
+                    new.set(key.clone(), node.clone());
+                }
             }
             _ => {}
         }

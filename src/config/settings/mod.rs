@@ -72,8 +72,8 @@ pub fn resolve<'d>(names: &Names<'d>, levels: &Levels<'_>, files: &[(&Entry, &Pr
         findings.extend(replaced(raw, &diff_walk, levels, files));
 
         // From high to low, as core does; from low to high, as if each were put onto MediaWiki's value.
-        let value = joined(value_walk.nodes(), |high, low| merge::merge(high, low));
-        let diff = joined(diff_walk.nodes().rev(), |low, high| merge::onto(low, high));
+        let value = joined(value_walk.nodes(), merge::merge);
+        let diff = joined(diff_walk.nodes().rev(), merge::onto);
         let (value, diff) = match (value.filter(|node| !matches!(node.value, Value::Null)), diff) {
             (None, None) => continue,
             (Some(value), Some(diff)) => (Some(Cow::Owned(merge::onto(&value, &diff))), None),

@@ -9,7 +9,7 @@ use crate::farm::ExtensionId;
 /// All names of a farm's settings files, each once. What a wiki's files say is gathered by their numbers.
 #[derive(Debug, Default)]
 pub struct Names<'d> {
-    names: Vec<Name<'d>>,
+    all: Vec<Name<'d>>,
     numbers: HashMap<&'d str, NameId>,
     by_variable: HashMap<Cow<'d, str>, NameId>,
 }
@@ -40,7 +40,7 @@ impl<'d> Names<'d> {
     /// A name by its number.
     #[must_use]
     pub fn get(&self, id: NameId) -> &Name<'d> {
-        &self.names[id.0 as usize]
+        &self.all[id.0 as usize]
     }
 
     /// The number of a name, as written without `+`; none when no file has it.
@@ -58,16 +58,16 @@ impl<'d> Names<'d> {
             return Ok(*id);
         }
         let variable = variable(raw)?;
-        let id = NameId(u32::try_from(self.names.len()).map_err(|_| "is one name too many".to_owned())?);
+        let id = NameId(u32::try_from(self.all.len()).map_err(|_| "is one name too many".to_owned())?);
         match self.by_variable.entry(variable.clone()) {
             Entry::Occupied(other) => {
-                let other = &self.names[other.get().0 as usize].raw;
+                let other = &self.all[other.get().0 as usize].raw;
                 return Err(format!("has the variable `${variable}` of `{}`", other.escape_debug()));
             }
             Entry::Vacant(free) => free.insert(id),
         };
         self.numbers.insert(raw, id);
-        self.names.push(Name { raw, variable });
+        self.all.push(Name { raw, variable });
         Ok(id)
     }
 }
@@ -77,7 +77,8 @@ fn variable(raw: &str) -> Result<Cow<'_, str>, String> {
     let extension = SWITCHES.into_iter().find_map(|switch| raw.strip_prefix(switch)).filter(|name| !name.is_empty());
     if let Some(extension) = extension {
         // Whether it is a skin makes no difference to the rules.
-        ExtensionId::new(&format!("extensions/{extension}")).map_err(|error| error.to_string())?;
+        ExtensionId::new(&format!("extensions/{extension}"))
+            .map_err(|error| format!("names an extension, whose directory {}", error.reason))?;
         if raw.bytes().all(is_plain) {
             return Ok(Cow::Borrowed(raw));
         }

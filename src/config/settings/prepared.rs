@@ -139,7 +139,8 @@ fn star<'d>(
     findings: &mut Vec<Finding>,
 ) {
     let Some(keys) = name.node.map() else {
-        let message = format!("must be a map, because `key` has a star: wikis with their values, not {}", name.node.kind());
+        let message =
+            format!("must be a map, because `key` has a star: wikis with their values, not {}", name.node.kind());
         let hint = "`default:` below it sets it for all wikis";
         findings.push(Finding::error(name.node.mark, field, message).hint(hint));
         return;

@@ -28,11 +28,7 @@ impl Said<'_> {
 }
 
 /// Everything that the files say to a wiki, by name and track, from high to low; of one name, or of all.
-pub(super) fn said<'d>(
-    levels: &Levels<'_>,
-    files: &[(&Entry, &Prepared<'d>)],
-    only: Option<NameId>,
-) -> Vec<Said<'d>> {
+pub(super) fn said<'d>(levels: &Levels<'_>, files: &[(&Entry, &Prepared<'d>)], only: Option<NameId>) -> Vec<Said<'d>> {
     let mut all = Vec::new();
     let wanted = |part: &&Part<'d>| only.is_none_or(|name| part.name == name);
     for ((entry, prepared), file) in files.iter().zip(0..) {

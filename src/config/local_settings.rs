@@ -1,0 +1,114 @@
+//! LocalSettings.php as text: the part that sets a wiki's settings.
+
+use std::fmt::Write as _;
+
+use super::settings::Setting;
+use super::value::{Key, Node, Value};
+use crate::php;
+
+/// The function of the runtime that puts a list before the entries of an array.
+const PREPEND: &str = "\\MwFarm\\Settings::prepend";
+
+/// Writes the settings: `# General settings`, each value as `$name = …;`, and `# Array settings`, the diffs onto what
+/// MediaWiki has. A section without settings is left out.
+///
+/// What the statements make of a diff at run time is what [`onto`](super::settings::merge::onto) makes of it: first its
+/// mappings, with empty lists where it has lists, by one `array_replace_recursive`; then each list before what is there.
+pub fn settings(settings: &[Setting<'_>], out: &mut String) {
+    let values = settings.iter().filter_map(|setting| Some((&setting.variable, setting.value.as_deref()?)));
+    let diffs = settings.iter().filter_map(|setting| Some((&setting.variable, setting.diff.as_deref()?)));
+    let mut heading = "\n# General settings\n";
+    for (variable, node) in values {
+        out.push_str(std::mem::take(&mut heading));
+        let _ = write!(out, "${variable} = ");
+        php::Value::from(&node.value).write(out, 0);
+        out.push_str(";\n");
+    }
+    let mut heading = "\n# Array settings\n";
+    for (variable, node) in diffs {
+        out.push_str(std::mem::take(&mut heading));
+        match &node.value {
+            Value::List(items) if !items.is_empty() => prepend(variable, &[], node, out),
+            _ => replace(variable, node, out),
+        }
+    }
+}
+
+/// Puts a diff that is a mapping, or empty, onto a variable.
+fn replace(variable: &str, diff: &Node, out: &mut String) {
+    let _ = writeln!(out, "${variable} = is_array( ${variable} ?? null ) ? ${variable} : [];");
+    let mut lists = Vec::new();
+    let mappings = mappings(diff, &mut Vec::new(), &mut lists);
+    if !matches!(&mappings, php::Value::Array(pairs) if pairs.is_empty()) {
+        let _ = write!(out, "${variable} = array_replace_recursive( ${variable}, ");
+        mappings.write(out, 0);
+        out.push_str(" );\n");
+    }
+    for (path, list) in lists {
+        prepend(variable, &path, list, out);
+    }
+}
+
+/// A list of a diff, with the keys that lead there.
+type ListAt<'d> = (Vec<&'d Key>, &'d Node);
+
+/// The mappings of a diff, with its lists taken out: they leave an empty array, so that keys stay in order. Diffs nest as
+/// many levels as their reader lets pass.
+fn mappings<'d>(node: &'d Node, path: &mut Vec<&'d Key>, lists: &mut Vec<ListAt<'d>>) -> php::Value {
+    match &node.value {
+        Value::List(items) => {
+            if !items.is_empty() {
+                lists.push((path.clone(), node));
+            }
+            php::Value::Array(Vec::new())
+        }
+        Value::Map(pairs) => {
+            let entry = |(key, node): &'d (Key, Node)| {
+                path.push(key);
+                let value = mappings(node, path, lists);
+                path.pop();
+                (key.into(), value)
+            };
+            php::Value::Array(pairs.iter().map(entry).collect())
+        }
+        other => other.into(),
+    }
+}
+
+/// Puts a list before the entries of a variable, or of an array in it.
+fn prepend(variable: &str, path: &[&Key], list: &Node, out: &mut String) {
+    let mut place = format!("${variable}");
+    for key in path {
+        place.push('[');
+        php::Key::from(*key).write(&mut place);
+        place.push(']');
+    }
+    let _ = write!(out, "{place} = {PREPEND}( ");
+    php::Value::from(&list.value).write(out, 0);
+    let _ = writeln!(out, ", {place} ?? null );");
+}
+
+impl From<&Value> for php::Value {
+    fn from(value: &Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(value) => Self::Bool(*value),
+            Value::Int(number) => Self::Int(*number),
+            Value::Float(number, _) => Self::Float(*number),
+            Value::Text(text) => Self::Bytes(text.as_bytes().to_owned()),
+            Value::List(items) => Self::List(items.iter().map(|item| (&item.value).into()).collect()),
+            Value::Map(pairs) => {
+                Self::Array(pairs.iter().map(|(key, node)| (key.into(), (&node.value).into())).collect())
+            }
+        }
+    }
+}
+
+impl From<&Key> for php::Key {
+    fn from(key: &Key) -> Self {
+        match key {
+            Key::Int(number) => Self::Int(*number),
+            Key::Text(text) => Self::Bytes(text.as_bytes().to_owned()),
+        }
+    }
+}
