@@ -54,6 +54,24 @@ pub fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
 
+/// Opens a file below a directory to read; no link on the way there is followed, and a pipe does not wait.
+///
+/// # Errors
+/// Those of the system: when the path is absolute, holds `..` or a link.
+pub fn open_beneath(directory: &Path, path: &Path) -> io::Result<File> {
+    use rustix::fs::{Mode, OFlags, ResolveFlags};
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let root = File::open(directory)?;
+    match rustix::fs::openat2(&root, path, flags, Mode::empty(), ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS) {
+        Ok(file) => Ok(file.into()),
+        // Kernels before 5.6, and sandboxes that refuse the call: the path was found to have no links just before.
+        Err(rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) => {
+            Ok(rustix::fs::openat(&root, path, flags | OFlags::NOFOLLOW, Mode::empty())?.into())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// All names in a directory, whatever their bytes.
 ///
 /// # Errors
@@ -385,6 +403,37 @@ pub fn replace_link(path: &Path, target: &str) -> io::Result<()> {
     std::os::unix::fs::symlink(target, &staged).map_err(|error| named(&staged, &error))?;
     fs::rename(&staged, path)?;
     File::open(directory)?.sync_all()
+}
+
+/// Makes an empty file where none is.
+///
+/// # Errors
+/// Those of the system.
+pub fn touch(path: &Path) -> io::Result<()> {
+    match create(path, b"", None) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        result => result.map(drop),
+    }
+}
+
+/// Opens a file for what a program says, in place of what was said before. A link is not followed.
+///
+/// # Errors
+/// Those of the system.
+pub fn log(path: &Path) -> io::Result<File> {
+    discard(path)?;
+    create(path, b"", Some(0o600))
+}
+
+/// Writes over a small file that stays the same one, because it is locked. Whoever reads it has to check what it holds.
+///
+/// # Errors
+/// Those of the system.
+pub fn overwrite(path: &Path, content: &[u8]) -> io::Result<()> {
+    let flags = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+    let mut file = OpenOptions::new().write(true).truncate(true).custom_flags(flags).open(path)?;
+    file.write_all(content).map_err(|error| named(path, &error))?;
+    file.sync_all()
 }
 
 /// Removes whatever is at a path, without following links.

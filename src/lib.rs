@@ -11,7 +11,8 @@
 //! * [`cli`] says what was asked, [`run`] does it, [`report`] alone prints.
 //! * [`farm`] holds the nouns every verb shares; [`config`] reads which wikis there are.
 //! * [`build`] makes sets, bundles and the dispatcher; its modules stand in the order in which data flows.
-//! * [`disk`] alone writes files, [`php`] alone quotes PHP, [`table`] makes tables of it, [`key`] names content, [`fastcgi`] alone opens sockets.
+//! * [`disk`] alone writes files, [`php`] alone quotes PHP, [`key`] names content, [`fastcgi`] alone opens sockets,
+//!   [`process`] alone starts programs. [`table`] makes PHP that says which wiki answers where.
 //!
 //! **Invariants**, kept by `tests/architecture`: modules that decide never look at disk, environment or clock; verbs
 //! do not know each other; `build` starts no process, opens no connection, runs nothing of the tree, and writes below
@@ -34,6 +35,7 @@ pub mod disk;
 pub mod fastcgi;
 pub mod key;
 pub mod php;
+pub mod process;
 pub mod table;
 
 pub use run::run;

@@ -8,6 +8,9 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::Format;
 use crate::fastcgi::Address;
 
+/// Where a farm's configuration is when nothing else is said.
+pub const DEFAULT: &str = "/etc/mediawiki";
+
 /// Where `farms.yml` is.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
 pub struct ConfigDir {
@@ -71,6 +74,23 @@ pub struct Compile {
     /// How to print the result
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: Format,
+}
+
+impl From<Compile> for super::Build {
+    /// What it is short for.
+    fn from(compile: Compile) -> Self {
+        Self {
+            inputs: super::Inputs {
+                config: ConfigDir { config_dir: Some(compile.config.config_dir.unwrap_or_else(|| DEFAULT.into())) },
+                ..super::Inputs::default()
+            },
+            dry_run: compile.dry_run,
+            locked: false,
+            no_wait: compile.no_wait,
+            invalidate: compile.invalidate,
+            format: compile.format,
+        }
+    }
 }
 
 /// `mwfarm config show`.

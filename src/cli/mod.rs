@@ -13,6 +13,7 @@ use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::fastcgi::Address;
 use crate::report::{Settings, Verbosity};
+pub use farm::DEFAULT as CONFIG_DIR;
 pub use farm::{
     Check, Compile, Config, ConfigCommand, ConfigDir, Diff, Explain, ListFormat, Run, Show, ShowFormat, Wikis,
 };

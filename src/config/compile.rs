@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::configuration::Configuration;
 use super::entry::ENTRY_POINTS;
+use super::finding::Finding;
 use super::farms::FarmWiki;
 use super::model::{Model, Variant, Wiki, loading};
 use super::plan::{Access, Inputs, Missing, Plan, SettingsFile, settings_name};
@@ -99,7 +100,8 @@ impl<'c> Compilation<'c> {
     }
 
     /// The directory of a version: as it is now, else as it was when it was compiled for.
-    fn tree(&self, version: &str) -> Option<&Path> {
+    #[must_use]
+    pub fn tree(&self, version: &str) -> Option<&Path> {
         let now = self.configuration.trees.get(version).map(|tree| tree.directory.as_path());
         let manifest = self.configuration.published.manifest.as_ref();
         now.or_else(|| manifest?.trees.get(version).map(std::path::PathBuf::as_path))
@@ -152,11 +154,38 @@ impl<'c> Compilation<'c> {
         }
     }
 
-    /// Leaves a wiki out of what is compiled: a build cannot have it.
-    pub fn drop_wiki(&mut self, id: &WikiId) {
-        self.wikis.remove(id);
+    /// Leaves the wikis of a tree as they were, because it cannot be built.
+    pub fn drop_version(&mut self, version: &str) {
+        let wikis: Vec<WikiId> =
+            self.wikis.iter().filter(|(_, wiki)| wiki.compiled.contains_key(version)).map(|(id, _)| id.clone()).collect();
+        for id in wikis {
+            self.restore(&id, version);
+        }
+    }
+
+    /// Leaves a wiki as it was, because the tree of this version cannot have it as it should be; drops it when it was
+    /// the same before. Says whether that changes anything.
+    pub fn restore(&mut self, id: &WikiId, version: &str) -> bool {
         self.model.broken.insert(id.clone());
         self.model.wikis.retain(|wiki| wiki.farm.id != *id);
+        let now = self.wikis.remove(id);
+        let before = self.configuration.published.manifest.as_ref().and_then(|manifest| manifest.wikis.get(id));
+        let same = |now: &published::Wiki, before: &published::Wiki| {
+            now.compiled.get(version).map(|c| &c.wanted) == before.compiled.get(version).map(|c| &c.wanted)
+        };
+        match (now, before) {
+            (Some(now), Some(before)) if !same(&now, before) => {
+                self.wikis.insert(id.clone(), before.clone());
+                true
+            }
+            (now, _) => now.is_some(),
+        }
+    }
+
+    /// Says that a build cannot have a wiki.
+    pub fn refuse(&mut self, id: &WikiId, reason: &str) {
+        let Some(farm) = self.configuration.wikis.iter().find(|wiki| wiki.id == *id) else { return };
+        self.model.findings.push(Finding::error(farm.mark, farm.farm.clone(), reason).of_wiki(id));
     }
 
     /// Plans what is to be written.
@@ -192,9 +221,11 @@ impl<'c> Compilation<'c> {
 
     fn missing(&self) -> Vec<Missing> {
         let config = &self.configuration.options.config;
-        let missing = self.configuration.not_found.iter().map(|not_found| Missing {
-            pattern: not_found.pattern.clone(),
-            file: config.join(&not_found.file).to_string_lossy().into_owned(),
+        let pages = self.configuration.not_found.iter().filter(|not_found| is_plain(&not_found.page));
+        let missing = pages.map(|not_found| Missing {
+            host: not_found.matcher.host.clone(),
+            path: not_found.matcher.path.clone(),
+            page: config.join(&not_found.page).to_string_lossy().into_owned(),
         });
         missing.collect()
     }
@@ -218,4 +249,9 @@ fn published_wiki(wiki: &Wiki<'_>, compiled: BTreeMap<String, Compiled>) -> publ
 fn access(configuration: &Configuration, wiki: &FarmWiki) -> Access {
     let documents = wiki.config.iter().filter_map(|entry| configuration.documents.get(&entry.file));
     Access::of(documents.map(|document| (document.mode, document.group)))
+}
+
+/// Whether a page is the same for all hosts. Others would be named by hosts that are no wikis, which is not for strangers.
+pub(super) fn is_plain(page: &str) -> bool {
+    !page.contains('$')
 }

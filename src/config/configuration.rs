@@ -5,8 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::farms::{self, FarmWiki, Mode, NotFound, Scope};
-use super::finding::Finding;
+use super::farms::{self, FarmWiki, Mode, NotFound, Pattern, Scope};
+use super::compile::is_plain;
+use super::finding::{Finding, Severity};
 use super::options::{self, Options};
 use super::published::{self, Published};
 use super::read::{Document, Sources};
@@ -23,6 +24,8 @@ pub struct Configuration {
     pub sources: Sources,
     /// The wikis, by identifier.
     pub wikis: Vec<FarmWiki>,
+    /// Hosts that could not be enumerated.
+    pub patterns: Vec<Pattern>,
     /// What farms answer where there is no wiki.
     pub not_found: Vec<NotFound>,
     /// Wikis of which something cannot be read.
@@ -80,15 +83,19 @@ impl Configuration {
         };
         let code = options.code.clone();
         let is_version = |version: &str| code.as_ref().is_some_and(|code| tree::is_mediawiki(&code.join(version)));
+        let active = |wiki: &WikiId| published.in_use.get(wiki).map(|state| state.version.clone());
+        let place = code.as_deref().unwrap_or_else(|| options.tree.as_deref().unwrap_or(tree)).to_string_lossy();
         let mode = match &code {
-            None => Mode::Monoversion,
-            Some(code) => Mode::Multiversion { code: &code.to_string_lossy(), is_version: &is_version },
+            None => Mode::Monoversion { code: &place },
+            Some(_) => Mode::Multiversion { code: &place, is_version: &is_version, active: &active },
         };
         let found = farms::enumerate(&main, &mode, &mut |name| sources.read(name));
+        let broken = broken(&found.findings, &published);
         let mut configuration = Self {
             wikis: found.wikis,
+            patterns: found.patterns,
             not_found: found.missing,
-            broken: found.broken,
+            broken,
             findings: found.findings,
             documents: HashMap::new(),
             unreadable: HashSet::new(),
@@ -99,10 +106,25 @@ impl Configuration {
             sources,
             options,
         };
+        configuration.look_at_pages(&main);
         configuration.read_settings();
         configuration.import();
         configuration.read_trees(tree)?;
         Ok(configuration)
+    }
+
+    /// The pages of `HTTP404` must be there, and not named by hosts that are no wikis.
+    fn look_at_pages(&mut self, main: &Document) {
+        for not_found in &self.not_found {
+            let field = format!("{}.HTTP404", not_found.farm);
+            if !is_plain(&not_found.page) {
+                let message = "is not shown: its name has variables, which come from hosts that are no wikis";
+                self.findings.push(Finding::warning(main.root.mark, field, message));
+            } else if let Err(mut finding) = self.sources.file(&not_found.page) {
+                (finding.severity, finding.field) = (Severity::Warning, field);
+                self.findings.push(*finding);
+            }
+        }
     }
 
     /// Each settings file of any wiki, once.
@@ -215,4 +237,21 @@ impl Configuration {
         let state = self.published.in_use.get(wiki).map(|state| state.version.as_str());
         state.or_else(|| self.imported.get(wiki).map(String::as_str))
     }
+}
+
+/// Wikis that are there but cannot be described: those that errors name, and those compiled before of a farm that has
+/// an error as a whole.
+fn broken(findings: &[Finding], published: &Published) -> BTreeSet<WikiId> {
+    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
+    let mut broken = BTreeSet::new();
+    for finding in errors {
+        if let Some(wiki) = &finding.wiki {
+            broken.insert(wiki.clone());
+            continue;
+        }
+        let farm = finding.field.split(['.', '[']).next().unwrap_or_default();
+        let wikis = published.manifest.iter().flat_map(|manifest| &manifest.wikis);
+        broken.extend(wikis.filter(|(_, wiki)| wiki.farm == farm).map(|(id, _)| id.clone()));
+    }
+    broken
 }

@@ -6,6 +6,8 @@
 //! php: /usr/bin/php8.2        # runs maintenance scripts, and evaluates PHP files of the configuration
 //! freshness: compiled         # or `check`: each request looks whether the configuration has changed
 //! invalidate: ['unix:/run/php/php8.2-fpm.sock']
+//! drain: 2                    # seconds between the last request and update.php
+//! build: { classmap-authoritative: true, autoloader: fast }     # the flags of `mwfarm build`
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -38,6 +40,10 @@ pub struct Options {
     pub php: PathBuf,
     /// Whether requests look for changes.
     pub freshness: Freshness,
+    /// How many seconds update.php waits for requests that were let in before.
+    pub drain: u64,
+    /// How packages are loaded.
+    pub build: Build,
     /// Pools of PHP-FPM that are told when something is published: `unix:PATH`, `tcp:HOST:PORT`.
     pub invalidate: Vec<String>,
 }
@@ -51,6 +57,34 @@ pub enum Freshness {
     Compiled,
     /// They do, and compile it again: for development.
     Check,
+}
+
+/// The flags of `mwfarm build` that are the same each time.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Build {
+    /// `--optimize-autoloader`
+    pub optimize_autoloader: bool,
+    /// `--classmap-authoritative`
+    pub classmap_authoritative: bool,
+    /// `--autoloader`
+    pub autoloader: Autoloader,
+    /// `--absolute-paths`
+    pub absolute_paths: bool,
+    /// `--mediawikifarm`
+    pub mediawikifarm: bool,
+}
+
+/// How classes are loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Autoloader {
+    /// By the registered loader's method, as Composer does.
+    #[default]
+    Compatible,
+    /// By a function.
+    Fast,
 }
 
 /// A file that cannot be followed.
@@ -72,6 +106,9 @@ struct Written {
     php: Option<PathBuf>,
     #[serde(default)]
     freshness: Freshness,
+    drain: Option<u64>,
+    #[serde(default)]
+    build: Build,
     #[serde(default)]
     invalidate: Vec<String>,
 }
@@ -110,6 +147,8 @@ pub fn read(config: &Path) -> Result<Options, Error> {
         output: absolute(written.output.unwrap_or_else(|| OUTPUT.into())),
         php: written.php.unwrap_or_else(|| "php".into()),
         freshness: written.freshness,
+        drain: written.drain.unwrap_or(2).min(600),
+        build: written.build,
         invalidate: written.invalidate,
         config,
     })

@@ -91,10 +91,12 @@ pub struct Inputs<'p> {
 /// What clients are shown at hosts of a farm where there is no wiki: `HTTP404`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Missing {
-    /// Hosts with paths, as a regular expression of PHP with delimiters.
-    pub pattern: String,
+    /// Hosts, in lower case and without port, as a regular expression without delimiters.
+    pub host: String,
+    /// Paths of requests, if not all.
+    pub path: Option<String>,
     /// The file, absolute.
-    pub file: String,
+    pub page: String,
 }
 
 /// The name of a settings file: after its content.
@@ -142,6 +144,12 @@ impl Plan {
         }
     }
 
+    /// Whether nothing is to be written.
+    #[must_use]
+    pub fn is_published(&self, published: &Published) -> bool {
+        self.create.is_empty() && self.versions.is_empty() && published.manifest.as_ref() == Some(&self.manifest)
+    }
+
     /// The name of the farm's table in the output directory.
     #[must_use]
     pub fn table_name(&self) -> String {
@@ -167,8 +175,12 @@ fn table(manifest: &Manifest, missing: &[Missing], multiversion: bool) -> Texts 
         table.put(id.as_str(), "wikis", id.as_str(), row);
         wiki.hosts.iter().for_each(|host| table.put_host(host, id.as_str()));
     }
-    let missing = missing.iter().map(|missing| Value::texts([&missing.pattern, &missing.file])).collect();
-    table.texts("farm", &[], vec![("missing".to_owned(), Value::List(missing))])
+    let pattern = |text: &String| Value::Text(format!("~{}~D", text.replace('~', "\\~")));
+    let missing = missing.iter().map(|missing| {
+        let path = missing.path.as_ref().map_or(Value::Null, pattern);
+        Value::List(vec![pattern(&missing.host), path, Value::text(&missing.page)])
+    });
+    table.texts("farm", &[], vec![("missing".to_owned(), Value::List(missing.collect()))])
 }
 
 #[cfg(test)]

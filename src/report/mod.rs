@@ -6,7 +6,7 @@
 mod escape;
 mod problem;
 pub mod summary;
-mod table;
+pub mod table;
 mod terminal;
 pub mod verification;
 pub mod why;
@@ -17,27 +17,45 @@ pub use terminal::{Terminal, catch_bugs, usage};
 
 /// What the process ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(u8)]
 pub enum ExitCode {
     /// Done.
-    Done = 0,
+    Done,
     /// Failed: a bad input file, or reading or writing failed.
-    Failed = 1,
+    Failed,
     /// The extensions cannot be installed together: the locked versions do not satisfy everybody.
-    Unmet = 2,
+    Unmet,
     /// The command line is wrong, or names what does not exist.
-    Usage = 4,
+    Usage,
     /// The farm's own files are wrong.
-    Farm = 5,
+    Farm,
     /// What is published is out of date, and `--locked` forbids to renew it.
-    OutOfDate = 6,
+    OutOfDate,
     /// A bug in mwfarm.
-    Bug = 70,
+    Bug,
+    /// The code of a program that was run for the user.
+    Script(u8),
+}
+
+impl ExitCode {
+    /// The code as a number.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Unmet => 2,
+            Self::Usage => 4,
+            Self::Farm => 5,
+            Self::OutOfDate => 6,
+            Self::Bug => 70,
+            Self::Script(code) => code,
+        }
+    }
 }
 
 impl From<ExitCode> for std::process::ExitCode {
     fn from(code: ExitCode) -> Self {
-        Self::from(code as u8)
+        Self::from(code.code())
     }
 }
 

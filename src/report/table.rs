@@ -20,7 +20,7 @@ pub(super) enum Column {
 }
 
 /// A row: one list of items per column; only wrapped columns have several.
-pub(super) type Row = Vec<Vec<String>>;
+pub type Row = Vec<Vec<String>>;
 
 /// The table, with `header` above; every line ends without spaces.
 pub(super) fn table(columns: &[(Column, &str)], rows: &[Row]) -> String {
@@ -50,6 +50,17 @@ pub(super) fn table(columns: &[(Column, &str)], rows: &[Row]) -> String {
         }
     }
     text
+}
+
+/// A list for people, with titles above: the first column is a name, the others wrap.
+#[must_use]
+pub fn list(titles: &[&str], rows: &[Row]) -> String {
+    let columns: Vec<(Column, &str)> = titles
+        .iter()
+        .enumerate()
+        .map(|(index, title)| (if index == 0 { Column::Left } else { Column::Wrapped }, *title))
+        .collect();
+    table(&columns, rows)
 }
 
 /// Lines of a list, its items with commas between, none longer than `width` unless an item is.

@@ -28,11 +28,11 @@ pub(super) fn summary(
     format: Format,
     tense: Tense,
 ) -> Result<Vec<u8>, Vec<Problem>> {
-    let summary = Summary { invalidated, ..summary_of(build) };
+    let summary = Summary { invalidated, ..of(build) };
     formatted(format, || summary.text(tense, None), || summary.json())
 }
 
-fn summary_of(build: &Build) -> Summary {
+pub(super) fn of(build: &Build) -> Summary {
     let (plan, objects) = (&build.plan, &build.objects);
     let ids = |indices: &[usize]| -> Vec<ExtensionId> {
         indices.iter().map(|&index| objects.extensions[index].clone()).collect()

@@ -1,6 +1,7 @@
 //! Carries out a command: hands values from verb to verb and their results to `report`.
 
 mod answer;
+mod farm;
 mod invalidate;
 mod problem;
 
@@ -8,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::build::published::Published;
 use crate::build::{self, Build, Request, eject, verify};
-use crate::cli::{self, Arguments, Command, Format, Inputs};
+use crate::cli::{self, Arguments, Command, ConfigCommand, Format, Inputs};
 use crate::config::wikis;
 use crate::disk;
 use crate::farm::Farm;
@@ -26,7 +27,9 @@ pub fn run(arguments: Arguments, reporter: &dyn Reporter) -> Result<Output, Vec<
         build::write::use_threads(jobs);
     }
     match arguments.command {
+        Command::Build(build) if is_farm(&tree, &build.inputs)? => farm::build(&tree, &build, reporter),
         Command::Build(build) => run_build(&tree, &build, reporter),
+        Command::Plan(plan) if is_farm(&tree, &plan.inputs)? => farm::plan(&tree, &plan, reporter),
         Command::Plan(plan) => {
             let request = request(&tree, &plan.inputs, true)?;
             let build = planned(&request, reporter)?;
@@ -42,7 +45,15 @@ pub fn run(arguments: Arguments, reporter: &dyn Reporter) -> Result<Output, Vec<
             Ok(Output::done(answer::graph(&model, &links, graph.format)))
         }
         Command::Eject(eject) => run_eject(&tree, &eject, reporter),
-        Command::Config(_) | Command::Wikis(_) | Command::Run(_) => Ok(Output::done(Vec::new())),
+        Command::Config(config) => match config.command {
+            ConfigCommand::Check(check) => farm::check(&tree, &check),
+            ConfigCommand::Compile(compile) => farm::build(&tree, &compile.into(), reporter),
+            ConfigCommand::Show(show) => farm::show(&tree, &show, reporter),
+            ConfigCommand::Explain(explain) => farm::explain(&tree, &explain),
+            ConfigCommand::Diff(diff) => farm::diff(&tree, &diff, reporter),
+        },
+        Command::Wikis(wikis) => farm::wikis(&tree, &wikis, reporter),
+        Command::Run(run) => farm::run(&run, arguments.global.jobs, reporter),
         Command::Completions(completions) => Ok(Output::done(cli::completions(completions.shell))),
         Command::Man(man) => run_man(&man, reporter),
     }
@@ -136,14 +147,20 @@ fn run_man(man: &cli::Man, reporter: &dyn Reporter) -> Result<Output, Vec<Proble
 const WIKIS: &str = "wikis.yml";
 
 fn request(tree: &Path, inputs: &Inputs, wait: bool) -> Result<Request, Vec<Problem>> {
-    Ok(Request {
+    let farm = match &inputs.wikis {
+        // MediaWikiFarm has a list of its own, and names what a wiki loads.
+        None if inputs.mediawikifarm && !tree.join(WIKIS).exists() => Farm::default(),
+        file => farm(tree, file.as_deref())?,
+    };
+    Ok(request_of(tree, inputs, farm, wait))
+}
+
+/// What is to be built for these wikis.
+fn request_of(tree: &Path, inputs: &Inputs, farm: Farm, wait: bool) -> Request {
+    Request {
         tree: tree.to_owned(),
         output: inputs.output.clone(),
-        farm: match &inputs.wikis {
-            // MediaWikiFarm has a list of its own, and names what a wiki loads.
-            None if inputs.mediawikifarm && !tree.join(WIKIS).exists() => Farm::default(),
-            file => farm(tree, file.as_deref())?,
-        },
+        farm,
         strategy: match inputs.strategy {
             cli::Strategy::QuickBold => build::plan::Strategy::QuickBold,
             cli::Strategy::Bold => build::plan::Strategy::Bold,
@@ -154,7 +171,22 @@ fn request(tree: &Path, inputs: &Inputs, wait: bool) -> Result<Request, Vec<Prob
         absolute_paths: inputs.absolute_paths,
         mediawikifarm: inputs.mediawikifarm,
         wait,
-    })
+    }
+}
+
+/// Whether the wikis are those of `farms.yml`. Without a flag, they are if that is the only list there is.
+fn is_farm(tree: &Path, inputs: &Inputs) -> Result<bool, Vec<Problem>> {
+    if inputs.config.config_dir.is_some() || inputs.wikis.is_some() {
+        return Ok(inputs.config.config_dir.is_some());
+    }
+    match (tree.join(WIKIS).exists(), farm::is_there()) {
+        (true, true) => {
+            let what = format!("there are two lists of wikis: `{WIKIS}` of the tree, and `farms.yml`");
+            let hint = "say which one counts: `--wikis FILE` or `--config-dir DIR`";
+            Err(vec![Problem::new(ExitCode::Usage, what).hint(hint)])
+        }
+        (_, farm) => Ok(farm),
+    }
 }
 
 fn farm(tree: &Path, file: Option<&Path>) -> Result<Farm, Vec<Problem>> {

@@ -33,6 +33,7 @@ const EFFECTS: &[&str] = &[
     "src/build/eject",
     "src/build/verify",
     "src/config/wikis",
+    "src/config/read",
     "src/run",
 ];
 

@@ -1,0 +1,312 @@
+//! Other programs: the one place that starts them. Arguments are arrays, and no shell ever sees them.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+
+/// What is kept of a captured program's messages, in bytes; the rest is read and forgotten.
+const MAX_MESSAGES: usize = 64 * 1024;
+
+/// Where programs are looked for when the environment does not say.
+const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
+/// A program with all that it is started with.
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// The program: a path, or a name that is looked up in `PATH`.
+    pub program: PathBuf,
+    /// Its arguments, as they arrive there.
+    pub arguments: Vec<OsString>,
+    /// The directory in which it works.
+    pub directory: PathBuf,
+    /// Its environment.
+    pub environment: Environment,
+}
+
+/// The environment of a program.
+#[derive(Debug, Clone)]
+pub enum Environment {
+    /// Ours, and these variables.
+    Inherited(Vec<(OsString, OsString)>),
+    /// `PATH`, `HOME` and `LANG` of ours, and these variables.
+    Clean(Vec<(OsString, OsString)>),
+}
+
+/// How a program ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// By itself, with this code.
+    Exited(u8),
+    /// By this signal.
+    Killed(u8),
+}
+
+/// What a program said.
+#[derive(Debug)]
+pub struct Captured {
+    /// How it ended.
+    pub status: Status,
+    /// Its standard output.
+    pub output: Vec<u8>,
+    /// The beginning of its standard error, 64 KiB at most.
+    pub messages: Vec<u8>,
+}
+
+/// A program that could not be run to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It did not start.
+    #[error("cannot start `{}`", program.display())]
+    Start {
+        /// The program.
+        program: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It did not end in time, and was killed.
+    #[error("`{}` was stopped after {} s", program.display(), limit.as_secs_f32())]
+    Late {
+        /// The program.
+        program: PathBuf,
+        /// The time it had.
+        limit: Duration,
+    },
+    /// It said too much, and was killed.
+    #[error("`{}` was stopped after {limit} bytes of output", program.display())]
+    Output {
+        /// The program.
+        program: PathBuf,
+        /// What it might say, in bytes.
+        limit: usize,
+    },
+    /// The system does not let us follow it.
+    #[error("cannot follow `{}`", program.display())]
+    System {
+        /// The program.
+        program: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl Status {
+    /// The code with which a shell would report it: 128 and the signal's number for a death by signal.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Exited(code) => code,
+            Self::Killed(signal) => signal.saturating_add(128),
+        }
+    }
+}
+
+impl From<ExitStatus> for Status {
+    fn from(status: ExitStatus) -> Self {
+        let byte = |number: i32| u8::try_from(number).unwrap_or(u8::MAX);
+        match (status.code(), status.signal()) {
+            (Some(code), _) => Self::Exited(byte(code)),
+            (None, signal) => Self::Killed(byte(signal.unwrap_or_default())),
+        }
+    }
+}
+
+impl Program {
+    /// Runs it on our own input, output and terminal.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn run(&self) -> Result<Status, Error> {
+        match self.command().status() {
+            Ok(status) => Ok(status.into()),
+            Err(source) => Err(Error::Start { program: self.program.clone(), source }),
+        }
+    }
+
+    /// Runs it without input; all that it says goes into a file.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn run_into(&self, log: File) -> Result<Status, Error> {
+        let failed = |source| Error::Start { program: self.program.clone(), source };
+        let mut command = self.command();
+        command.stdin(Stdio::null()).stdout(log.try_clone().map_err(failed)?).stderr(log);
+        Ok(command.status().map_err(failed)?.into())
+    }
+
+    /// Runs it without input and takes what it says. When it ends, or is stopped for taking longer than `time` or for
+    /// saying more than `limit` bytes, what it started and left in its process group is killed.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn capture(&self, limit: usize, time: Duration) -> Result<Captured, Error> {
+        let mut command = self.command();
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        let child = command.spawn().map_err(|source| Error::Start { program: self.program.clone(), source })?;
+        let mut running = Running { child, reaped: false };
+        let system = |source| Error::System { program: self.program.clone(), source };
+        let deadline = Instant::now() + time;
+        let mut output = Stream::new(running.child.stdout.take().map(OwnedFd::from), limit.saturating_add(1));
+        let mut messages = Stream::new(running.child.stderr.take().map(OwnedFd::from), MAX_MESSAGES);
+        let process = pidfd_open(running.pid(), PidfdFlags::empty()).map_err(|error| system(error.into()))?;
+        let mut ended = false;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                // One that left its group may still hold the pipes, and write.
+                if ended {
+                    break;
+                }
+                return Err(Error::Late { program: self.program.clone(), limit: time });
+            }
+            // What an ended program said lies in the pipes; nobody writes more to them.
+            let left = if ended { Duration::ZERO } else { left };
+            let ready = wait(&process, ended, [&output, &messages], left).map_err(system)?;
+            if ready == [false; 3] && ended {
+                break;
+            }
+            if ready[0] {
+                ended = true;
+                running.kill_group();
+            }
+            for (stream, ready) in [&mut output, &mut messages].into_iter().zip(&ready[1..]) {
+                if *ready {
+                    stream.read().map_err(system)?;
+                }
+            }
+            if output.kept.len() > limit {
+                return Err(Error::Output { program: self.program.clone(), limit });
+            }
+        }
+        let status = running.reap().map_err(system)?;
+        Ok(Captured { status: status.into(), output: output.kept, messages: messages.kept })
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(self.located());
+        command.args(&self.arguments).current_dir(&self.directory);
+        match &self.environment {
+            Environment::Inherited(variables) => command.envs(variables.iter().map(|(name, value)| (name, value))),
+            Environment::Clean(variables) => {
+                command.env_clear();
+                for name in ["HOME", "LANG"] {
+                    if let Some(value) = std::env::var_os(name) {
+                        command.env(name, value);
+                    }
+                }
+                command.env("PATH", std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into()));
+                command.envs(variables.iter().map(|(name, value)| (name, value)))
+            }
+        };
+        command
+    }
+
+    /// A path is meant from where we are, not from where the program will work.
+    fn located(&self) -> PathBuf {
+        let is_name = self.program.parent() == Some(Path::new(""));
+        let absolute = if is_name { None } else { std::path::absolute(&self.program).ok() };
+        absolute.unwrap_or_else(|| self.program.clone())
+    }
+}
+
+/// A program that is captured. However that ends, nothing of it stays.
+struct Running {
+    child: Child,
+    reaped: bool,
+}
+
+impl Running {
+    fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    /// Kills all that is left of its process group. As long as it was not waited for, nobody else has that number.
+    fn kill_group(&self) {
+        // Fails when nothing is left.
+        let _ = kill_process_group(self.pid(), Signal::KILL);
+    }
+
+    fn reap(&mut self) -> io::Result<ExitStatus> {
+        let status = self.child.wait()?;
+        self.reaped = true;
+        Ok(status)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if !self.reaped {
+            self.kill_group();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// One of its two streams.
+struct Stream {
+    /// None when it was closed.
+    pipe: Option<std::fs::File>,
+    kept: Vec<u8>,
+    most: usize,
+}
+
+impl Stream {
+    fn new(pipe: Option<OwnedFd>, most: usize) -> Self {
+        Self { pipe: pipe.map(std::fs::File::from), kept: Vec::new(), most }
+    }
+
+    /// Reads what is there, once.
+    fn read(&mut self) -> io::Result<()> {
+        let mut buffer = [0; 64 * 1024];
+        let Some(pipe) = &mut self.pipe else { return Ok(()) };
+        match pipe.read(&mut buffer) {
+            Ok(0) => self.pipe = None,
+            Ok(length) => {
+                let room = self.most.saturating_sub(self.kept.len());
+                self.kept.extend_from_slice(&buffer[..length.min(room)]);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}
+
+/// Waits until the process has ended or one of its streams can be read, and tells which; all false when the time is
+/// over or a signal came.
+fn wait(process: &OwnedFd, ended: bool, streams: [&Stream; 2], time: Duration) -> io::Result<[bool; 3]> {
+    let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+    let time = Timespec { tv_sec: seconds, tv_nsec: time.subsec_nanos().into() };
+    let mut files = Vec::with_capacity(3);
+    let mut places = Vec::with_capacity(3);
+    if !ended {
+        files.push(PollFd::new(process, PollFlags::IN));
+        places.push(0);
+    }
+    for (place, stream) in (1..).zip(streams) {
+        if let Some(pipe) = &stream.pipe {
+            files.push(PollFd::new(pipe, PollFlags::IN));
+            places.push(place);
+        }
+    }
+    let mut ready = [false; 3];
+    match poll(&mut files, Some(&time)) {
+        Ok(_) => {}
+        Err(rustix::io::Errno::INTR) => return Ok(ready),
+        Err(error) => return Err(error.into()),
+    }
+    for (file, place) in files.iter().zip(places) {
+        ready[place] = !file.revents().is_empty();
+    }
+    Ok(ready)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+//! `config explain`.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::super::formatted;
+use super::show::named;
+use super::Trees;
+use crate::cli;
+use crate::config::finding::Place;
+use crate::config::settings::{Contribution, Level, Levels, State, Track, explain as contributions};
+use crate::config::value::Node;
+use crate::php;
+use crate::report::{ExitCode, Output, Problem, escaped};
+
+/// The version of the JSON form.
+const SCHEMA: &str = "1.0.0";
+
+/// Where a setting of a wiki comes from.
+pub(in crate::run) fn explain(tree: &Path, flags: &cli::Explain) -> Result<Output, Vec<Problem>> {
+    let configuration = super::read(&flags.config, tree)?;
+    let mut trees = Trees::read(&configuration);
+    let compilation = trees.compile(&configuration);
+    let id = named(&compilation, &flags.wiki)?;
+    let farm = configuration.wikis.iter().find(|wiki| wiki.id == id);
+    let Some(farm) = farm else { return Err(super::show::not_compiled(&compilation, &id)) };
+    // As written in PHP, too.
+    let name = flags.setting.trim_start_matches(['$', '+']);
+    let levels = Levels::of(farm);
+    let found = contributions(name, &compilation.model.names, &levels, &compilation.model.files(farm));
+    if found.is_empty() {
+        let what = format!("no file says anything of `{}` for wiki `{id}`", name.escape_debug());
+        let hint = "MediaWiki's own value counts; names are those of variables, such as `wgSitename`";
+        return Err(vec![Problem::new(ExitCode::Usage, what).hint(hint)]);
+    }
+    let wiki = compilation.model.wikis.iter().find(|wiki| wiki.farm.id == id);
+    let setting = wiki.and_then(|wiki| wiki.settings.iter().find(|setting| setting.name == name));
+    let value = setting.and_then(|setting| setting.value.as_deref());
+    let diff = setting.and_then(|setting| setting.diff.as_deref());
+    let place = |contribution: &Contribution<'_, '_>| {
+        let finding = crate::config::finding::Finding::warning(Place::Mark(contribution.node.mark), "", "");
+        finding.location(&configuration.sources)
+    };
+    let text = || {
+        let mut text = match (value, diff) {
+            (Some(value), _) => format!("${name} of {id} is {}\n\n", literal(value)),
+            (None, Some(diff)) => format!("${name} of {id} is MediaWiki's value with {} put onto it\n\n", literal(diff)),
+            (None, None) => format!("${name} of {id} is not set: MediaWiki's value counts\n\n"),
+        };
+        for contribution in &found {
+            text.push_str(&format!(
+                "{:<10} {:<12} {}{} {}\n           {}\n",
+                state(contribution.state),
+                level(contribution.level),
+                if contribution.track == Track::Diff { "+" } else { "" },
+                key(contribution),
+                escaped(&place(contribution)),
+                literal(contribution.node).replace('\n', "\n           "),
+            ));
+        }
+        text
+    };
+    let json = || {
+        let contributions = found.iter().map(|contribution| {
+            json!({
+                "state": state(contribution.state),
+                "level": level(contribution.level),
+                "priority": contribution.level.priority(),
+                "at": place(contribution),
+                "diff": contribution.track == Track::Diff,
+                "key": contribution.key.map(ToString::to_string),
+                "php": literal(contribution.node),
+            })
+        });
+        let value = json!({
+            "schema": SCHEMA,
+            "wiki": id,
+            "setting": name,
+            "value": value.map(literal),
+            "diff": diff.map(literal),
+            "contributions": contributions.collect::<Vec<_>>(),
+        });
+        Ok(format!("{}\n", serde_json::to_string_pretty(&value)?))
+    };
+    Ok(Output::done(formatted(flags.format, text, json)?))
+}
+
+fn literal(node: &Node) -> String {
+    let mut text = String::new();
+    php::Value::from(&node.value).write(&mut text, 0);
+    text
+}
+
+fn key(contribution: &Contribution<'_, '_>) -> String {
+    contribution.key.as_ref().map_or_else(String::new, |key| format!("key `{}`,", escaped(&key.to_string())))
+}
+
+fn level(level: Level<'_>) -> String {
+    match level {
+        Level::Wiki => "wiki".to_owned(),
+        Level::Tag(tag) => format!("tag {tag}"),
+        Level::Suffix => "suffix".to_owned(),
+        Level::Default => "default".to_owned(),
+        Level::DefaultFile => "default file".to_owned(),
+    }
+}
+
+fn state(state: State) -> &'static str {
+    match state {
+        State::Won => "won",
+        State::Merged => "merged",
+        State::Overridden => "overridden",
+    }
+}
