@@ -10,7 +10,7 @@
 //! build: { classmap-authoritative: true, autoloader: fast }     # the flags of `mwfarm build`
 //! ```
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
 
@@ -140,7 +140,7 @@ pub fn read(config: &Path) -> Result<Options, Error> {
     }
     // Generated PHP names these, whatever directory it runs in.
     let config = disk::real_path(config).map_err(|error| wrong(format!("has no directory: {error}")))?;
-    let absolute = |path: PathBuf| disk::without_trailing_slash(&config.join(path));
+    let absolute = |path: PathBuf| folded(&config.join(path));
     Ok(Options {
         tree: written.tree.map(absolute),
         code: written.code.map(absolute),
@@ -151,6 +151,18 @@ pub fn read(config: &Path) -> Result<Options, Error> {
         build: written.build,
         invalidate: written.invalidate,
         config,
+    })
+}
+
+/// The path without `.` and `..`, as they are read and not as links would have them.
+fn folded(path: &Path) -> PathBuf {
+    path.components().fold(PathBuf::new(), |mut folded, component| {
+        if component == Component::ParentDir {
+            folded.pop();
+        } else {
+            folded.push(component);
+        }
+        folded
     })
 }
 
@@ -178,7 +190,7 @@ mod tests {
     #[test]
     fn paths_are_relative_to_the_file() {
         let options = options(Some("code: ../code/\noutput: /var/farm\nfreshness: check\n")).expect("good");
-        assert_eq!(options.code, Some(options.config.join("../code")));
+        assert_eq!(options.code, options.config.parent().map(|parent| parent.join("code")));
         assert_eq!((options.output, options.freshness), ("/var/farm".into(), Freshness::Check));
     }
 
