@@ -196,17 +196,17 @@ fn lost(
     entries: &[Entry],
     has_pattern_farms: bool,
 ) -> Option<Finding> {
-    let mut chain = vec![redirect.host.as_str()];
-    let mut target = redirect.target.as_str();
-    let mut seen = HashSet::from([target]);
+    let mut chain: Vec<&str> = Vec::new();
+    let mut seen = HashSet::new();
+    let mut target = redirect.host.as_str();
     while let Some(next) = targets.get(target) {
-        chain.push(target);
-        target = next;
         if !seen.insert(target) {
             let first = chain.iter().position(|host| *host == target).unwrap_or_default();
             let names = [&chain[first..], &[target]].concat().join("` → `");
             return Some(error(redirect.entry, format!("leads in a circle: `{names}`")));
         }
+        chain.push(target);
+        target = next;
     }
     if owners.contains_key(target) {
         let message = format!("`{}` gets to a wiki by more than {MAX_HOPS} redirects only", redirect.host);
