@@ -34,7 +34,7 @@ pub(super) enum Entry {
     /// Wikis.
     Farm(Box<Farm>),
     /// Hosts that lead elsewhere.
-    Redirect(Redirect),
+    Redirect(Box<Redirect>),
 }
 
 /// Wikis of one form.
@@ -179,7 +179,12 @@ impl Reader<'_> {
                     self.findings.push(Finding::warning(node.mark, below(name, key), message));
                 }
             }
-            return Some(Entry::Redirect(Redirect { name: name.to_owned(), mark: node.mark, server, target: target? }));
+            return Some(Entry::Redirect(Box::new(Redirect {
+                name: name.to_owned(),
+                mark: node.mark,
+                server,
+                target: target?,
+            })));
         }
 
         let mut field = |key: &str, set: &[&str]| get(key).and_then(|node| self.template(node, below(name, key), set));
@@ -279,8 +284,16 @@ impl Reader<'_> {
                     continue;
                 }
             };
-            let mut field = |key: &str| get(key).and_then(|node| self.template(node, below(&path, key), set::CONFIG));
-            let (file, key, default) = (field("file"), field("key"), field("default"));
+            let file = get("file").and_then(|node| self.template(node, below(&path, "file"), set::CONFIG));
+            let mut level = |key: &str| {
+                let (node, path) = (get(key)?, below(&path, key));
+                match &node.value {
+                    // There may be a wiki `123`.
+                    Value::Int(number) => self.template_of(&number.to_string(), node.mark, path, set::CONFIG),
+                    _ => self.template(node, path, set::CONFIG),
+                }
+            };
+            let (key, default) = (level("key"), level("default"));
             if get("file").is_none() {
                 self.missing(node.mark, &path, "file");
             }
@@ -364,22 +377,17 @@ impl Reader<'_> {
     }
 
     fn list<'n>(&mut self, node: &'n Node, path: &str) -> &'n [Node] {
-        match &node.value {
-            Value::List(nodes) => nodes,
-            _ => {
-                self.error(node.mark, path.to_owned(), format!("is {}, not a list", node.kind()));
-                &[]
-            }
+        if let Value::List(nodes) = &node.value {
+            return nodes;
         }
+        self.error(node.mark, path.to_owned(), format!("is {}, not a list", node.kind()));
+        &[]
     }
 
     fn text<'n>(&mut self, node: &'n Node, path: &str) -> Option<&'n str> {
-        let text = match &node.value {
-            Value::Text(text) => text,
-            _ => {
-                self.error(node.mark, path.to_owned(), format!("is {}, not a text", node.kind()));
-                return None;
-            }
+        let Value::Text(text) = &node.value else {
+            self.error(node.mark, path.to_owned(), format!("is {}, not a text", node.kind()));
+            return None;
         };
         let reason = match text.as_str() {
             None => "is no UTF-8",
@@ -392,15 +400,11 @@ impl Reader<'_> {
     }
 
     fn template(&mut self, node: &Node, path: String, set: &[&str]) -> Option<Field> {
-        // Keys may be numbers: there is a wiki `123`.
-        let number = match &node.value {
-            Value::Int(_) if path.ends_with(".key") || path.ends_with(".default") => node.name(),
-            _ => None,
-        };
-        let text = match &number {
-            Some(number) => number,
-            None => self.text(node, &path)?,
-        };
+        let text = self.text(node, &path)?;
+        self.template_of(text, node.mark, path, set)
+    }
+
+    fn template_of(&mut self, text: &str, mark: Mark, path: String, set: &[&str]) -> Option<Field> {
         let template = match Template::parse(text, &self.groups) {
             Ok(template) => template,
             Err(name) => {
@@ -409,16 +413,16 @@ impl Reader<'_> {
                     groups => format!("`server` captures `${}`", groups.join("`, `$")),
                 };
                 let message = format!("has the variable `${name}`, which nothing sets");
-                self.findings.push(Finding::error(node.mark, path, message).hint(hint));
+                self.findings.push(Finding::error(mark, path, message).hint(hint));
                 return None;
             }
         };
         let early = template.names().find(|name| !self.groups.iter().any(|own| own == name) && !set.contains(name));
         if let Some(name) = early {
-            self.error(node.mark, path, format!("has the variable `${name}`, which is not set yet when this is read"));
+            self.error(mark, path, format!("has the variable `${name}`, which is not set yet when this is read"));
             return None;
         }
-        Some(Field { template, mark: node.mark, path })
+        Some(Field { template, mark, path })
     }
 
     fn missing(&mut self, mark: Mark, path: &str, key: &str) {

@@ -123,8 +123,7 @@ impl<'r, 'a, 'm> Work<'r, 'a, 'm> {
         }
         // Without hosts there is one shape, of the listed variables alone.
         let shapes = shapes.unwrap_or_else(|| {
-            let parts = is_hole.clone();
-            vec![farm.server.groups().iter().filter(|name| parts(name)).map(|n| Part::Hole(n.clone())).collect()]
+            vec![farm.server.groups().iter().filter(|name| is_hole(name)).map(|n| Part::Hole(n.clone())).collect()]
         });
         let has_hosts = is_enumerated;
         let mut checked = Checked::new();
@@ -133,7 +132,7 @@ impl<'r, 'a, 'm> Work<'r, 'a, 'm> {
             let wanted: BTreeSet<&str> = holes.iter().copied().filter(|name| listed.contains(name)).collect();
             let Some(combinations) = self.combinations(farm, &wanted, &mut checked) else { continue };
             let combinations = if unlisted.iter().any(|name| holes.contains(name)) {
-                match self.from_versions(farm, &combinations, &holes) {
+                match self.those_with_versions(farm, &combinations, &holes) {
                     Ok(combinations) => combinations,
                     Err(reason) => {
                         if is_enumerated {
@@ -333,7 +332,7 @@ impl<'r, 'a, 'm> Work<'r, 'a, 'm> {
 
     /// In multiversion, an entry in `versions` makes a wiki exist: the values of variables without list follow from
     /// the wikiIDs there. Says why not, when they do not.
-    fn from_versions<'f>(
+    fn those_with_versions<'f>(
         &mut self,
         farm: &'f Farm,
         combinations: &[Combination<'f>],

@@ -1,6 +1,7 @@
 //! From a host and the values of its variables to a wiki.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 
 use super::entries::{Farm, Field, Wikis};
 use super::enumerate::{Combination, Variables, Work};
@@ -19,6 +20,9 @@ pub(super) struct Made {
     /// The values that its identifier is made of.
     used: Vec<(String, String)>,
 }
+
+/// Why a wiki is broken; nothing when that was said already.
+type Broken = Option<Box<Finding>>;
 
 /// What is known of a wiki by its host.
 pub(super) struct Resolved {
@@ -60,9 +64,9 @@ impl Work<'_, '_, '_> {
             if other.entry != entry || other.used != used {
                 let mut message = format!("the wikiID `{id}` is used twice");
                 if other.entry != entry {
-                    message.push_str(&format!(", first by the farm `{}`", other.wiki.farm));
+                    _ = write!(message, ", first by the farm `{}`", other.wiki.farm);
                 } else if !combination.values.is_empty() {
-                    message.push_str(&format!(", the second time where {}", combination.describe()));
+                    _ = write!(message, ", the second time where {}", combination.describe());
                 }
                 let finding = Finding::error(farm.wiki_id.mark, farm.wiki_id.path.clone(), message).of_wiki(&id);
                 self.findings.push(finding);
@@ -147,11 +151,11 @@ impl Work<'_, '_, '_> {
         mut variables: Variables,
         combination: &Combination<'_>,
         is_explicit: bool,
-    ) -> Result<FarmWiki, Option<Finding>> {
+    ) -> Result<FarmWiki, Broken> {
         let versions = self.fill_any(farm.versions.as_ref(), &variables)?;
         set(&mut variables, "VERSIONS", versions.as_ref());
         let deployments = self.fill_any(farm.deployments.as_ref(), &variables)?;
-        let deployments = deployments.map(|name| if name.ends_with(".php") { name } else { name + ".php" });
+        let deployments = deployments.map(|name| if name.as_bytes().ends_with(b".php") { name } else { name + ".php" });
         set(&mut variables, "DEPLOYMENTS", deployments.as_ref());
         let version = self.version(farm, &id, &suffix, versions.as_deref(), combination, is_explicit)?;
         let (current, code) = match (self.mode, &version) {
@@ -171,7 +175,7 @@ impl Work<'_, '_, '_> {
             && data.split('/').any(|part| part == "..")
         {
             let message = format!("`{}` has a part `..`", data.escape_debug());
-            return Err(Some(Finding::error(field.mark, field.path.clone(), message)));
+            return Err(Some(Box::new(Finding::error(field.mark, field.path.clone(), message))));
         }
         let not_found = self.fill_any(farm.not_found.as_ref(), &variables)?;
         let config = self.config(farm, &variables)?;
@@ -202,7 +206,7 @@ impl Work<'_, '_, '_> {
         file: Option<&str>,
         combination: &Combination<'_>,
         is_explicit: bool,
-    ) -> Result<Option<(String, Mark)>, Option<Finding>> {
+    ) -> Result<Option<(String, Mark)>, Broken> {
         let Mode::Multiversion { is_version, .. } = self.mode else { return Ok(None) };
         let mut found: Option<Version> = combination.version.clone().map(|(_, version)| version);
         if found.is_none() {
@@ -219,7 +223,7 @@ impl Work<'_, '_, '_> {
         let path = farm.versions.as_ref().map_or(&farm.name, |field| &field.path);
         let Some((version, mark)) = found else {
             let message = format!("gives no version to the wiki `{id}`, to its suffix, or as `default`");
-            return Err(Some(Finding::error(farm.mark, path.clone(), message)));
+            return Err(Some(Box::new(Finding::error(farm.mark, path.clone(), message))));
         };
         let reason = match version {
             None => "the version is no text".to_owned(),
@@ -231,10 +235,10 @@ impl Work<'_, '_, '_> {
             }
             Some(version) => return Ok(Some((version, mark))),
         };
-        Err(Some(Finding::error(mark, id.as_str(), reason)))
+        Err(Some(Box::new(Finding::error(mark, id.as_str(), reason))))
     }
 
-    fn config(&mut self, farm: &Farm, variables: &Variables) -> Result<Vec<Entry>, Option<Finding>> {
+    fn config(&mut self, farm: &Farm, variables: &Variables) -> Result<Vec<Entry>, Broken> {
         let mut entries = Vec::with_capacity(farm.config.len());
         for (index, config) in farm.config.iter().enumerate() {
             let file = self.fill(&config.file, variables).ok_or(None)?;
@@ -260,7 +264,7 @@ impl Work<'_, '_, '_> {
         Ok(entries)
     }
 
-    fn tags(&mut self, farm: &Farm, id: &WikiId, variables: &Variables) -> Result<Vec<String>, Option<Finding>> {
+    fn tags(&mut self, farm: &Farm, id: &WikiId, variables: &Variables) -> Result<Vec<String>, Broken> {
         let mut tags = Vec::new();
         for tag in &farm.tags {
             let has = match &tag.wikis {
@@ -289,7 +293,7 @@ impl Work<'_, '_, '_> {
         }
     }
 
-    fn fill_any(&mut self, field: Option<&Field>, variables: &Variables) -> Result<Option<String>, Option<Finding>> {
+    fn fill_any(&mut self, field: Option<&Field>, variables: &Variables) -> Result<Option<String>, Broken> {
         field.map(|field| self.fill(field, variables).ok_or(None)).transpose()
     }
 }

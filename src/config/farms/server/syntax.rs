@@ -94,8 +94,10 @@ pub(super) fn parse(text: &str, is_host: bool) -> Result<Tree, String> {
 fn explain(error: &ast::Error) -> String {
     let at = error.span().start.offset;
     let rest = &error.pattern()[at.min(error.pattern().len())..];
+    let is_flag = |kind: &ast::ErrorKind| matches!(kind, ast::ErrorKind::FlagUnrecognized);
     let only_pcre = ["(?=", "(?!", "(?<=", "(?<!", "(?>", "(?|", "(?#", "(?&", "(?P>", "(?P=", "(?("];
     if only_pcre.iter().any(|begin| rest.starts_with(begin))
+        || (is_flag(error.kind()) && !rest.starts_with(|c: char| c.is_ascii_alphabetic()))
         || matches!(error.kind(), ast::ErrorKind::UnsupportedLookAround | ast::ErrorKind::UnsupportedBackreference)
     {
         return format!("look-around, back references and the like are not supported (byte {})", at + 1);

@@ -64,6 +64,8 @@ impl Tree {
                         class.ranges().iter().any(|range| (range.start()..=range.end()).contains(&byte))
                     }
                 };
+                // Those of IP literals are only ever meant when they are written.
+                let allowed = |byte: u8| allowed(byte) && !b"[:]".contains(&byte);
                 let bytes: Vec<u8> = (0..=0x7f).filter(|&byte| allowed(byte) && has(byte)).collect();
                 match bytes[..] {
                     [] => Self::Never,

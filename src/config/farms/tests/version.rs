@@ -107,8 +107,8 @@ fn a_version_makes_a_wiki_exist() {
     assert_eq!(found.wiki("enwiki").variables["lang"], "en");
 
     // Without any list, `enwiki` may be en.wiki, or e.nwiki.
-    let main =
-        FARM.replace("  - {variable: lang, values: [fr, de]}\n  - {variable: family, values: [wiki]}\n", "  []\n");
+    let main = FARM
+        .replace("  variables:\n  - {variable: lang, values: [fr, de]}\n  - {variable: family, values: [wiki]}\n", "");
     let case = Case::new(&main).versions(&["v1"]).file("versions.yml", "{enwiki: v1}");
     let found = case.finds(
         &["warning f.server: has a wikiID with `lang`, `family`, of which there is no list, and more than one host leads \
