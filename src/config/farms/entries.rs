@@ -244,14 +244,8 @@ impl Reader<'_> {
                 self.findings.push(Finding::warning(named.mark, below(&path, "variable"), message));
                 continue;
             }
-            match values {
-                Some(values) => variables.push(Variable { name, values }),
-                None if get("file").is_none() && get("values").is_none() => {
-                    let message = "has neither `file` nor `values`, and so it has no effect";
-                    self.findings.push(Finding::warning(node.mark, path, message));
-                }
-                None => {}
-            }
+            // An entry without list has no effect, and MediaWikiFarm's own example has one.
+            variables.extend(values.map(|values| Variable { name, values }));
         }
         variables
     }

@@ -9,12 +9,15 @@ use super::server::{Part, Shape};
 use super::template::{Piece, Template};
 use super::wiki::{Made, Resolved};
 use super::{Mode, Pattern, Target};
-use crate::config::finding::Finding;
+use crate::config::finding::{Finding, Place};
 use crate::config::value::Mark;
 use crate::farm::{Host, WikiId};
 
 /// A farm has no more wikis than this.
 const MAX_WIKIS: usize = 1_000_000;
+
+/// A wikiID is not cut in more ways than this.
+const MAX_SOLUTIONS: usize = 256;
 
 /// So many combinations that a pattern reads otherwise are named.
 const MAX_NAMED: usize = 5;
@@ -29,7 +32,7 @@ pub(super) struct Work<'r, 'a, 'm> {
     /// Their places in `made`, by identifier; nothing stands for a broken one.
     pub(super) known: HashMap<WikiId, Option<usize>>,
     /// What was said already: the same error of a thousand wikis is one.
-    said: BTreeSet<(String, String)>,
+    said: BTreeSet<(String, String, String)>,
     patterns: Vec<(usize, Pattern)>,
 }
 
@@ -44,8 +47,9 @@ pub(super) struct Done {
 #[derive(Debug, Clone)]
 pub(super) struct Combination<'f> {
     pub(super) values: Vec<(&'f str, Rc<str>)>,
-    /// The version that the last of several dictionaries gives, with the place of the variable among all.
-    pub(super) version: Option<(usize, Version)>,
+    /// The version that the last of several dictionaries gives, with the place of the variable among all, and its key
+    /// path.
+    pub(super) version: Option<(usize, Version, String)>,
     /// Where its last value is written; none when there is no variable.
     pub(super) origin: Option<(Mark, String)>,
 }
@@ -86,24 +90,25 @@ impl<'r, 'a, 'm> Work<'r, 'a, 'm> {
 
     /// Says something once.
     pub(super) fn say(&mut self, finding: Finding) {
-        if self.said.insert((finding.field.clone(), finding.message.clone())) {
+        let place = format!("{:?}", finding.place);
+        if self.said.insert((place, finding.field.clone(), finding.message.clone())) {
             self.findings.push(finding);
         }
     }
 
     /// Enumerates a farm.
     pub(super) fn farm(&mut self, index: usize, farm: &Farm) {
-        let listed: BTreeSet<&str> = farm.variables.iter().map(|variable| &*variable.name).collect();
+        let listed = listed(farm);
         let used = used(farm);
         let unlisted: Vec<&str> = used.iter().copied().filter(|name| !listed.contains(name)).collect();
         if !unlisted.is_empty() && matches!(self.mode, Mode::Monoversion { .. }) {
             let message = format!(
                 "has a wikiID with {}, of which there is no list, so that its wikis are not known",
-                quoted(&unlisted)
+                without_list(farm, &unlisted)
             );
             self.findings.push(Finding::error(farm.wiki_id.mark, farm.wiki_id.path.clone(), message).hint(format!(
                 "add the list: `variables: [{{variable: {}, values: […]}}]`, or `file:` with a file's name",
-                unlisted[0]
+                unlisted.iter().find(|name| !has_list(farm, name)).unwrap_or(&unlisted[0])
             )));
             return;
         }
@@ -265,9 +270,9 @@ impl<'r, 'a, 'm> Work<'r, 'a, 'm> {
                     let mut combination = combination.clone();
                     combination.values.push((&variable.name, Rc::clone(&item.value)));
                     if let Some(version) = &item.version
-                        && combination.version.as_ref().is_none_or(|(other, _)| *other < place)
+                        && combination.version.as_ref().is_none_or(|(other, ..)| *other < place)
                     {
-                        combination.version = Some((place, version.clone()));
+                        combination.version = Some((place, version.clone(), item.field.clone()));
                     }
                     combination.origin = Some((item.mark, item.field.clone()));
                     more.push(combination);
@@ -339,9 +344,10 @@ impl<'r, 'a, 'm> Work<'r, 'a, 'm> {
         holes: &BTreeSet<&str>,
     ) -> Result<Vec<Combination<'f>>, String> {
         let groups = || farm.server.groups().iter().map(String::as_str).filter(|name| holes.contains(name));
-        let listed = |name: &str| farm.variables.iter().any(|variable| variable.name == name);
+        let enumerated = listed(farm);
+        let listed = |name: &str| enumerated.contains(name);
         let open: Vec<&str> = groups().filter(|name| !listed(name)).collect();
-        let why = format!("has a wikiID with {}, of which there is no list", quoted(&open));
+        let why = format!("has a wikiID with {}, of which there is no list", without_list(farm, &open));
         let Some(versions) = &farm.versions else {
             return Err(format!("{why}, and no `versions`: each request is matched"));
         };
@@ -361,22 +367,18 @@ impl<'r, 'a, 'm> Work<'r, 'a, 'm> {
             let Some(file) = self.lists.versions(&file, &mut self.findings) else { continue };
             for (name, mark) in file.names.iter().filter(|(name, _)| name != "default") {
                 let fits = |group: &str, value: &str| farm.server.fits(group, value);
-                let mut solutions = id.invert(name, value, fits, 2);
+                let solutions = id.invert(name, value, fits, MAX_SOLUTIONS);
+                let mut solutions: Vec<Combination<'f>> = solutions
+                    .iter()
+                    .filter_map(|solution| self.in_lists(farm, &enumerated, combination, solution))
+                    .collect();
                 if solutions.len() > 1 {
                     return Err(format!(
                         "{why}, and more than one host leads to the wikiID `{}` in `versions`: each request is matched",
                         name.escape_debug()
                     ));
                 }
-                let Some(solution) = solutions.pop() else { continue };
-                let mut combination = combination.clone();
-                for (group, value) in solution {
-                    if let Some(group) = groups().find(|own| *own == group) {
-                        // The names live as long as the farm.
-                        let group = farm.server.groups().iter().find(|own| *own == group).map_or("", |own| own);
-                        combination.values.push((group, value.into()));
-                    }
-                }
+                let Some(mut combination) = solutions.pop() else { continue };
                 // A suffix of the farm may stand there too, and is no wiki.
                 if suffix.fill(|name| combination.get(name)).is_ok_and(|suffix| suffix == *name) {
                     continue;
@@ -394,6 +396,69 @@ impl<'r, 'a, 'm> Work<'r, 'a, 'm> {
         self.say(Finding::warning(farm.wiki_id.mark, farm.wiki_id.path.clone(), message));
         Ok(found)
     }
+
+    /// Values with more values that follow from a wikiID, if those are in their lists. A file that cannot be read says
+    /// that there is none of these wikis: which values are meant is only guessed.
+    fn in_lists<'f>(
+        &mut self,
+        farm: &'f Farm,
+        enumerated: &BTreeSet<&str>,
+        combination: &Combination<'f>,
+        solution: &[(String, String)],
+    ) -> Option<Combination<'f>> {
+        let mut combination = combination.clone();
+        for group in farm.server.groups() {
+            let value = solution.iter().find_map(|(name, value)| (name == group).then_some(value));
+            combination.values.extend(value.map(|value| (group.as_str(), value.as_str().into())));
+        }
+        for (place, variable) in farm.variables.iter().enumerate() {
+            let Values::File(file) = &variable.values else { continue };
+            if enumerated.contains(&*variable.name) {
+                continue;
+            }
+            let value = |name: &str| if name == "FARM" { Some(&*farm.name) } else { combination.get(name) };
+            let file = file.template.fill(value).ok()?;
+            let mut found = Vec::new();
+            let items = self.lists.items(&file, &mut found);
+            self.findings.extend(found.into_iter().filter(|finding| matches!(finding.place, Place::Mark(_))));
+            let value = combination.get(&variable.name)?;
+            let item = items?.iter().find(|item| &*item.value == value)?.clone();
+            if let Some(version) = item.version {
+                combination.version = Some((place, version, item.field));
+            }
+        }
+        Some(combination)
+    }
+}
+
+/// Whether there is a list of a variable.
+fn has_list(farm: &Farm, name: &str) -> bool {
+    farm.variables.iter().any(|variable| variable.name == name)
+}
+
+/// The variables whose lists can be read without any value of a variable that has none.
+fn listed(farm: &Farm) -> BTreeSet<&str> {
+    let mut listed: BTreeSet<&str> = farm.variables.iter().map(|variable| &*variable.name).collect();
+    loop {
+        let before = listed.len();
+        for variable in &farm.variables {
+            if let Values::File(file) = &variable.values
+                && file.template.names().any(|name| name != "FARM" && !listed.contains(name))
+            {
+                listed.remove(&*variable.name);
+            }
+        }
+        if listed.len() == before {
+            return listed;
+        }
+    }
+}
+
+/// The names of variables that have no list at all, for a message.
+fn without_list(farm: &Farm, names: &[&str]) -> String {
+    let without: Vec<&str> = names.iter().copied().filter(|name| !has_list(farm, name)).collect();
+    // A list may depend on a variable without list that is in no wikiID.
+    quoted(if without.is_empty() { names } else { &without })
 }
 
 /// The captured variables that a wikiID or its suffix is made of.

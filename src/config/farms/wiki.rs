@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::entries::{Farm, Field, Wikis};
 use super::enumerate::{Combination, Variables, Work};
-use super::lists::Version;
+use super::lists::{Version, below};
 use super::{Entry, FarmWiki, Mode, Scope};
 use crate::config::finding::Finding;
 use crate::config::value::Mark;
@@ -208,7 +208,8 @@ impl Work<'_, '_, '_> {
         is_explicit: bool,
     ) -> Result<Option<(String, Mark)>, Broken> {
         let Mode::Multiversion { is_version, .. } = self.mode else { return Ok(None) };
-        let mut found: Option<Version> = combination.version.clone().map(|(_, version)| version);
+        let mut found: Option<(Version, String)> =
+            combination.version.clone().map(|(_, version, field)| (version, field));
         if found.is_none() {
             let Some(file) = file else {
                 let message = "has no `versions`, and no dictionary of a variable gives the version";
@@ -218,10 +219,10 @@ impl Work<'_, '_, '_> {
             let versions = self.lists.versions(file, &mut self.findings).ok_or(None)?;
             let names = [id.as_str(), suffix, "default"];
             let count = if is_explicit { names.len() } else { 1 };
-            found = names[..count].iter().find_map(|name| versions.get(name)).cloned();
+            found = names[..count].iter().find_map(|name| Some((versions.get(name)?.clone(), below("", name))));
         }
         let path = farm.versions.as_ref().map_or(&farm.name, |field| &field.path);
-        let Some((version, mark)) = found else {
+        let Some(((version, mark), field)) = found else {
             let message = format!("gives no version to the wiki `{id}`, to its suffix, or as `default`");
             return Err(Some(Box::new(Finding::error(farm.mark, path.clone(), message))));
         };
@@ -235,7 +236,7 @@ impl Work<'_, '_, '_> {
             }
             Some(version) => return Ok(Some((version, mark))),
         };
-        Err(Some(Box::new(Finding::error(mark, id.as_str(), reason))))
+        Err(Some(Box::new(Finding::error(mark, field, reason))))
     }
 
     fn config(&mut self, farm: &Farm, variables: &Variables) -> Result<Vec<Entry>, Broken> {

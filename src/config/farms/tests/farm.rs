@@ -269,7 +269,6 @@ fn fields_of_the_wrong_type_are_all_told() {
             "error f.variables[0]: has no `variable`",
             "warning f.variables[1].values: is not used, because there is a `file`",
             "error f.variables[1].file: is an integer, not a text",
-            "warning f.variables[2]: has neither `file` nor `values`",
             "error f.variables[3].values: is an integer, not a list of values or a map",
             "warning f.variables[4].variable: `v` is no group of `server`, and so it has no effect",
             "error f.config[0]: is a text, not a map",

@@ -140,3 +140,21 @@ fn hosts_that_cannot_be_enumerated_are_matched() {
     Case::new(&explosive)
         .finds(&["error f.server: repeats something of no fixed length without end"], &["afam", "bfam"]);
 }
+
+/// The larger example that MediaWikiFarm comes with: the list of languages depends on a family without list.
+#[test]
+fn a_list_may_depend_on_a_value_that_versions_give() {
+    let case = Case::new(
+        "f:\n  server: '(?P<lang>[a-z-]+)\\.(?<family>[a-z]+)\\.org'\n  variables:\n  - variable: family\n  \
+         - {variable: lang, file: org/$family.dblist}\n  suffix: $family\n  wikiID: $lang$family\n  \
+         versions: versions.json\n",
+    )
+    .versions(&["v1"])
+    .file("org/wiki.dblist", "[fr, de]")
+    .file("org/source.dblist", "[en]")
+    .file("versions.json", "{frwiki: v1, ensource: v1, ptwiki: v1, wiki: v1, default: v1}");
+    case.finds(
+        &["warning f.wikiID: has a wikiID with `family`, of which there is no list: its wikis are those that"],
+        &["ensource en.source.org", "frwiki fr.wiki.org"],
+    );
+}
