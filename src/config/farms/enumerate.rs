@@ -39,6 +39,7 @@ pub(super) struct Work<'r, 'a, 'm> {
 /// What was enumerated. Patterns have the index of their entry.
 pub(super) struct Done {
     pub(super) wikis: Vec<Made>,
+    pub(super) broken: BTreeSet<WikiId>,
     pub(super) patterns: Vec<(usize, Pattern)>,
     pub(super) findings: Vec<Finding>,
 }
@@ -85,7 +86,8 @@ impl<'r, 'a, 'm> Work<'r, 'a, 'm> {
 
     /// All that was found.
     pub(super) fn done(self) -> Done {
-        Done { wikis: self.made, patterns: self.patterns, findings: self.findings }
+        let broken = self.known.into_iter().filter(|(_, place)| place.is_none()).map(|(id, _)| id).collect();
+        Done { wikis: self.made, broken, patterns: self.patterns, findings: self.findings }
     }
 
     /// Says something once.

@@ -20,9 +20,9 @@ mod wiki;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::finding::Finding;
+use super::finding::{Finding, Severity};
 use super::read::Document;
 use super::value::Mark;
 use crate::farm::{Host, WikiId};
@@ -56,6 +56,8 @@ pub struct Enumeration {
     pub wikis: Vec<FarmWiki>,
     /// What could not be enumerated, in the order of the file. The table of hosts goes first.
     pub patterns: Vec<Pattern>,
+    /// The wikis of which some finding says an error. One may be in `wikis` too: that which was first of two.
+    pub broken: BTreeSet<WikiId>,
     /// What to answer where a farm has no wiki, in the order of the file.
     pub missing: Vec<NotFound>,
     /// What was found, in the order of the work: errors and warnings.
@@ -95,10 +97,10 @@ pub enum Target {
 pub struct NotFound {
     /// The farm's name.
     pub farm: String,
-    /// Its hosts.
-    pub matcher: Matcher,
-    /// `HTTP404`: a template of the name of a PHP or HTML file.
-    pub page: String,
+    /// Its hosts: see [`Matcher::delimited`].
+    pub pattern: String,
+    /// `HTTP404`: the name of a PHP or HTML file.
+    pub file: String,
 }
 
 /// Enumerates all wikis. `read` gives the files that the main file names.
@@ -114,7 +116,7 @@ pub fn enumerate(main: &Document, mode: &Mode<'_>, read: &mut Read<'_>) -> Enume
             work.farm(index, farm);
         }
     }
-    let enumerate::Done { mut wikis, mut patterns, mut findings } = work.done();
+    let enumerate::Done { mut wikis, mut broken, mut patterns, mut findings } = work.done();
     unique::earlier_entries_win(&entries, &mut wikis, &mut findings);
     redirects::follow(&entries, &mut wikis, &mut patterns, &mut findings);
     unique::refuse_shared(&entries, &mut wikis, &mut findings);
@@ -122,20 +124,26 @@ pub fn enumerate(main: &Document, mode: &Mode<'_>, read: &mut Read<'_>) -> Enume
     patterns.sort_by_key(|&(index, _)| index);
     let mut wikis: Vec<FarmWiki> = wikis.into_iter().map(|made| made.wiki).collect();
     wikis.sort_by(|a, b| a.id.cmp(&b.id));
-    let missing = entries.iter().filter_map(|entry| match entry {
-        entries::Entry::Farm(farm) => Some(NotFound {
-            farm: farm.name.clone(),
-            matcher: farm.server.matcher().clone(),
-            page: farm.not_found.as_ref()?.template.written(),
-        }),
-        entries::Entry::Redirect(_) => None,
-    });
-    Enumeration {
-        missing: missing.collect(),
-        wikis,
-        patterns: patterns.into_iter().map(|(_, pattern)| pattern).collect(),
-        findings,
-    }
+    let missing = entries.iter().filter_map(|entry| missing(entry, &mut findings)).collect();
+    let wrong = findings.iter().filter(|finding| finding.severity == Severity::Error);
+    broken.extend(wrong.filter_map(|finding| finding.wiki.clone()));
+    let patterns = patterns.into_iter().map(|(_, pattern)| pattern).collect();
+    Enumeration { wikis, patterns, broken, missing, findings }
+}
+
+/// `HTTP404` where there is no wiki, and so no variables but the farm's name.
+fn missing(entry: &entries::Entry, findings: &mut Vec<Finding>) -> Option<NotFound> {
+    let entries::Entry::Farm(farm) = entry else { return None };
+    let field = farm.not_found.as_ref()?;
+    let matcher = farm.server.matcher();
+    let reason = match field.template.fill(|name| (name == "FARM").then_some(&*farm.name)) {
+        Ok(_) if !matcher.is_quick => "matching `server` might take exponential time".to_owned(),
+        Ok(file) => return Some(NotFound { farm: farm.name.clone(), pattern: matcher.delimited(), file }),
+        Err(name) => format!("`${name}` has no value there"),
+    };
+    let message = format!("is not used where there is no wiki, because {reason}");
+    findings.push(Finding::warning(field.mark, field.path.clone(), message));
+    None
 }
 
 /// A wiki as its farm describes it.

@@ -47,6 +47,17 @@ pub struct Matcher {
     pub is_quick: bool,
 }
 
+impl Matcher {
+    /// One pattern with delimiters for PHP, for a host as it is sent, in lower case, followed by the path of the request.
+    #[must_use]
+    pub fn delimited(&self) -> String {
+        let host = self.host.strip_prefix("\\A").and_then(|host| host.strip_suffix("\\z")).unwrap_or(&self.host);
+        let path = self.path.as_deref().map_or("(?:[/?\\x23]|\\z)", |path| path.strip_prefix("\\A").unwrap_or(path));
+        // The text has no `~`: all bytes but a few are escaped.
+        format!("~\\A{host}\\.?(?::[0-9]+)?{path}~")
+    }
+}
+
 #[derive(Debug)]
 struct Group {
     name: String,
