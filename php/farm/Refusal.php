@@ -13,7 +13,7 @@ final class Refusal_RUNTIMEKEY
     /**
      * There is no such wiki.
      *
-     * @param list<array{string, ?string, string}> $missing Patterns of hosts and paths, with the file that `HTTP404` names.
+     * @param list<array{string, string}> $missing Patterns of hosts with paths, each with the file that `HTTP404` names.
      * @return never
      */
     public static function notFound(array $missing): void
@@ -25,10 +25,10 @@ final class Refusal_RUNTIMEKEY
         http_response_code(404);
         $index = (defined('MWFARM_ENTRY') ? \MWFARM_ENTRY : (defined('MW_ENTRY_POINT') ? \MW_ENTRY_POINT : '')) ?: 'index';
         $host = strtolower(preg_replace('/\.?(?::[0-9]+)?\z/', '', strval($_SERVER['HTTP_HOST'] ?? '')));
-        $path = substr(strval($_SERVER['REQUEST_URI'] ?? ''), 1);
-        foreach ($index === 'index.php' || $index === 'index' ? $missing : [] as [$hosts, $paths, $page]) {
-            if (preg_match($hosts, $host) === 1 && ($paths === null || preg_match($paths, $path) === 1) && is_file($page)) {
-                require $page;
+        $at = $host . ($_SERVER['REQUEST_URI'] ?? '');
+        foreach ($index === 'index.php' || $index === 'index' ? $missing : [] as [$pattern, $file]) {
+            if (preg_match($pattern, $at) === 1 && is_file($file)) {
+                require $file;
                 exit;
             }
         }

@@ -221,11 +221,9 @@ impl<'c> Compilation<'c> {
 
     fn missing(&self) -> Vec<Missing> {
         let config = &self.configuration.options.config;
-        let pages = self.configuration.not_found.iter().filter(|not_found| is_plain(&not_found.page));
-        let missing = pages.map(|not_found| Missing {
-            host: not_found.matcher.host.clone(),
-            path: not_found.matcher.path.clone(),
-            page: config.join(&not_found.page).to_string_lossy().into_owned(),
+        let missing = self.configuration.not_found.iter().map(|not_found| Missing {
+            pattern: not_found.pattern.clone(),
+            file: config.join(&not_found.file).to_string_lossy().into_owned(),
         });
         missing.collect()
     }
@@ -249,9 +247,4 @@ fn published_wiki(wiki: &Wiki<'_>, compiled: BTreeMap<String, Compiled>) -> publ
 fn access(configuration: &Configuration, wiki: &FarmWiki) -> Access {
     let documents = wiki.config.iter().filter_map(|entry| configuration.documents.get(&entry.file));
     Access::of(documents.map(|document| (document.mode, document.group)))
-}
-
-/// Whether a page is the same for all hosts. Others would be named by hosts that are no wikis, which is not for strangers.
-pub(super) fn is_plain(page: &str) -> bool {
-    !page.contains('$')
 }

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::farms::{self, FarmWiki, Mode, NotFound, Pattern, Scope};
-use super::compile::is_plain;
 use super::finding::{Finding, Severity};
 use super::options::{self, Options};
 use super::published::{self, Published};
@@ -90,7 +89,8 @@ impl Configuration {
             Some(_) => Mode::Multiversion { code: &place, is_version: &is_version, active: &active },
         };
         let found = farms::enumerate(&main, &mode, &mut |name| sources.read(name));
-        let broken = broken(&found.findings, &published);
+        let mut broken = broken(&found.findings, &published);
+        broken.extend(found.broken);
         let mut configuration = Self {
             wikis: found.wikis,
             patterns: found.patterns,
@@ -106,22 +106,18 @@ impl Configuration {
             sources,
             options,
         };
-        configuration.look_at_pages(&main);
+        configuration.look_at_pages();
         configuration.read_settings();
         configuration.import();
         configuration.read_trees(tree)?;
         Ok(configuration)
     }
 
-    /// The pages of `HTTP404` must be there, and not named by hosts that are no wikis.
-    fn look_at_pages(&mut self, main: &Document) {
+    /// The pages of `HTTP404` must be there.
+    fn look_at_pages(&mut self) {
         for not_found in &self.not_found {
-            let field = format!("{}.HTTP404", not_found.farm);
-            if !is_plain(&not_found.page) {
-                let message = "is not shown: its name has variables, which come from hosts that are no wikis";
-                self.findings.push(Finding::warning(main.root.mark, field, message));
-            } else if let Err(mut finding) = self.sources.file(&not_found.page) {
-                (finding.severity, finding.field) = (Severity::Warning, field);
+            if let Err(mut finding) = self.sources.file(&not_found.file) {
+                (finding.severity, finding.field) = (Severity::Warning, format!("{}.HTTP404", not_found.farm));
                 self.findings.push(*finding);
             }
         }

@@ -91,12 +91,10 @@ pub struct Inputs<'p> {
 /// What clients are shown at hosts of a farm where there is no wiki: `HTTP404`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Missing {
-    /// Hosts, in lower case and without port, as a regular expression without delimiters.
-    pub host: String,
-    /// Paths of requests, if not all.
-    pub path: Option<String>,
+    /// Hosts in lower case with paths of requests, as a regular expression of PHP with delimiters.
+    pub pattern: String,
     /// The file, absolute.
-    pub page: String,
+    pub file: String,
 }
 
 /// The name of a settings file: after its content.
@@ -175,11 +173,7 @@ fn table(manifest: &Manifest, missing: &[Missing], multiversion: bool) -> Texts 
         table.put(id.as_str(), "wikis", id.as_str(), row);
         wiki.hosts.iter().for_each(|host| table.put_host(host, id.as_str()));
     }
-    let pattern = |text: &String| Value::Text(format!("~{}~D", text.replace('~', "\\~")));
-    let missing = missing.iter().map(|missing| {
-        let path = missing.path.as_ref().map_or(Value::Null, pattern);
-        Value::List(vec![pattern(&missing.host), path, Value::text(&missing.page)])
-    });
+    let missing = missing.iter().map(|missing| Value::texts([&missing.pattern, &missing.file]));
     table.texts("farm", &[], vec![("missing".to_owned(), Value::List(missing.collect()))])
 }
 
