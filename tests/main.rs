@@ -2,6 +2,7 @@
 
 mod architecture;
 mod build;
+mod config;
 mod farm;
 mod fpm;
 mod linking;

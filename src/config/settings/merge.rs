@@ -122,8 +122,9 @@ struct Array {
     nodes: Vec<Node>,
     /// Where each key is, once there are more than a few.
     places: HashMap<Key, usize>,
-    /// The key for what is appended: one more than the greatest integer, at least 0; none when that was the last one.
-    next: Option<i64>,
+    /// The greatest integer among the keys. What is appended gets the next one, or 0 without any. (Before PHP 8.3 some
+    /// arrays went on from 0 when all integers were negative.)
+    greatest: Option<i64>,
     /// Whether a mapping took part: the result is one, then.
     mapping: bool,
 }
@@ -133,11 +134,11 @@ const FEW: usize = 12;
 
 impl Array {
     fn of(array: &Value) -> Self {
-        let mut new = Self { keys: None, nodes: Vec::new(), places: HashMap::new(), next: Some(0), mapping: false };
+        let mut new = Self { keys: None, nodes: Vec::new(), places: HashMap::new(), greatest: None, mapping: false };
         match array {
             Value::List(items) => {
                 new.nodes.clone_from(items);
-                new.next = i64::try_from(items.len()).ok();
+                new.greatest = i64::try_from(items.len()).ok().map(|length| length - 1).filter(|last| *last >= 0);
             }
             Value::Map(pairs) => {
                 new.nodes.reserve(pairs.len());
@@ -171,10 +172,8 @@ impl Array {
 
     /// Adds an entry under a key that is not there yet.
     fn set(&mut self, key: Key, node: Node) {
-        if let Key::Int(number) = key
-            && self.next.is_some_and(|next| next <= number)
-        {
-            self.next = number.checked_add(1);
+        if let Key::Int(number) = key {
+            self.greatest = self.greatest.max(Some(number));
         }
         let length = self.nodes.len();
         let in_sequence = key == Key::Int(i64::try_from(length).unwrap_or(-1));
@@ -193,7 +192,7 @@ impl Array {
 
     /// Adds an entry behind all others; none when PHP has no key left for it.
     fn append(&mut self, node: Node) {
-        if let Some(next) = self.next {
+        if let Some(next) = self.greatest.map_or(Some(0), |greatest| greatest.checked_add(1)) {
             self.set(Key::Int(next), node);
         }
     }

@@ -1,0 +1,8 @@
+//! Settings against MediaWiki core and against PHP itself.
+
+mod core;
+mod literals;
+mod many;
+mod onto;
+mod php;
+mod values;
