@@ -112,3 +112,76 @@ impl From<&Key> for php::Key {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use super::*;
+    use crate::config::value::{FileId, Mark};
+
+    fn node(value: Value) -> Node {
+        Node { value, mark: Mark { file: FileId(0), line: 1 } }
+    }
+
+    fn map<const N: usize>(pairs: [(&str, Node); N]) -> Node {
+        node(Value::Map(pairs.map(|(key, node)| (Key::of(key.as_bytes()), node)).into()))
+    }
+
+    fn setting(variable: &'static str, value: Option<Node>, diff: Option<Node>) -> Setting<'static> {
+        let (value, diff) = (value.map(Cow::Owned), diff.map(Cow::Owned));
+        Setting { name: variable, variable: variable.into(), value, diff }
+    }
+
+    #[test]
+    fn settings_are_plain_statements() {
+        let list = || node(Value::List(vec![node(Value::Text("it's".into()))]));
+        let text = |text: &str| node(Value::Text(text.into()));
+        let rights = map([
+            ("*", map([("edit", node(Value::Bool(false)))])),
+            ("lists", list()),
+            ("7", map([("none", node(Value::List(Vec::new())))])),
+        ]);
+        let all = [
+            setting("wgDiff", None, Some(rights)),
+            setting("wgSitename", Some(text("$wgX")), None),
+            setting("wgList", None, Some(list())),
+            setting("wgLimits", Some(map([("1", node(Value::Int(1))), ("01", node(Value::Null))])), None),
+            setting("wgEmpty", None, Some(map([]))),
+        ];
+        let mut out = String::new();
+        settings(&all, &mut out);
+        let expected = r"
+# General settings
+$wgSitename = '$wgX';
+$wgLimits = [
+    1 => 1,
+    '01' => null,
+];
+
+# Array settings
+$wgDiff = is_array( $wgDiff ?? null ) ? $wgDiff : [];
+$wgDiff = array_replace_recursive( $wgDiff, [
+    '*' => [
+        'edit' => false,
+    ],
+    'lists' => [],
+    7 => [
+        'none' => [],
+    ],
+] );
+$wgDiff['lists'] = \MwFarm\Settings::prepend( [
+    'it\'s',
+], $wgDiff['lists'] ?? null );
+$wgList = \MwFarm\Settings::prepend( [
+    'it\'s',
+], $wgList ?? null );
+$wgEmpty = is_array( $wgEmpty ?? null ) ? $wgEmpty : [];
+";
+        assert_eq!(out, expected);
+
+        out.clear();
+        settings(&[], &mut out);
+        assert_eq!(out, "");
+    }
+}

@@ -1,6 +1,6 @@
 //! The values of settings against MediaWiki core's own `SiteConfiguration`, of both trees.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mwfarm::config::farms::{Entry, Scope};
 use mwfarm::config::finding::Severity;
@@ -187,56 +187,71 @@ fn sorted(settings: Node) -> Node {
     node(Value::Map(pairs))
 }
 
+/// What core has under each setting: keys with values.
+type Overrides = BTreeMap<String, Vec<(String, Node)>>;
+
 /// The levels and files of a wiki as tags of core, from high to low, and what the settings have under them. It is found
 /// by trying every key, not by taking names apart.
-fn as_tags<'d>(files: &'d [File], wiki: &Wiki) -> (Vec<String>, BTreeMap<String, Vec<(String, Node)>>) {
+fn as_tags(files: &[File], wiki: &Wiki) -> (Vec<String>, Overrides) {
     let mut levels: Vec<&str> = vec![wiki.id.as_str()];
     levels.extend(wiki.tags.iter().map(String::as_str).chain([wiki.suffix]));
-    let (mut tags, mut overrides) = (Vec::new(), BTreeMap::<String, Vec<(String, Node)>>::new());
-    // Two more levels: `default` of files with a star, and files for `default`.
-    for number in 0..levels.len() + 2 {
-        let name = levels.get(number).copied();
-        if name.is_some_and(|name| levels[..number].contains(&name)) {
-            continue;
-        }
-        for (index, file) in files.iter().enumerate().rev() {
-            let Value::Map(root) = &file.root.value else { panic!("a map") };
-            let tag = format!("level{number}file{index}");
-            let mut say = |setting: &dyn std::fmt::Display, key: String, value: &'d Node| {
-                overrides.entry(setting.to_string()).or_default().push((key, value.clone()));
-            };
-            let default_tag = format!("{tag}default");
-            for (setting, value) in root {
-                match &file.entry.scope {
-                    Scope::Fixed(key) => {
-                        let level = if key == "default" { number == levels.len() + 1 } else { name == Some(key) };
-                        if level {
-                            say(setting, tag.clone(), value);
-                        }
-                    }
-                    Scope::Star { before, behind, default } => {
-                        for (key, value) in value.map().expect("a map") {
-                            let key = key.to_string();
-                            let (plus, text) = key.strip_prefix('+').map_or(("", &key[..]), |text| ("+", text));
-                            let on_this_level = match default {
-                                _ if text != "default" => false,
-                                None => number == levels.len(),
-                                Some(default) => name == Some(default),
-                            };
-                            if on_this_level {
-                                say(setting, default_tag.clone(), value);
-                            } else if !["default", ""].contains(&text)
-                                && Some(&[before, text, behind].concat()[..]) == name
-                            {
-                                say(setting, format!("{plus}{tag}"), value);
-                            }
-                        }
-                    }
-                    Scope::Executable => panic!("there are none"),
-                }
+    let mut known = BTreeSet::new();
+    levels.retain(|level| known.insert(*level));
+    let named = levels.iter().map(|level| On::Named(level));
+    let (mut tags, mut overrides) = (Vec::new(), Overrides::new());
+    for (number, level) in named.chain([On::Default, On::DefaultFile]).enumerate() {
+        for file in files.iter().rev() {
+            let tag = format!("level{number}file{}", file.entry.index);
+            for (setting, key, value) in said(file, level, &tag) {
+                overrides.entry(setting).or_default().push((key, value));
             }
-            tags.extend([tag, default_tag]);
+            tags.push(tag.clone());
+            tags.push(tag + "default");
         }
     }
     (tags, overrides)
+}
+
+/// A level of a wiki.
+#[derive(Clone, Copy, PartialEq)]
+enum On<'a> {
+    /// The wiki, a tag or the suffix.
+    Named(&'a str),
+    /// `default` in files with a star.
+    Default,
+    /// Files for `default`.
+    DefaultFile,
+}
+
+/// What a file says on one level: settings, with a key for the tag that stands for both, and values.
+fn said(file: &File, level: On<'_>, tag: &str) -> Vec<(String, String, Node)> {
+    let mut found = Vec::new();
+    for (setting, node) in file.root.map().expect("a map") {
+        match &file.entry.scope {
+            Scope::Fixed(key) => {
+                let own = if key == "default" { On::DefaultFile } else { On::Named(key) };
+                if own == level {
+                    found.push((setting.to_string(), tag.to_owned(), node.clone()));
+                }
+            }
+            Scope::Star { before, behind, default } => {
+                for (key, node) in node.map().expect("a map") {
+                    let key = key.to_string();
+                    let (plus, text) = key.strip_prefix('+').map_or(("", &key[..]), |text| ("+", text));
+                    let named = [before, text, behind].concat();
+                    let (own, key) = match (text, default) {
+                        ("", _) => continue,
+                        ("default", None) => (On::Default, format!("{tag}default")),
+                        ("default", Some(name)) => (On::Named(name), format!("{tag}default")),
+                        _ => (On::Named(&named), format!("{plus}{tag}")),
+                    };
+                    if own == level {
+                        found.push((setting.to_string(), key, node.clone()));
+                    }
+                }
+            }
+            Scope::Executable => panic!("there are none"),
+        }
+    }
+    found
 }

@@ -6,6 +6,9 @@ use std::mem;
 
 use crate::config::value::{Key, Node, Value};
 
+#[cfg(test)]
+mod tests;
+
 /// Merges two arrays as MediaWiki core's `SiteConfiguration::arrayMerge` does, the first being the higher one.
 ///
 /// The higher array comes first. An entry of the lower one is added when the higher has none with its key, or null.
@@ -79,8 +82,28 @@ pub fn onto(base: &Node, diff: &Node) -> Node {
     Node { value, mark: diff.mark }
 }
 
+/// Merges two arrays as MediaWikiFarm 2.0 does; nothing when one is no array, on which PHP stops.
+///
+/// An entry of the diff is added when its key is free. Under a text, two arrays are merged, and anything else is replaced;
+/// where an integer is taken, the entry is appended.
+pub(super) fn append(base: &Node, diff: &Node) -> Option<Node> {
+    if !base.value.is_array() || !diff.value.is_array() {
+        return None;
+    }
+    let mut merged = Array::of(&base.value);
+    merged.meets(&diff.value);
+    for (key, entry) in entries(&diff.value) {
+        match (merged.get(&key), &*key) {
+            (None, _) => merged.set(key.into_owned(), entry.clone()),
+            (Some(_), Key::Int(_)) => merged.append(entry.clone()),
+            (Some(current), Key::Text(_)) => *current = append(current, entry).unwrap_or_else(|| entry.clone()),
+        }
+    }
+    Some(Node { value: merged.finish(), mark: diff.mark })
+}
+
 /// The entries of an array, with their keys.
-fn entries(array: &Value) -> Box<dyn Iterator<Item = (Cow<'_, Key>, &Node)> + '_> {
+pub(super) fn entries(array: &Value) -> Box<dyn Iterator<Item = (Cow<'_, Key>, &Node)> + '_> {
     match array {
         Value::List(items) => Box::new((0..).map(|at| Cow::Owned(Key::Int(at))).zip(items)),
         Value::Map(pairs) => Box::new(pairs.iter().map(|(key, node)| (Cow::Borrowed(key), node))),

@@ -13,6 +13,7 @@ mod explain;
 mod levels;
 pub mod merge;
 mod names;
+mod original;
 mod prepared;
 mod walk;
 
@@ -28,6 +29,7 @@ use super::value::{Node, Value};
 pub use explain::{Contribution, State, explain};
 pub use levels::{Level, Levels};
 pub use names::{Name, NameId, Names};
+pub use original::{Difference, Original, differences};
 pub use prepared::{Form, Kind, Prepared, Track};
 
 use walk::Walk;

@@ -1,6 +1,5 @@
 use serde_json::Value as Json;
 
-use super::merge::{merge, onto};
 use super::*;
 use crate::config::farms::Scope;
 use crate::config::finding::{Place, Severity};
@@ -32,7 +31,7 @@ fn file(scope: Scope, content: &str) -> File {
     File { entry: Entry { file: "a file".to_owned(), scope, index: 0 }, root: node(content), kind }
 }
 
-fn node(json: &str) -> Node {
+pub(super) fn node(json: &str) -> Node {
     from_json(&serde_json::from_str(json).unwrap_or_else(|error| panic!("{error}: {json}")))
 }
 
@@ -125,6 +124,58 @@ fn quirks_are_gone() {
     check([all(r#"{"wgX": {"default": "s"}}"#), all(r#"{"wgX": {"+mywiki": [2]}}"#)], r#"{"wgX": "s"}"#);
     // Q13
     check([all(r#"{"wgX": {"default": "d", "mywiki": null}}"#)], "{}");
+}
+
+/// The column of the original, run, in the table of its quirks.
+#[test]
+fn what_the_original_makes_of_it_is_known() {
+    #[track_caller]
+    fn differs<const N: usize>(mut files: [File; N], expected: Option<Original>) {
+        let found = with(&mut files, |names, levels, files| {
+            let resolved = resolve(names, levels, files);
+            let found = differences(names, levels, files, &resolved);
+            found.into_iter().map(|difference| (difference.name.to_owned(), difference.original)).collect::<Vec<_>>()
+        });
+        assert_eq!(found, Vec::from_iter(expected.map(|original| ("wgX".to_owned(), original))));
+    }
+    let all = |content| star("*", content);
+    let value = |content| Some(Original::Value(node(content)));
+    // Q1, Q2, Q3
+    differs([all(r#"{"wgX": {"default": ["d"], "+mywiki": ["w"]}}"#)], value(r#"["w"]"#));
+    let content = r#"{"wgX": {"default": ["d"], "+wiki": ["s"], "+mywiki": ["w"]}}"#;
+    differs([all(content)], value(r#"["w", "s"]"#));
+    differs([all(r#"{"wgX": {"wiki": ["s"], "+mywiki": ["w"]}}"#)], value(r#"["s"]"#));
+    // Q4, Q5
+    let (default, wiki) = (r#"{"wgX": {"default": ["d"]}}"#, r#"{"wgX": {"+mywiki": ["w"]}}"#);
+    differs([all(default), all(wiki)], value(r#"["d", "w"]"#));
+    differs([all(wiki), all(default)], value(r#"["w"]"#));
+    // Q6
+    differs(
+        [all(r#"{"wgX": {"mywiki": [1]}}"#), all(r#"{"wgX": {"+mywiki": [2]}}"#), all(r#"{"wgX": {"wiki": [9]}}"#)],
+        value("[9]"),
+    );
+    // Q7, Q8
+    let suffix = |content| star_with_default("*wiki", Some("wiki"), content);
+    differs([suffix(r#"{"wgX": {"default": 1}}"#), suffix(r#"{"wgX": {"default": 2}}"#)], value("1"));
+    differs([star_with_default("*wiki", Some("other"), r#"{"wgX": {"default": "d"}}"#)], value(r#""d""#));
+    // Q9, Q10
+    differs([fixed("default", r#"{"+wgX": {"a": 1}}"#), fixed("mywiki", r#"{"+wgX": {"b": 2}}"#)], None);
+    differs([fixed("default", r#"{"+wgX": {"a": 1}}"#), fixed("mywiki", r#"{"wgX": {"b": 2}}"#)], None);
+    // Q12, Q13
+    differs([all(r#"{"wgX": {"default": "s"}}"#), all(r#"{"wgX": {"+mywiki": [2]}}"#)], Some(Original::Fails));
+    differs([all(r#"{"wgX": {"default": "d", "mywiki": null}}"#)], value("null"));
+    // Tags are not known, and the documentation's example does not come out.
+    differs([fixed("default", r#"{"wgX": 1}"#), fixed("t1", r#"{"wgX": 2}"#)], value("1"));
+    differs([fixed("t1", r#"{"wgX": 2}"#)], Some(Original::Unset));
+    differs(
+        [all(r#"{"+wgX": {"default": {"*": {"read": true}}, "+mywiki": {"user": {"edit": false}}}}"#)],
+        Some(Original::Diff(node(r#"{"user": {"edit": false}}"#))),
+    );
+    // Most settings are the same; a map whose keys are those of a list is that list.
+    differs([fixed("default", r#"{"wgX": [1]}"#), all(r#"{"wgX": {"wiki": {"0": 2}, "default": [3]}}"#)], None);
+    differs([all(r#"{"wgX": {"default": {"a": [1], "b": [2]}}}"#), all(r#"{"wgX": {"+wiki": {"5": 1}}}"#)], {
+        value(r#"{"a": [1], "b": [2], "5": 1}"#)
+    });
 }
 
 #[test]
@@ -438,73 +489,4 @@ fn each_contribution_is_explained() {
     assert_eq!(shown(&mut files), ["3 Suffix 0 +wiki Value Overridden", "2 Default 0 default Value Won"]);
     let mut files = [star("*", r#"{"wgX": {"default": [1]}, "+wgX": {"t1": [2]}}"#)];
     assert_eq!(shown(&mut files), ["4 t1 0 t1 Diff Merged", "2 Default 0 default Value Merged"]);
-}
-
-#[test]
-fn arrays_merge_as_in_core() {
-    for (high, low, merged) in [
-        ("[1, 2]", "[2, 3]", "[1, 2, 2, 3]"),
-        (r#"{"a": false}"#, r#"{"a": true}"#, r#"{"a": true}"#),
-        (r#"{"a": null}"#, r#"{"a": true}"#, r#"{"a": true}"#),
-        (r#"{"a": 0}"#, r#"{"a": true}"#, r#"{"a": 0}"#),
-        (r#"{"5": "x"}"#, r#"{"5": "y"}"#, r#"{"5": "x", "6": "y"}"#),
-        (r#"{"5": [1]}"#, r#"{"5": [2]}"#, r#"{"5": [1, 2]}"#),
-        // Texts that look like numbers count as integers.
-        (r#"{"01": "x"}"#, r#"{"01": "y"}"#, r#"{"01": "x", "0": "y"}"#),
-        (r#"{"1.5": false}"#, r#"{"1.5": true}"#, r#"{"1.5": false, "0": true}"#),
-        (r#"{" 7 ": 1}"#, r#"{" 7 ": 2}"#, r#"{" 7 ": 1, "0": 2}"#),
-        (r#"{"7e": 1}"#, r#"{"7e": 2}"#, r#"{"7e": 1}"#),
-        (r#"{".": 1}"#, r#"{".": 2}"#, r#"{".": 1}"#),
-        // An array that was appended merges with the next one.
-        (r#"["w"]"#, r#"[["x"], ["y"]]"#, r#"["w", ["x", "y"]]"#),
-        (r#"[null]"#, r#"[1]"#, "[1]"),
-        (r#"{"-5": 1}"#, r#"{"-5": 2}"#, r#"{"-5": 1, "-4": 2}"#),
-        (r#"{"9223372036854775807": 1}"#, r#"{"9223372036854775807": 2}"#, r#"{"9223372036854775807": 1}"#),
-    ] {
-        assert_eq!(merge(&node(high), &node(low)), node(merged), "{high} {low}");
-    }
-}
-
-#[test]
-fn diffs_are_put_onto_values() {
-    for (base, diff, result) in [
-        ("null", "[1]", "[1]"),
-        ("7", r#"{"a": []}"#, r#"{"a": []}"#),
-        ("[1]", "[]", "[1]"),
-        ("true", "[]", "[]"),
-        ("[1, 2]", "[2, 3]", "[2, 3, 1, 2]"),
-        ("[[1]]", "[[2]]", "[[2], [1]]"),
-        (r#"{"100": "a", "0": "b"}"#, r#"["c"]"#, r#"{"0": "c", "100": "a", "101": "b"}"#),
-        (r#"{"a": 1}"#, "[2]", r#"{"0": 2, "a": 1}"#),
-        ("[1, 2]", r#"{"0": 3}"#, r#"{"0": 3, "1": 2}"#),
-        (r#"{"a": true}"#, r#"{"a": false, "b": null}"#, r#"{"a": false, "b": null}"#),
-        (r#"{"a": true}"#, r#"{"a": [1]}"#, r#"{"a": [1]}"#),
-        (r#"{"a": [1]}"#, r#"{"a": 2}"#, r#"{"a": 2}"#),
-        (r#"{"a": [1]}"#, r#"{"a": [], "bot": []}"#, r#"{"a": [1], "bot": []}"#),
-        (r#"{"5": {"p": 1}}"#, r#"{"5": {"q": [2]}}"#, r#"{"5": {"p": 1, "q": [2]}}"#),
-        (r#"{"a": {"b": [1]}}"#, r#"{"a": {"b": [2]}}"#, r#"{"a": {"b": [2, 1]}}"#),
-    ] {
-        assert_eq!(onto(&node(base), &node(diff)), node(result), "{base} {diff}");
-    }
-}
-
-/// Arrays of more keys than are looked through one by one.
-#[test]
-fn large_arrays_are_as_small_ones() {
-    let map = |range: std::ops::Range<i64>, value: i64| {
-        let pairs = range.map(|key| format!(r#""k{key}": {value}, "{}": {value}"#, key * 2)).collect::<Vec<_>>();
-        node(&format!("{{{}}}", pairs.join(", ")))
-    };
-    let Value::Map(put) = onto(&map(0..100, 1), &map(50..150, 2)).value else { panic!("a map") };
-    assert_eq!(put.len(), 300);
-    for (key, node) in put {
-        let number = match &key {
-            Key::Int(number) => number / 2,
-            Key::Text(text) => text.as_str().expect("text")[1..].parse().expect("a number"),
-        };
-        assert_eq!(node.value, Value::Int(if number < 50 { 1 } else { 2 }), "{key}");
-    }
-    let Value::Map(merged) = merge(&map(0..100, 1), &map(50..150, 2)).value else { panic!("a map") };
-    // The integers 100, 102 … 198 are taken: what is below comes behind, from 199 on, and takes 200, 202 … in turn.
-    assert_eq!(merged.len(), 100 * 2 + 100 * 2 - 50);
 }
