@@ -78,10 +78,15 @@ final class Extensions
         return self::$wikis[self::vendor()] ?? null;
     }
 
-    /** The settings file that `mwfarm build` has compiled for this wiki, with all that it loads; null without one. */
+    /**
+     * The settings file that `mwfarm build` has compiled for this wiki, with all that it loads; null without a wiki. When
+     * it is not there, the file that says so instead of half a wiki.
+     */
     public static function settings(): ?string
     {
-        return self::$files[self::vendor()] ?? null;
+        $file = self::$files[self::vendor()] ?? null;
+
+        return $file === null || is_file($file) ? $file : dirname($file, 2) . '/unavailable.php';
     }
 
     /** Where this class lies, with others that settings files ask for. */

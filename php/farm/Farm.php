@@ -22,7 +22,8 @@ final class Farm_RUNTIMEKEY
         $wiki = \defined('MWFARM_WIKI') ? \MWFARM_WIKI : $_SERVER['MWFARM_WIKI'] ?? \getenv('MWFARM_WIKI');
         $wiki = $wiki ?: self::at($wikis, $_SERVER['HTTP_HOST'] ?? $_SERVER['SERVER_NAME'] ?? '', $_SERVER['REQUEST_URI'] ?? '');
         $row = \is_string($wiki) ? self::part($wikis, $wiki)['wikis'][$wiki] ?? null : null;
-        if ($row === null || !\defined('MWFARM_ENTRY')) {
+        $entry = \defined('MWFARM_ENTRY') ? \strval(\constant('MWFARM_ENTRY')) : null;
+        if ($row === null || $entry === null) {
             self::refusal()::notFound(self::index($wikis)['missing']);
         }
         // The version that the wiki's data is for: a link that is no path, so that one system call reads it, and one
@@ -36,7 +37,7 @@ final class Farm_RUNTIMEKEY
         // MediaWiki reads some of its files relative to where it is.
         \chdir($row[1][$version]);
 
-        return $row[1][$version] . '/' . \MWFARM_ENTRY;
+        return "{$row[1][$version]}/$entry";
     }
 
     /** The wiki that answers at a host, or at the longest path below it that one answers at. */

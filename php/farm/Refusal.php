@@ -24,8 +24,7 @@ final class Refusal_RUNTIMEKEY
         }
         http_response_code(404);
         $index = (defined('MWFARM_ENTRY') ? \MWFARM_ENTRY : (defined('MW_ENTRY_POINT') ? \MW_ENTRY_POINT : '')) ?: 'index';
-        $host = strtolower(preg_replace('/\.?(?::[0-9]+)?\z/', '', strval($_SERVER['HTTP_HOST'] ?? '')));
-        $at = $host . ($_SERVER['REQUEST_URI'] ?? '');
+        $at = strtolower(strval($_SERVER['HTTP_HOST'] ?? '')) . strval($_SERVER['REQUEST_URI'] ?? '');
         foreach ($index === 'index.php' || $index === 'index' ? $missing : [] as [$pattern, $file]) {
             if (preg_match($pattern, $at) === 1 && is_file($file)) {
                 require $file;
@@ -34,6 +33,21 @@ final class Refusal_RUNTIMEKEY
         }
         header('Content-Type: text/plain; charset=utf-8');
         exit("There is no wiki here.\n");
+    }
+
+    /**
+     * The configuration has changed while the request was on its way.
+     *
+     * @return never
+     */
+    public static function changed(): void
+    {
+        if (\PHP_SAPI === 'cli' || \PHP_SAPI === 'phpdbg') {
+            fwrite(\STDERR, "The configuration has changed, and was compiled again: please run this again.\n");
+            exit(1);
+        }
+        header('Refresh: 1');
+        self::answer('The configuration has changed, and was compiled again.', 1);
     }
 
     /**
@@ -47,8 +61,14 @@ final class Refusal_RUNTIMEKEY
         $updating = $version !== false && substr($version, -1) === '!';
         $reason = $updating ? 'This wiki is being updated.' : 'This wiki has no version of MediaWiki that can answer.';
         $updating || error_log("mwfarm: $reason Run `mwfarm build`.");
+        self::answer($reason, self::RETRY);
+    }
+
+    /** @return never */
+    private static function answer(string $reason, int $seconds): void
+    {
         http_response_code(503);
-        header('Retry-After: ' . self::RETRY);
+        header("Retry-After: $seconds");
         header('Cache-Control: no-store');
         header('Content-Type: text/plain; charset=utf-8');
         exit("$reason Please try again soon.\n");

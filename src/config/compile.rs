@@ -5,9 +5,10 @@ use std::path::Path;
 
 use super::configuration::Configuration;
 use super::entry::ENTRY_POINTS;
-use super::finding::Finding;
 use super::farms::FarmWiki;
+use super::finding::Finding;
 use super::model::{Model, Variant, Wiki, loading};
+use super::options::Freshness;
 use super::plan::{Access, Inputs, Missing, Plan, SettingsFile, settings_name};
 use super::published::{self, Compiled, Manifest, SCHEMA};
 use super::settings_file::{self, Content};
@@ -132,9 +133,10 @@ impl<'c> Compilation<'c> {
         wikis.values().filter_map(|wiki| wiki.db.clone()).for_each(|db| *seen.entry(db).or_default() += 1);
         for wiki in wikis.values_mut() {
             // A database that several wikis share, or that is named as another wiki, names none.
-            wiki.db = wiki.db.take().filter(|db| {
-                seen.get(db) == Some(&1) && !WikiId::new(db).is_ok_and(|id| self.wikis.contains_key(&id))
-            });
+            wiki.db = wiki
+                .db
+                .take()
+                .filter(|db| seen.get(db) == Some(&1) && !WikiId::new(db).is_ok_and(|id| self.wikis.contains_key(&id)));
         }
         Farm { file: self.configuration.options.config.display().to_string(), wikis: wikis.into_values().collect() }
     }
@@ -156,8 +158,12 @@ impl<'c> Compilation<'c> {
 
     /// Leaves the wikis of a tree as they were, because it cannot be built.
     pub fn drop_version(&mut self, version: &str) {
-        let wikis: Vec<WikiId> =
-            self.wikis.iter().filter(|(_, wiki)| wiki.compiled.contains_key(version)).map(|(id, _)| id.clone()).collect();
+        let wikis: Vec<WikiId> = self
+            .wikis
+            .iter()
+            .filter(|(_, wiki)| wiki.compiled.contains_key(version))
+            .map(|(id, _)| id.clone())
+            .collect();
         for id in wikis {
             self.restore(&id, version);
         }
@@ -188,9 +194,9 @@ impl<'c> Compilation<'c> {
         self.model.findings.push(Finding::error(farm.mark, farm.farm.clone(), reason).of_wiki(id));
     }
 
-    /// Plans what is to be written.
+    /// Plans what is to be written. `program` is what compiles a farm: mwfarm.
     #[must_use]
-    pub fn plan(&self) -> Plan {
+    pub fn plan(&self, program: Option<&Path>) -> Plan {
         let configuration = self.configuration;
         let trees = self.wikis.values().flat_map(|wiki| wiki.compiled.keys());
         let trees: BTreeMap<_, _> =
@@ -202,9 +208,15 @@ impl<'c> Compilation<'c> {
             settings: self.settings.iter().filter(|file| names.contains(file.name.as_str())).cloned().collect(),
             entry_points: entry_points.collect(),
             imported: configuration.imported.clone(),
+            check: program.filter(|_| configuration.options.freshness == Freshness::Check).map(|program| {
+                let config = configuration.options.config.to_string_lossy();
+                let arguments = ["config", "compile", "--quiet", "--config-dir", &config].map(str::to_owned);
+                std::iter::once(program.to_string_lossy().into_owned()).chain(arguments).collect()
+            }),
             missing: self.missing(),
             published: &configuration.published,
             manifest: Manifest {
+                config: configuration.options.config.clone(),
                 generation: Key::of(b""),
                 sources: configuration
                     .sources

@@ -24,11 +24,11 @@ pub mod configuration;
 
 pub mod model;
 
-pub mod local_settings;
-pub mod settings_file;
 pub mod compile;
+pub mod local_settings;
 pub mod plan;
 pub mod published;
+pub mod settings_file;
 
 pub mod entry;
 pub mod write;

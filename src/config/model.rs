@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use super::configuration::Configuration;
 use super::extensions::{self, Load, Mechanism};
 use super::farms::{Entry, FarmWiki, Scope};
 use super::finding::{Finding, Severity};
@@ -11,7 +12,6 @@ use super::read::Document;
 use super::settings::{Kind, Levels, Names, Prepared, Setting, resolve};
 use super::tree::Tree;
 use super::value::{Mark, Node, Value};
-use super::configuration::Configuration;
 use crate::farm::{ExtensionId, WikiId};
 
 /// All wikis.

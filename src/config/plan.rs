@@ -59,6 +59,8 @@ pub struct Plan {
     pub table: Texts,
     /// The runtime's key.
     pub runtime: Key,
+    /// The program that compiles the farm, with its arguments, when requests look for changes.
+    pub check: Option<Vec<String>>,
     /// The entry points in `www/`; none of a farm without versions.
     pub entry_points: Vec<&'static str>,
     /// The versions that become those of new wikis.
@@ -82,6 +84,8 @@ pub struct Inputs<'p> {
     pub missing: Vec<Missing>,
     /// The entry points that any version has.
     pub entry_points: Vec<&'static str>,
+    /// The program that compiles the farm, with its arguments, when requests look for changes.
+    pub check: Option<Vec<String>>,
     /// Versions for wikis that have none in use yet, as far as an older list knows them.
     pub imported: BTreeMap<WikiId, String>,
     /// What is there.
@@ -107,7 +111,7 @@ impl Plan {
     /// Plans.
     #[must_use]
     pub fn new(inputs: Inputs<'_>) -> Self {
-        let Inputs { settings, mut manifest, missing, entry_points, imported, published } = inputs;
+        let Inputs { settings, mut manifest, missing, entry_points, check, imported, published } = inputs;
         let multiversion = manifest.trees.keys().any(|version| !version.is_empty());
         let versions = manifest.wikis.iter().filter(|(id, wiki)| wiki.delayed && !published.in_use.contains_key(*id));
         let versions: BTreeMap<WikiId, String> =
@@ -133,6 +137,7 @@ impl Plan {
             gone: before.filter(|id| !manifest.wikis.contains_key(*id)).cloned().collect(),
             entry_points: if multiversion { entry_points } else { Vec::new() },
             kept: kept.len(),
+            check,
             create,
             table,
             runtime,

@@ -26,6 +26,8 @@ pub const SCHEMA: Version = Version::new(1, 0, 0);
 /// What a farm was compiled to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
+    /// The configuration directory.
+    pub config: PathBuf,
     /// The generation of the farm's table.
     pub generation: Key,
     /// SHA-256, cut to 32 digits, of each file that was read, by its name in the configuration directory.

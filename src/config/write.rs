@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::entry::{self, LOCAL_SETTINGS};
+use super::entry;
 use super::plan::Plan;
 use super::published::{MANIFEST, SETTINGS, VERSIONS};
 use crate::disk::{self, Found, Linked, Lock, LockError, Staging};
@@ -147,9 +147,11 @@ fn publish_in(plan: &Plan, output: &Path, staging: &Staging) -> Result<usize, Er
     for name in &plan.entry_points {
         replace(&format!("{WWW}/{name}"), entry::entry_point(name).as_bytes())?;
     }
-    replace("LocalSettings.php", LOCAL_SETTINGS.as_bytes())?;
+    let check = plan.check.as_deref();
+    replace("unavailable.php", entry::unavailable(&plan.runtime).as_bytes())?;
+    replace("LocalSettings.php", entry::local_settings(&plan.runtime, check).as_bytes())?;
     replace(MANIFEST, &plan.manifest.to_json())?;
-    replace("farm.php", entry::farm(&plan.runtime, &plan.manifest.generation, &plan.table).as_bytes())?;
+    replace("farm.php", entry::farm(&plan.runtime, &plan.manifest.generation, &plan.table, check).as_bytes())?;
     Ok(written)
 }
 

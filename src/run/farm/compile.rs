@@ -41,7 +41,7 @@ pub(in crate::run) fn build(tree: &Path, flags: &cli::Build, reporter: &dyn Repo
     let mut failed = std::mem::take(&mut trees.failed);
     failed.keys().for_each(|version| compilation.drop_version(version));
 
-    write_settings(&compilation.plan(), &options.output)?;
+    write_settings(&compilation.plan(program().as_deref()), &options.output)?;
     let mut built = BTreeMap::new();
     for version in compilation.versions() {
         if failed.contains_key(&version) {
@@ -58,7 +58,7 @@ pub(in crate::run) fn build(tree: &Path, flags: &cli::Build, reporter: &dyn Repo
             }
         }
     }
-    let plan = compilation.plan();
+    let plan = compilation.plan(program().as_deref());
     let files = write::publish(&plan, &options.output).map_err(|error| vec![of_write(&error)])?;
     let mut pools = flags.invalidate.clone();
     pools.extend(configured_pools(&options.invalidate)?);
@@ -117,7 +117,7 @@ fn planned(
             }
         }
     }
-    let plan = compilation.plan();
+    let plan = compilation.plan(program().as_deref());
     let mut stale = Vec::new();
     if locked {
         stale.extend(built.values().filter(|build| !build.is_published()).map(problem::out_of_date));
@@ -237,6 +237,11 @@ fn on_tree(
     }
 }
 
+/// This program, as requests that look for changes start it.
+fn program() -> Option<std::path::PathBuf> {
+    std::env::current_exe().ok()
+}
+
 fn request(compilation: &Compilation<'_>, version: &str, inputs: &cli::Inputs, wait: bool) -> Request {
     let tree = compilation.tree(version).unwrap_or(Path::new("."));
     let mut request = super::super::request_of(tree, inputs, compilation.farm(version), wait);
@@ -271,7 +276,8 @@ fn summary(
         text
     };
     let json = || {
-        let trees = built.iter().map(|(version, build)| Ok((version.clone(), serde_json::to_value(answer::of(build))?)));
+        let trees =
+            built.iter().map(|(version, build)| Ok((version.clone(), serde_json::to_value(answer::of(build))?)));
         let trees: serde_json::Map<String, serde_json::Value> = trees.collect::<serde_json::Result<_>>()?;
         let value = json!({
             "schema": SCHEMA,

@@ -5,8 +5,8 @@ use std::path::Path;
 use serde_json::json;
 
 use super::super::formatted;
-use super::show::named;
 use super::Trees;
+use super::show::named;
 use crate::cli;
 use crate::config::finding::Place;
 use crate::config::settings::{Contribution, Level, Levels, State, Track, explain as contributions};
@@ -45,7 +45,9 @@ pub(in crate::run) fn explain(tree: &Path, flags: &cli::Explain) -> Result<Outpu
     let text = || {
         let mut text = match (value, diff) {
             (Some(value), _) => format!("${name} of {id} is {}\n\n", literal(value)),
-            (None, Some(diff)) => format!("${name} of {id} is MediaWiki's value with {} put onto it\n\n", literal(diff)),
+            (None, Some(diff)) => {
+                format!("${name} of {id} is MediaWiki's value with {} put onto it\n\n", literal(diff))
+            }
             (None, None) => format!("${name} of {id} is not set: MediaWiki's value counts\n\n"),
         };
         for contribution in &found {

@@ -11,10 +11,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::problem::problems;
+use crate::build;
 use crate::build::graph::DependencyGraph;
 use crate::build::package::Tree;
 use crate::build::published::Published;
-use crate::build;
 use crate::cli;
 use crate::config::compile::Compilation;
 use crate::config::configuration::{self, Configuration};

@@ -56,8 +56,8 @@ pub(super) struct Farm {
 
 impl Farm {
     fn read(options: Options) -> Result<Self, Vec<Problem>> {
-        let published = Published::read(&options.output)
-            .map_err(|error| vec![Problem::from_error(ExitCode::Failed, &error)])?;
+        let published =
+            Published::read(&options.output).map_err(|error| vec![Problem::from_error(ExitCode::Failed, &error)])?;
         let Some(manifest) = published.manifest.clone() else {
             let what = format!("no farm is compiled in `{}`", options.output.display());
             return Err(vec![Problem::new(ExitCode::Farm, what).hint("run `mwfarm build` first")]);

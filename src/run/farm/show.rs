@@ -11,8 +11,8 @@ use crate::cli::{self, ConfigDir, ShowFormat};
 use crate::config::compile::Compilation;
 use crate::config::configuration::Configuration;
 use crate::config::finding::{Finding, Severity};
-use crate::config::settings_file::statements;
 use crate::config::settings::Setting;
+use crate::config::settings_file::statements;
 use crate::config::value::{Key, Node, Value};
 use crate::disk;
 use crate::farm::WikiId;
@@ -98,7 +98,9 @@ pub(in crate::run) fn show(tree: &Path, flags: &cli::Show, reporter: &dyn Report
             let file = compilation.settings.iter().find(|file| Some(file.name.as_str()) == name);
             file.map(|file| file.text.clone()).unwrap_or_default()
         }
-        ShowFormat::Json => json_of(&settings).and_then(|value| serde_json::to_string_pretty(&value).map_err(failed))?,
+        ShowFormat::Json => {
+            json_of(&settings).and_then(|value| serde_json::to_string_pretty(&value).map_err(failed))?
+        }
         ShowFormat::Yaml => {
             let value = json_of(&settings)?;
             serde_saphyr::to_string(&value).map_err(|error| vec![Problem::from_error(ExitCode::Failed, &error)])?
@@ -134,7 +136,11 @@ fn near<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str>
     if name.len() > 63 {
         return None;
     }
-    names.map(|other| (strsim::damerau_levenshtein(name, other), other)).min().filter(|(distance, _)| *distance <= 2).map(|(_, other)| other)
+    names
+        .map(|other| (strsim::damerau_levenshtein(name, other), other))
+        .min()
+        .filter(|(distance, _)| *distance <= 2)
+        .map(|(_, other)| other)
 }
 
 /// What keeps a wiki from being compiled.
@@ -174,9 +180,7 @@ fn json_value(node: &Node, name: &str) -> Result<serde_json::Value, Vec<Problem>
         Value::Int(number) => (*number).into(),
         Value::Float(number, _) => (*number).into(),
         Value::Text(text) => text.as_str().ok_or_else(no_text)?.into(),
-        Value::List(items) => {
-            items.iter().map(|item| json_value(item, name)).collect::<Result<Vec<_>, _>>()?.into()
-        }
+        Value::List(items) => items.iter().map(|item| json_value(item, name)).collect::<Result<Vec<_>, _>>()?.into(),
         Value::Map(pairs) => {
             let pairs = pairs.iter().map(|(k, value)| Ok((key(k)?, json_value(value, name)?)));
             serde_json::Value::Object(pairs.collect::<Result<_, Vec<Problem>>>()?)

@@ -156,9 +156,8 @@ fn update(
     // As it is now: another update may have ended since.
     let before = published::state(output, id).map_err(file)?.filter(|_| wiki.delayed);
     let changes = before.as_ref().is_some_and(|state| state.version != wiki.version || state.updating);
-    let switch = |version: &str, updating| {
-        write::version(output, id, version, updating).map_err(|error| vec![of_write(&error)])
-    };
+    let switch =
+        |version: &str, updating| write::version(output, id, version, updating).map_err(|error| vec![of_write(&error)]);
     if let Some(InUse { version, .. }) = before.as_ref().filter(|_| changes) {
         switch(version, true)?;
         // Requests that were let in before still use the data.

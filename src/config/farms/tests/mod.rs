@@ -33,7 +33,7 @@ pub(super) fn node(value: &serde_json::Value) -> Node {
 }
 
 pub(super) fn document(name: &str, root: Node) -> Document {
-    Document { name: name.to_owned(), root, digest: String::new(), mode: 0o644 }
+    Document { name: name.to_owned(), root, digest: String::new(), mode: 0o644, group: 0 }
 }
 
 /// A farm in a test.

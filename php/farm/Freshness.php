@@ -1,0 +1,86 @@
+<?php
+
+// Compiles the farm again when its configuration has changed: `freshness: check`, for development. PHP 7.4.
+
+namespace MwFarm;
+
+/** Looks at the files of the configuration on every request. */
+final class Freshness_RUNTIMEKEY
+{
+    /**
+     * Before anything is loaded: compiles the farm again if it has changed. Without success the last good one counts.
+     *
+     * @param list<string> $command The program that compiles it, with its arguments.
+     * @return bool Whether the farm was compiled again.
+     */
+    public static function check(string $farm, array $command): bool
+    {
+        $manifest = self::manifest($farm);
+        if (self::isFresh($manifest)) {
+            return false;
+        }
+        $log = tmpfile();
+        // An array of arguments: no shell sees them.
+        $process = $log === false ? false : proc_open($command, [['pipe', 'r'], $log, $log], $pipes);
+        $code = $process === false ? -1 : proc_close($process);
+        $said = $log !== false && rewind($log) ? (string)stream_get_contents($log, 4000) : '';
+        if ($code !== 0) {
+            error_log("mwfarm: the farm cannot be compiled (exit $code), the last good one counts: $said");
+        }
+        clearstatcache();
+        foreach (glob("$farm/*.php") ?: [] as $file) {
+            function_exists('opcache_invalidate') && opcache_invalidate($file, true);
+        }
+
+        return self::manifest($farm) !== $manifest;
+    }
+
+    /**
+     * When packages are loaded already: the settings to include.
+     *
+     * @param list<string> $command The program that compiles the farm, with its arguments.
+     * @return string|null The file; null when there is no such wiki.
+     */
+    public static function settings(string $farm, array $command): ?string
+    {
+        if (!self::check($farm, $command)) {
+            return Extensions::settings();
+        }
+        $wiki = self::manifest($farm)['wikis'][Extensions::wiki() ?? ''] ?? null;
+        $compiled = $wiki['compiled'][basename(MW_INSTALL_PATH)] ?? $wiki['compiled'][''] ?? null;
+        $known = array_intersect($compiled['extensions'] ?? [], Extensions::directories());
+        if ($compiled === null || array_values($known) !== Extensions::directories()) {
+            // Other packages than those that are loaded: the next request finds them.
+            class_exists(Refusal_RUNTIMEKEY::class, false) || require __DIR__ . '/Refusal.php';
+            Refusal_RUNTIMEKEY::changed();
+        }
+
+        return "$farm/{$compiled['settings']}";
+    }
+
+    /**
+     * Whether the farm is compiled from the files as they are.
+     *
+     * @param mixed[] $manifest
+     */
+    private static function isFresh(array $manifest): bool
+    {
+        $sources = $manifest['sources'] ?? null;
+        foreach (is_array($sources) ? $sources : [] as $name => $digest) {
+            $file = "{$manifest['config']}/$name";
+            if (!is_file($file) || substr((string)hash_file('sha256', $file), 0, 32) !== $digest) {
+                return false;
+            }
+        }
+
+        return is_array($sources);
+    }
+
+    private static function manifest(string $farm): array
+    {
+        $json = is_file("$farm/mwfarm.json") ? file_get_contents("$farm/mwfarm.json") : '';
+        $manifest = json_decode((string)$json, true);
+
+        return is_array($manifest) ? $manifest : [];
+    }
+}
