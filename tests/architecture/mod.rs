@@ -99,13 +99,13 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Everything below `src/` and `php/`, except files that hold only tests.
+/// Everything below `src/` and `php/`, except files and directories that hold only tests.
 fn sources() -> Vec<Source> {
     let mut found = Vec::new();
     let mut left = vec![root().join("src"), root().join("php")];
     while let Some(path) = left.pop() {
         if path.is_dir() {
-            left.extend(entries(&path));
+            left.extend(entries(&path).into_iter().filter(|path| !path.ends_with("tests")));
         } else if path.is_file() && path.file_name().is_some_and(|name| name != "tests.rs") {
             let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
             let name = path.strip_prefix(root()).expect("below the root").display().to_string();

@@ -156,7 +156,10 @@ fn variables_are_replaced_in_one_pass() {
     )
     .file("wiki.dblist", "[fr, de]")
     .file("source.dblist", "[en]")
-    .wikis(&["dewiki de.wiki.org", "ensource en.source.org", "frwiki fr.wiki.org"]);
+    .finds(
+        &["warning f.HTTP404: is not used where there is no wiki, because `$SERVER` has no value there"],
+        &["dewiki de.wiki.org", "ensource en.source.org", "frwiki fr.wiki.org"],
+    );
     let wiki = found.wiki("frwiki");
     assert_eq!(wiki.suffix, "wiki");
     assert_eq!(wiki.data.as_deref(), Some("srv/wiki/fr/deployments.php"));

@@ -42,10 +42,11 @@ fn a_version_that_is_no_directory_is_an_error_of_its_wiki() {
             .file("versions.yml", &format!("{{frwiki: {version}, wiki: v1, default: v1}}"))
             .finds(&[&format!("error frwiki: {reason}")], &["dewiki de.wiki.org"]);
     }
-    Case::new(FARM).versions(&["v1"]).file("versions.yml", "{frwiki: v1}").finds(
+    let found = Case::new(FARM).versions(&["v1"]).file("versions.yml", "{frwiki: v1}").finds(
         &["error f.versions: gives no version to the wiki `dewiki`, to its suffix, or as `default` [dewiki]"],
         &["frwiki fr.wiki.org"],
     );
+    assert_eq!(found.broken.iter().map(WikiId::as_str).collect::<Vec<_>>(), ["dewiki"]);
     Case::new(FARM).versions(&["v1"]).finds(&["error : is missing"], &[]);
     Case::new(FARM).versions(&["v1"]).file("versions.yml", "[v1]").finds(&["error : is a list, not a map"], &[]);
     let none = FARM.replace("versions: versions.yml", "data: $lang");
