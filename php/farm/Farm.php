@@ -20,7 +20,7 @@ final class Farm_RUNTIMEKEY
     {
         // FastCGI parameters as well as the environment, as the dispatcher of vendor/ has them.
         $wiki = \defined('MWFARM_WIKI') ? \MWFARM_WIKI : $_SERVER['MWFARM_WIKI'] ?? \getenv('MWFARM_WIKI');
-        $wiki = $wiki ?: self::at($wikis, $_SERVER['HTTP_HOST'] ?? $_SERVER['SERVER_NAME'] ?? '', $_SERVER['REQUEST_URI'] ?? '');
+        $wiki = $wiki ?: self::of($wikis, $_SERVER['HTTP_HOST'] ?? $_SERVER['SERVER_NAME'] ?? '', $_SERVER['REQUEST_URI'] ?? '');
         $row = \is_string($wiki) ? self::part($wikis, $wiki)['wikis'][$wiki] ?? null : null;
         $entry = \defined('MWFARM_ENTRY') ? \strval(\constant('MWFARM_ENTRY')) : null;
         if ($row === null || $entry === null) {
@@ -38,6 +38,26 @@ final class Farm_RUNTIMEKEY
         \chdir($row[1][$version]);
 
         return "{$row[1][$version]}/$entry";
+    }
+
+    /** The wiki that answers: by the table, else by the patterns of hosts that could not be enumerated. */
+    private static function of(string $wikis, string $host, string $uri): ?string
+    {
+        $wiki = self::at($wikis, $host, $uri);
+        $patterns = $wiki === null ? self::index($wikis)['patterns'] : [];
+        // The documented number of redirects.
+        for ($hops = 0; $wiki === null && $patterns !== [] && $hops <= 5; $hops++) {
+            class_exists(Patterns_RUNTIMEKEY::class, false) || require __DIR__ . '/Patterns.php';
+            $lead = Patterns_RUNTIMEKEY::lead($patterns, $host, $uri);
+            if ($lead === null || $lead[1]) {
+                return $lead[0] ?? null;
+            }
+            [$host, $uri] = explode('/', "{$lead[0]}/", 2);
+            $uri = "/$uri";
+            $wiki = self::at($wikis, $host, $uri);
+        }
+
+        return $wiki;
     }
 
     /** The wiki that answers at a host, or at the longest path below it that one answers at. */

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use super::configuration::Configuration;
 use super::entry::ENTRY_POINTS;
-use super::farms::FarmWiki;
+use super::farms::{self, FarmWiki, Target};
 use super::finding::Finding;
 use super::model::{Model, Variant, Wiki, loading};
 use super::options::Freshness;
-use super::plan::{Access, Inputs, Missing, Plan, SettingsFile, settings_name};
+use super::plan::{Access, Inputs, Missing, Pattern, Plan, SettingsFile, settings_name};
 use super::published::{self, Compiled, Manifest, SCHEMA};
 use super::settings_file::{self, Content};
 use crate::farm::{self, ExtensionId, Farm, Host, Wanted, WikiId};
@@ -213,6 +213,7 @@ impl<'c> Compilation<'c> {
                 let arguments = ["config", "compile", "--quiet", "--config-dir", &config].map(str::to_owned);
                 std::iter::once(program.to_string_lossy().into_owned()).chain(arguments).collect()
             }),
+            patterns: self.configuration.patterns.iter().filter_map(pattern).collect(),
             missing: self.missing(),
             published: &configuration.published,
             manifest: Manifest {
@@ -259,4 +260,13 @@ fn published_wiki(wiki: &Wiki<'_>, compiled: BTreeMap<String, Compiled>) -> publ
 fn access(configuration: &Configuration, wiki: &FarmWiki) -> Access {
     let documents = wiki.config.iter().filter_map(|entry| configuration.documents.get(&entry.file));
     Access::of(documents.map(|document| (document.mode, document.group)))
+}
+
+/// A pattern as requests match it. One that might take them exponential time is none.
+fn pattern(pattern: &farms::Pattern) -> Option<Pattern> {
+    let (target, suffix) = match &pattern.target {
+        Target::Wiki { suffix, id } => (id.clone(), Some(suffix.clone())),
+        Target::Redirect(host) => (host.clone(), None),
+    };
+    pattern.matcher.is_quick.then(|| Pattern { pattern: pattern.matcher.delimited(), target, suffix })
 }

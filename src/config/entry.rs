@@ -5,9 +5,10 @@ use crate::php;
 use crate::table::Texts;
 
 /// The runtime's files, as written in `php/farm/`. `RUNTIMEKEY` stands for the runtime's own key in class names.
-const FILES: [(&str, &str); 3] = [
+const FILES: [(&str, &str); 4] = [
     ("Farm.php", include_str!("../../php/farm/Farm.php")),
     ("Freshness.php", include_str!("../../php/farm/Freshness.php")),
+    ("Patterns.php", include_str!("../../php/farm/Patterns.php")),
     ("Refusal.php", include_str!("../../php/farm/Refusal.php")),
 ];
 

@@ -80,6 +80,8 @@ pub struct Inputs<'p> {
     pub settings: Vec<SettingsFile>,
     /// What the farm is compiled to; its `generation` is not looked at.
     pub manifest: Manifest,
+    /// Hosts that could not be enumerated.
+    pub patterns: Vec<Pattern>,
     /// What patterns of hosts answer with, see [`Missing`].
     pub missing: Vec<Missing>,
     /// The entry points that any version has.
@@ -101,6 +103,17 @@ pub struct Missing {
     pub file: String,
 }
 
+/// Hosts that could not be enumerated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pattern {
+    /// Hosts in lower case with paths of requests, as a regular expression of PHP with delimiters.
+    pub pattern: String,
+    /// The wiki, or the host to look for instead: a text in which `$name` stands for a group of the pattern.
+    pub target: String,
+    /// `suffix`, which a wiki's name may have as `$SUFFIX`; none when a host is to be looked for.
+    pub suffix: Option<String>,
+}
+
 /// The name of a settings file: after its content.
 #[must_use]
 pub fn settings_name(wiki: &WikiId, text: &str) -> String {
@@ -111,7 +124,7 @@ impl Plan {
     /// Plans.
     #[must_use]
     pub fn new(inputs: Inputs<'_>) -> Self {
-        let Inputs { settings, mut manifest, missing, entry_points, check, imported, published } = inputs;
+        let Inputs { settings, mut manifest, patterns, missing, entry_points, check, imported, published } = inputs;
         let multiversion = manifest.trees.keys().any(|version| !version.is_empty());
         let versions = manifest.wikis.iter().filter(|(id, wiki)| wiki.delayed && !published.in_use.contains_key(*id));
         let versions: BTreeMap<WikiId, String> =
@@ -125,7 +138,7 @@ impl Plan {
             Some((id.clone(), wiki.compiled.get(version)?.settings.clone()))
         });
         let links = links.collect();
-        let table = table(&manifest, &missing, multiversion);
+        let table = table(&manifest, &patterns, &missing, multiversion);
         let runtime = entry::runtime();
         manifest.generation = Key::of(format!("{runtime}\n{table}").as_bytes());
         let before = published.manifest.iter().flat_map(|manifest| manifest.wikis.keys());
@@ -165,7 +178,7 @@ impl Plan {
 
 /// The farm's table: which wiki answers where, and by which versions of MediaWiki. Without versions, the tree's own
 /// dispatcher knows all that, and only what is no wiki is told.
-fn table(manifest: &Manifest, missing: &[Missing], multiversion: bool) -> Texts {
+fn table(manifest: &Manifest, patterns: &[Pattern], missing: &[Missing], multiversion: bool) -> Texts {
     let wikis = if multiversion { manifest.wikis.len() } else { 0 };
     let mut table = Table::new(wikis, &["depths", "hosts", "paths", "wikis"]);
     for (id, wiki) in manifest.wikis.iter().filter(|_| multiversion) {
@@ -179,7 +192,15 @@ fn table(manifest: &Manifest, missing: &[Missing], multiversion: bool) -> Texts 
         wiki.hosts.iter().for_each(|host| table.put_host(host, id.as_str()));
     }
     let missing = missing.iter().map(|missing| Value::texts([&missing.pattern, &missing.file]));
-    table.texts("farm", &[], vec![("missing".to_owned(), Value::List(missing.collect()))])
+    let patterns = patterns.iter().filter(|_| multiversion).map(|pattern| {
+        let suffix = pattern.suffix.as_deref().map_or(Value::Null, Value::text);
+        Value::List(vec![Value::text(&pattern.pattern), Value::text(&pattern.target), suffix])
+    });
+    let index = vec![
+        ("missing".to_owned(), Value::List(missing.collect())),
+        ("patterns".to_owned(), Value::List(patterns.collect())),
+    ];
+    table.texts("farm", &[], index)
 }
 
 #[cfg(test)]
