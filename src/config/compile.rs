@@ -7,7 +7,7 @@ use super::configuration::Configuration;
 use super::entry::ENTRY_POINTS;
 use super::farms::{self, FarmWiki, Target};
 use super::finding::Finding;
-use super::model::{Model, Variant, Wiki, loading};
+use super::model::{Model, Wiki, loading};
 use super::options::Freshness;
 use super::plan::{Access, Inputs, Missing, Pattern, Plan, SettingsFile, settings_name};
 use super::published::{self, Compiled, Manifest, SCHEMA};
@@ -55,7 +55,7 @@ impl<'c> Compilation<'c> {
             let Some(tree) = configuration.trees.get(&variant.version) else { return false };
             let on: Vec<ExtensionId> = variant.on.iter().map(|(id, _)| id.clone()).collect();
             let known = order(&variant.version, &on);
-            let loading = match loading(wiki.farm, variant, &known, tree) {
+            let loading = match loading(variant, &known, tree) {
                 Ok(loading) => loading,
                 Err(findings) => {
                     self.model.findings.extend(findings);
@@ -63,18 +63,18 @@ impl<'c> Compilation<'c> {
                 }
             };
             let text = settings_file::text(&Content {
-                wiki: wiki.farm,
+                wiki: variant.farm,
                 version: &variant.version,
                 tree: &tree.directory.to_string_lossy(),
                 config: &configuration.options.config.to_string_lossy(),
-                settings: &wiki.settings_of(variant),
+                settings: &variant.settings(),
                 loading: &loading,
             });
             let name = settings_name(&wiki.farm.id, &text);
             let wanted = on.into_iter().filter(|id| known.contains(id)).collect();
             let of_version = Compiled { settings: name.clone(), extensions: loading.extensions, wanted };
             compiled.insert(variant.version.clone(), of_version);
-            files.push(SettingsFile { name, text, access: access(configuration, wiki.farm) });
+            files.push(SettingsFile { name, text, access: access(configuration, variant.farm) });
         }
         self.settings.extend(files);
         self.wikis.insert(wiki.farm.id.clone(), published_wiki(wiki, compiled));
@@ -249,8 +249,8 @@ fn published_wiki(wiki: &Wiki<'_>, compiled: BTreeMap<String, Compiled>) -> publ
         suffix: farm.suffix.clone(),
         tags: farm.tags.clone(),
         hosts: farm.hosts.clone(),
-        db: wiki.db.clone(),
-        version: wiki.variants.last().map(|variant: &Variant| variant.version.clone()).unwrap_or_default(),
+        db: wiki.db().map(str::to_owned),
+        version: wiki.asked().map(|variant| variant.version.clone()).unwrap_or_default(),
         delayed: farm.deployments.is_some() && farm.version.is_some(),
         compiled,
     }

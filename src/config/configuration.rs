@@ -23,6 +23,8 @@ pub struct Configuration {
     pub sources: Sources,
     /// The wikis, by identifier.
     pub wikis: Vec<FarmWiki>,
+    /// Those of them that wait for an upgrade, as they will be: `$VERSION` and `$CODE` are others then.
+    pub upgraded: BTreeMap<WikiId, FarmWiki>,
     /// Hosts that could not be enumerated.
     pub patterns: Vec<Pattern>,
     /// What farms answer where there is no wiki.
@@ -89,10 +91,21 @@ impl Configuration {
             Some(_) => Mode::Multiversion { code: &place, is_version: &is_version, active: &active },
         };
         let found = farms::enumerate(&main, &mode, &mut |name| sources.read(name));
+        let waits = |wiki: &FarmWiki| matches!((&wiki.version, active(&wiki.id)), (Some((asked, _)), Some(now)) if *asked != now);
+        let waiting: BTreeSet<WikiId> =
+            found.wikis.iter().filter(|wiki| waits(wiki)).map(|wiki| wiki.id.clone()).collect();
+        let mut upgraded = BTreeMap::new();
+        if !waiting.is_empty() {
+            let mode = Mode::Multiversion { code: &place, is_version: &is_version, active: &|_| None };
+            // What is wrong is known from the first time.
+            let again = farms::enumerate(&main, &mode, &mut |name| sources.read(name)).wikis;
+            upgraded = again.into_iter().filter(|w| waiting.contains(&w.id)).map(|w| (w.id.clone(), w)).collect();
+        }
         let mut broken = broken(&found.findings, &published);
         broken.extend(found.broken);
         let mut configuration = Self {
             wikis: found.wikis,
+            upgraded,
             patterns: found.patterns,
             not_found: found.missing,
             broken,
@@ -126,7 +139,7 @@ impl Configuration {
     /// Each settings file of any wiki, once.
     fn read_settings(&mut self) {
         let mut seen: BTreeMap<(&str, bool), &FarmWiki> = BTreeMap::new();
-        for wiki in &self.wikis {
+        for wiki in self.wikis.iter().chain(self.upgraded.values()) {
             for entry in &wiki.config {
                 seen.entry((&entry.file, entry.scope == Scope::Executable)).or_insert(wiki);
             }

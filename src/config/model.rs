@@ -33,36 +33,24 @@ pub struct Model<'c> {
 pub struct Wiki<'c> {
     /// As its farm describes it.
     pub farm: &'c FarmWiki,
-    /// Its settings, in the order in which its files mention them first.
-    pub settings: Vec<Setting<'c>>,
-    /// Its database, when its settings name one that is not named as the wiki.
-    pub db: Option<String>,
-    /// What it is under each version that it is compiled for, the one asked for last.
-    pub variants: Vec<Variant>,
+    /// What it is under each version that it is compiled for, the one asked for last; at least one.
+    pub variants: Vec<Variant<'c>>,
 }
 
 /// A wiki under one version.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Variant {
+#[derive(Debug)]
+pub struct Variant<'c> {
     /// The version; empty without versions.
     pub version: String,
+    /// The wiki as its farm describes it under that version.
+    pub farm: &'c FarmWiki,
+    /// Its settings, in the order in which its files mention them first.
+    pub settings: Vec<Setting<'c>>,
     /// What is turned on and there, in order of mention.
     pub on: Vec<(ExtensionId, Mechanism)>,
     /// What is turned off, and where.
-    pub off: BTreeMap<ExtensionId, MarkOf>,
+    pub off: BTreeMap<ExtensionId, Mark>,
 }
-
-/// A place that can be compared.
-#[derive(Debug, Clone, Copy)]
-pub struct MarkOf(pub Mark);
-
-impl PartialEq for MarkOf {
-    fn eq(&self, other: &Self) -> bool {
-        (self.0.file, self.0.line) == (other.0.file, other.0.line)
-    }
-}
-
-impl Eq for MarkOf {}
 
 impl<'c> Model<'c> {
     /// Looks at everything that was read.
@@ -77,31 +65,52 @@ impl<'c> Model<'c> {
         };
         let failed = model.prepare(configuration);
         for farm in &configuration.wikis {
-            if farm.config.iter().any(|entry| failed.contains(&(entry.file.as_str(), is_star(entry)))) {
-                model.broken.insert(farm.id.clone());
-            }
             if model.broken.contains(&farm.id) {
                 continue;
             }
-            let resolved = resolve(&model.names, &Levels::of(farm), &model.files(farm));
-            let wrong = resolved.findings.iter().any(|finding| finding.severity == Severity::Error);
-            model.findings.extend(resolved.findings);
-            if wrong {
-                model.broken.insert(farm.id.clone());
-                continue;
+            match model.wiki(configuration, farm, &failed) {
+                Some(wiki) => model.wikis.push(wiki),
+                None => {
+                    model.broken.insert(farm.id.clone());
+                }
             }
-            let mut wiki = Wiki { farm, db: None, settings: resolved.settings, variants: Vec::new() };
-            wiki.db = wiki.text("wgDBname").filter(|db| *db != farm.id.as_str()).map(str::to_owned);
-            for version in configuration.versions(farm) {
-                let Some(tree) = configuration.trees.get(&version) else { continue };
-                let (variant, findings) = variant(&wiki, version, tree);
-                wiki.variants.push(variant);
-                model.findings.extend(findings);
-            }
-            model.wikis.push(wiki);
         }
         model.refuse_shared_prefixes();
         model
+    }
+
+    /// A wiki under each of its versions; nothing when something is wrong with it.
+    fn wiki(
+        &mut self,
+        configuration: &'c Configuration,
+        farm: &'c FarmWiki,
+        failed: &HashSet<(&'c str, bool)>,
+    ) -> Option<Wiki<'c>> {
+        let mut variants: Vec<Variant<'c>> = Vec::new();
+        let versions = configuration.versions(farm);
+        let last = versions.len() - 1;
+        for (index, version) in versions.into_iter().enumerate() {
+            let upgraded = configuration.upgraded.get(&farm.id).filter(|_| index == last);
+            let farm = upgraded.unwrap_or(farm);
+            if farm.config.iter().any(|entry| failed.contains(&(entry.file.as_str(), is_star(entry)))) {
+                return None;
+            }
+            let resolved = resolve(&self.names, &Levels::of(farm), &self.files(farm));
+            let wrong = resolved.findings.iter().any(|finding| finding.severity == Severity::Error);
+            if index == last {
+                // The others say the same, or are about files that are no longer asked for.
+                self.findings.extend(resolved.findings);
+            }
+            if wrong {
+                return None;
+            }
+            let mut variant =
+                Variant { version, farm, settings: resolved.settings, on: Vec::new(), off: BTreeMap::new() };
+            let findings = variant.choose(configuration.trees.get(&variant.version)?);
+            self.findings.extend(findings);
+            variants.push(variant);
+        }
+        Some(Wiki { farm, variants })
     }
 
     /// The files of a wiki with their settings, as planes need them.
@@ -114,7 +123,8 @@ impl<'c> Model<'c> {
     /// Checks and indexes each file once. What cannot be used is returned.
     fn prepare(&mut self, configuration: &'c Configuration) -> HashSet<(&'c str, bool)> {
         let mut failed = HashSet::new();
-        for entry in configuration.wikis.iter().flat_map(|wiki| &wiki.config) {
+        let wikis = configuration.wikis.iter().chain(configuration.upgraded.values());
+        for entry in wikis.flat_map(|wiki| &wiki.config) {
             let key = (entry.file.as_str(), is_star(entry));
             if entry.scope == Scope::Executable {
                 if configuration.unreadable.contains(&entry.file) {
@@ -166,68 +176,76 @@ fn is_star(entry: &Entry) -> bool {
     matches!(entry.scope, Scope::Star { .. })
 }
 
-impl Wiki<'_> {
-    /// The value of a setting that replaces MediaWiki's.
+impl<'c> Wiki<'c> {
+    /// What it is under the version that is asked for.
     #[must_use]
-    pub fn value(&self, name: &str) -> Option<&Value> {
-        let setting = self.settings.iter().find(|setting| setting.name == name)?;
-        setting.value.as_deref().map(|node: &Node| &node.value)
+    pub fn asked(&self) -> Option<&Variant<'c>> {
+        self.variants.last()
     }
 
+    /// Its database, when its settings name one that is not named as the wiki.
+    #[must_use]
+    pub fn db(&self) -> Option<&str> {
+        self.asked()?.text("wgDBname").filter(|db| *db != self.farm.id.as_str())
+    }
+
+    /// What the keys of its caches begin with, as MediaWiki makes it; nothing when only PHP files know.
+    fn cache_prefix(&self) -> Option<String> {
+        let variant = self.asked()?;
+        if let Some(prefix) = variant.text("wgCachePrefix") {
+            return Some(prefix.to_owned());
+        }
+        if variant.farm.config.iter().any(|entry| entry.scope == Scope::Executable) {
+            return None;
+        }
+        let db = variant.text("wgDBname")?;
+        let prefix = variant.text("wgDBprefix").unwrap_or_default();
+        Some(if prefix.is_empty() { db.to_owned() } else { format!("{db}-{prefix}") })
+    }
+}
+
+impl<'c> Variant<'c> {
     fn text(&self, name: &str) -> Option<&str> {
-        match self.value(name)? {
+        let setting = self.settings.iter().find(|setting| setting.name == name)?;
+        match &setting.value.as_deref()?.value {
             Value::Text(text) => text.as_str(),
             _ => None,
         }
     }
 
-    /// What the keys of its caches begin with, as MediaWiki makes it; nothing when only PHP files know.
-    fn cache_prefix(&self) -> Option<String> {
-        if let Some(prefix) = self.text("wgCachePrefix") {
-            return Some(prefix.to_owned());
+    /// Chooses how what is turned on is loaded. What is not there is off, with a warning.
+    fn choose(&mut self, tree: &Tree) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for setting in &self.settings {
+            let (Some(Ok(id)), Some(node)) = (extensions::named(setting.name), &setting.value) else { continue };
+            match extensions::choose(&id, &node.value, &tree.facts(&id), tree.registration) {
+                Ok(Some(mechanism)) => self.on.push((id, mechanism)),
+                Ok(None) => {
+                    self.off.insert(id, node.mark);
+                }
+                Err(reason) => {
+                    let under = if self.version.is_empty() { String::new() } else { format!(" in {}", self.version) };
+                    let message = format!("`{}` stays off{under}: {reason}", id.name().escape_debug());
+                    findings.push(Finding::warning(node.mark, setting.name, message).of_wiki(&self.farm.id));
+                }
+            }
         }
-        if self.farm.config.iter().any(|entry| entry.scope == Scope::Executable) {
-            return None;
-        }
-        let db = self.text("wgDBname")?;
-        let prefix = self.text("wgDBprefix").unwrap_or_default();
-        Some(if prefix.is_empty() { db.to_owned() } else { format!("{db}-{prefix}") })
+        findings
     }
 
-    /// Its settings under a version, with `wgUseExtension…` and `wgUseSkin…` saying what really is on.
+    /// Its settings, with `wgUseExtension…` and `wgUseSkin…` saying what really is on.
     #[must_use]
-    pub fn settings_of(&self, variant: &Variant) -> Vec<Setting<'_>> {
+    pub fn settings(&self) -> Vec<Setting<'c>> {
         let mut settings = self.settings.clone();
         for setting in &mut settings {
             let Some(Ok(id)) = extensions::named(setting.name) else { continue };
             if let Some(value) = &mut setting.value {
-                let on = variant.on.iter().any(|(other, _)| *other == id);
+                let on = self.on.iter().any(|(other, _)| *other == id);
                 *value = Cow::Owned(Node { value: Value::Bool(on), mark: value.mark });
             }
         }
         settings
     }
-}
-
-/// Which extensions a wiki turns on under a version. What is not there is off, with a warning.
-fn variant(wiki: &Wiki<'_>, version: String, tree: &Tree) -> (Variant, Vec<Finding>) {
-    let mut variant = Variant { version, on: Vec::new(), off: BTreeMap::new() };
-    let mut findings = Vec::new();
-    for setting in &wiki.settings {
-        let (Some(Ok(id)), Some(node)) = (extensions::named(setting.name), &setting.value) else { continue };
-        match extensions::choose(&id, &node.value, &tree.facts(&id), tree.registration) {
-            Ok(Some(mechanism)) => variant.on.push((id, mechanism)),
-            Ok(None) => {
-                variant.off.insert(id, MarkOf(node.mark));
-            }
-            Err(reason) => {
-                let under = if variant.version.is_empty() { String::new() } else { format!(" in {}", variant.version) };
-                let message = format!("`{}` stays off{under}: {reason}", id.name().escape_debug());
-                findings.push(Finding::warning(node.mark, setting.name, message).of_wiki(&wiki.farm.id));
-            }
-        }
-    }
-    (variant, findings)
 }
 
 /// What loads the extensions of a variant.
@@ -245,12 +263,7 @@ pub struct Loading {
 ///
 /// # Errors
 /// What another one needs is turned off.
-pub fn loading(
-    wiki: &FarmWiki,
-    variant: &Variant,
-    known: &[ExtensionId],
-    tree: &Tree,
-) -> Result<Loading, Vec<Finding>> {
+pub fn loading(variant: &Variant<'_>, known: &[ExtensionId], tree: &Tree) -> Result<Loading, Vec<Finding>> {
     let mut loading = Loading::default();
     let mut findings = Vec::new();
     let others = variant.on.iter().map(|(id, _)| id).filter(|id| !known.contains(id));
@@ -260,10 +273,10 @@ pub fn loading(
         let mechanism = match chosen {
             Some(mechanism) => mechanism,
             None => match variant.off.get(id) {
-                Some(MarkOf(mark)) => {
+                Some(mark) => {
                     let message = format!("`{}` is turned off, but another one needs it", id.name().escape_debug());
-                    let hint = format!("`mwfarm why {id} --wiki {}` shows which", wiki.id);
-                    findings.push(Finding::error(*mark, id.as_str(), message).of_wiki(&wiki.id).hint(hint));
+                    let hint = format!("`mwfarm why {id} --wiki {}` shows which", variant.farm.id);
+                    findings.push(Finding::error(*mark, id.as_str(), message).of_wiki(&variant.farm.id).hint(hint));
                     continue;
                 }
                 // Pulled in: as if it were turned on.

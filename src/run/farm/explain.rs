@@ -23,7 +23,8 @@ pub(in crate::run) fn explain(tree: &Path, flags: &cli::Explain) -> Result<Outpu
     let mut trees = Trees::read(&configuration);
     let compilation = trees.compile(&configuration);
     let id = named(&compilation, &flags.wiki)?;
-    let farm = configuration.wikis.iter().find(|wiki| wiki.id == id);
+    let now = configuration.wikis.iter().find(|wiki| wiki.id == id);
+    let farm = configuration.upgraded.get(&id).or(now);
     let Some(farm) = farm else { return Err(super::show::not_compiled(&compilation, &id)) };
     // As written in PHP, too.
     let name = flags.setting.trim_start_matches(['$', '+']);
@@ -35,7 +36,7 @@ pub(in crate::run) fn explain(tree: &Path, flags: &cli::Explain) -> Result<Outpu
         return Err(vec![Problem::new(ExitCode::Usage, what).hint(hint)]);
     }
     let wiki = compilation.model.wikis.iter().find(|wiki| wiki.farm.id == id);
-    let setting = wiki.and_then(|wiki| wiki.settings.iter().find(|setting| setting.name == name));
+    let setting = wiki.and_then(|wiki| wiki.asked()?.settings.iter().find(|setting| setting.name == name));
     let value = setting.and_then(|setting| setting.value.as_deref());
     let diff = setting.and_then(|setting| setting.diff.as_deref());
     let place = |contribution: &Contribution<'_, '_>| {

@@ -11,6 +11,7 @@ use crate::cli::{self, ConfigDir, ShowFormat};
 use crate::config::compile::Compilation;
 use crate::config::configuration::Configuration;
 use crate::config::finding::{Finding, Severity};
+use crate::config::model::Variant;
 use crate::config::settings::Setting;
 use crate::config::settings_file::statements;
 use crate::config::value::{Key, Node, Value};
@@ -90,8 +91,7 @@ pub(in crate::run) fn show(tree: &Path, flags: &cli::Show, reporter: &dyn Report
     let (Some(wiki), Some(compiled)) = (wiki, compilation.wikis.get(&id)) else {
         return Err(not_compiled(&compilation, &id));
     };
-    let variant = wiki.variants.last();
-    let settings = variant.map(|variant| wiki.settings_of(variant)).unwrap_or_default();
+    let settings = wiki.asked().map(Variant::settings).unwrap_or_default();
     let stdout = match flags.format {
         ShowFormat::Php => {
             let name = compiled.compiled.get(&compiled.version).map(|compiled| compiled.settings.as_str());
