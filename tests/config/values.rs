@@ -4,9 +4,10 @@ use mwfarm::config::value::{FileId, Key, Mark, Node, Text, Value};
 
 use crate::farm::random::Random;
 
-/// How many cases to try: `MWFARM_CASES`, or this many.
+/// How many cases to try: `MWFARM_CASES`, and never less than usual.
 pub(super) fn cases(usual: usize) -> usize {
-    std::env::var("MWFARM_CASES").map_or(usual, |text| text.parse().expect("`MWFARM_CASES` is a number"))
+    let wanted = std::env::var("MWFARM_CASES").map_or(0, |text| text.parse().expect("`MWFARM_CASES` is a number"));
+    usual.max(wanted)
 }
 
 /// Where random numbers begin: `MWFARM_SEED`, or 1.
