@@ -171,6 +171,7 @@ fn what_the_original_makes_of_it_is_known() {
         [all(r#"{"+wgX": {"default": {"*": {"read": true}}, "+mywiki": {"user": {"edit": false}}}}"#)],
         Some(Original::Diff(node(r#"{"user": {"edit": false}}"#))),
     );
+    differs([fixed("wiki", r#"{"wgX": 1}"#), fixed("wiki", r#"{"wgX": 2}"#)], None);
     // Most settings are the same; a map whose keys are those of a list is that list.
     differs([fixed("default", r#"{"wgX": [1]}"#), all(r#"{"wgX": {"wiki": {"0": 2}, "default": [3]}}"#)], None);
     differs([all(r#"{"wgX": {"default": {"a": [1], "b": [2]}}}"#), all(r#"{"wgX": {"+wiki": {"5": 1}}}"#)], {
