@@ -180,9 +180,9 @@ impl Configuration {
             match self.sources.read(name) {
                 Ok(list) => {
                     for wiki in wikis {
-                        let of_wiki = list.root.map().unwrap_or_default().iter();
-                        let entry = of_wiki.filter(|(key, _)| key.name().is_some_and(|name| name == wiki.as_str()));
-                        if let Some(version) = entry.last().and_then(|(_, version)| version.name()) {
+                        let mut entries = list.root.map().unwrap_or_default().iter();
+                        let entry = entries.find(|(key, _)| key.name().is_some_and(|name| name == wiki.as_str()));
+                        if let Some(version) = entry.and_then(|(_, version)| version.name()) {
                             self.imported.insert(wiki.clone(), version.into_owned());
                         }
                     }

@@ -32,6 +32,7 @@ pub enum Mechanism {
 ///
 /// # Errors
 /// Its name is none of a directory.
+#[must_use]
 pub fn named(setting: &str) -> Option<Result<ExtensionId, NameError>> {
     let (kind, name) = if let Some(name) = setting.strip_prefix("wgUseExtension") {
         ("extensions", name)

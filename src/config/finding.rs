@@ -1,7 +1,9 @@
 //! What is wrong with a configuration, and what is odd about it. All of it is gathered before anything is said.
 
+use std::collections::HashMap;
+
 use super::read::Sources;
-use super::value::Mark;
+use super::value::{FileId, Mark};
 use crate::farm::WikiId;
 
 /// Whether something can be lived with.
@@ -26,6 +28,8 @@ pub struct Finding {
     pub message: String,
     /// The wiki concerned, when it is not the whole farm.
     pub wiki: Option<WikiId>,
+    /// How many other wikis it is about as well.
+    pub others: usize,
     /// What to do about it.
     pub hint: Option<String>,
 }
@@ -49,6 +53,7 @@ impl Finding {
             field: field.into(),
             message: message.into(),
             wiki: None,
+            others: 0,
             hint: None,
         }
     }
@@ -82,6 +87,31 @@ impl Finding {
             Place::Mark(mark) => format!("{}:{}", sources.name(mark.file), mark.line),
         }
     }
+}
+
+/// File and line, field, message.
+type What = (Option<(FileId, u32)>, String, String);
+
+/// Says the same of several wikis once, and how many there are.
+#[must_use]
+pub fn joined(findings: Vec<Finding>) -> Vec<Finding> {
+    let mut joined: Vec<Finding> = Vec::with_capacity(findings.len());
+    let mut seen: HashMap<What, usize> = HashMap::new();
+    for finding in findings {
+        let place = match &finding.place {
+            Place::Mark(mark) => Some((mark.file, mark.line)),
+            Place::File(_) => None,
+        };
+        let key = (place, finding.field.clone(), finding.message.clone());
+        match seen.get(&key) {
+            Some(&first) if finding.wiki.is_some() && joined[first].wiki.is_some() => joined[first].others += 1,
+            _ => {
+                seen.insert(key, joined.len());
+                joined.push(finding);
+            }
+        }
+    }
+    joined
 }
 
 impl From<Mark> for Place {

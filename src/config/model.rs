@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use super::configuration::Configuration;
 use super::extensions::{self, Load, Mechanism};
 use super::farms::{Entry, FarmWiki, Scope};
-use super::finding::{Finding, Severity};
+use super::finding::{Finding, Severity, joined};
 use super::read::Document;
 use super::settings::{Kind, Levels, Names, Prepared, Setting, resolve};
 use super::tree::Tree;
@@ -76,6 +76,7 @@ impl<'c> Model<'c> {
             }
         }
         model.refuse_shared_prefixes();
+        model.findings = joined(model.findings);
         model
     }
 

@@ -60,7 +60,8 @@ impl Tree {
         let manifests = if names.contains(&usual) {
             vec![usual]
         } else {
-            let other = |name: &&String| name.starts_with(&format!("{kind}-")) && name.ends_with(".json");
+            let other =
+                |name: &&String| name.strip_suffix(".json").is_some_and(|stem| stem.starts_with(&format!("{kind}-")));
             names.iter().filter(other).cloned().collect()
         };
         Facts {

@@ -33,6 +33,11 @@ const EFFECTS: &[&str] = &[
     "src/build/eject",
     "src/build/verify",
     "src/config/wikis",
+    "src/config/options",
+    "src/config/configuration",
+    "src/config/tree",
+    "src/config/published",
+    "src/config/write",
     "src/config/read",
     "src/run",
 ];

@@ -2,6 +2,7 @@
 //! to them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::path::Path;
 
 use serde_json::json;
@@ -16,7 +17,7 @@ use crate::config::options;
 use crate::config::plan::Plan;
 use crate::config::write;
 use crate::fastcgi::Address;
-use crate::report::summary::Tense;
+use crate::report::summary::{Invalidated, Tense};
 use crate::report::{ExitCode, Output, Problem, Reporter, Verbosity};
 
 /// The version of the JSON form.
@@ -39,7 +40,9 @@ pub(in crate::run) fn build(tree: &Path, flags: &cli::Build, reporter: &dyn Repo
     let before = configuration.findings.len();
     super::warn(&compilation.model.findings[before..], &configuration.sources, reporter);
     let mut failed = std::mem::take(&mut trees.failed);
-    failed.keys().for_each(|version| compilation.drop_version(version));
+    for version in failed.keys() {
+        compilation.drop_version(version);
+    }
 
     write_settings(&compilation.plan(program().as_deref()), &options.output)?;
     let mut built = BTreeMap::new();
@@ -48,8 +51,8 @@ pub(in crate::run) fn build(tree: &Path, flags: &cli::Build, reporter: &dyn Repo
             continue;
         }
         match build_tree(&mut compilation, &version, &flags.inputs, !flags.no_wait, reporter) {
-            Ok(Some(build)) => {
-                built.insert(version, build);
+            Ok(Some(done)) => {
+                built.insert(version, done);
             }
             Ok(None) => {}
             Err(problems) => {
@@ -78,7 +81,7 @@ pub(in crate::run) fn build(tree: &Path, flags: &cli::Build, reporter: &dyn Repo
     if nothing && built.values().all(|build| build.written.as_ref().is_some_and(|written| written.files == 0)) {
         reporter.note(Verbosity::Normal, "everything is published already; nothing was written");
     }
-    let output = summary(&compilation, &plan, &built, told, flags.format, Tense::Done)?;
+    let output = summary(&compilation, &plan, &built, &told, flags.format, Tense::Done)?;
     Ok(finished(output, &compilation, failed, untold))
 }
 
@@ -100,15 +103,17 @@ fn planned(
     let mut compilation = trees.compile(&configuration);
     super::warn(&compilation.model.findings, &configuration.sources, reporter);
     let mut failed = std::mem::take(&mut trees.failed);
-    failed.keys().for_each(|version| compilation.drop_version(version));
+    for version in failed.keys() {
+        compilation.drop_version(version);
+    }
     let mut built = BTreeMap::new();
     for version in compilation.versions() {
         if failed.contains_key(&version) {
             continue;
         }
         match plan_tree(&mut compilation, &version, inputs, reporter) {
-            Ok(Some(build)) => {
-                built.insert(version, build);
+            Ok(Some(done)) => {
+                built.insert(version, done);
             }
             Ok(None) => {}
             Err(problems) => {
@@ -126,7 +131,7 @@ fn planned(
             stale.push(Problem::new(ExitCode::OutOfDate, what).hint("run `mwfarm build`"));
         }
     }
-    let output = summary(&compilation, &plan, &built, Vec::new(), format, Tense::Planned)?;
+    let output = summary(&compilation, &plan, &built, &[], format, Tense::Planned)?;
     Ok(finished(output, &compilation, failed, stale))
 }
 
@@ -172,7 +177,7 @@ pub(super) fn configured_pools(pools: &[String]) -> Result<Vec<Address>, Vec<Pro
     let parsed = pools.iter().map(|pool| {
         pool.parse::<Address>().map_err(|error| {
             let what = format!("mwfarm.yml, field `invalidate`: `{}` is no pool", pool.escape_debug());
-            vec![Problem::new(ExitCode::Farm, what).cause(error.to_string())]
+            vec![Problem::new(ExitCode::Farm, what).cause(error)]
         })
     });
     parsed.collect()
@@ -259,7 +264,7 @@ fn summary(
     compilation: &Compilation<'_>,
     plan: &Plan,
     built: &BTreeMap<String, Build>,
-    invalidated: Vec<crate::report::summary::Invalidated>,
+    invalidated: &[Invalidated],
     format: Format,
     tense: Tense,
 ) -> Result<Output, Vec<Problem>> {
@@ -267,7 +272,7 @@ fn summary(
         let mut text = String::new();
         for (version, build) in built {
             if !version.is_empty() {
-                text.push_str(&format!("MediaWiki `{version}`\n\n"));
+                let _ = write!(text, "MediaWiki `{version}`\n\n");
             }
             text.push_str(&answer::of(build).text(tense, None));
             text.push('\n');
@@ -314,11 +319,12 @@ fn compiled(compilation: &Compilation<'_>, plan: &Plan, tense: Tense) -> String 
     });
     let pending: Vec<&str> = pending.map(|(id, _)| id.as_str()).collect();
     if !pending.is_empty() {
-        text.push_str(&format!(
-            "{} for `mwfarm run update`: {}\n",
+        let _ = writeln!(
+            text,
+            "{} for `mwfarm run update`: {}",
             if pending.len() == 1 { "1 wiki waits".to_owned() } else { format!("{} wait", wikis(pending.len())) },
             pending.join(", ")
-        ));
+        );
     }
     text
 }

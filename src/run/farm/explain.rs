@@ -1,5 +1,6 @@
 //! `config explain`.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use serde_json::json;
@@ -52,7 +53,8 @@ pub(in crate::run) fn explain(tree: &Path, flags: &cli::Explain) -> Result<Outpu
             (None, None) => format!("${name} of {id} is not set: MediaWiki's value counts\n\n"),
         };
         for contribution in &found {
-            text.push_str(&format!(
+            let _ = write!(
+                text,
                 "{:<10} {:<12} {}{} {}\n           {}\n",
                 state(contribution.state),
                 level(contribution.level),
@@ -60,7 +62,7 @@ pub(in crate::run) fn explain(tree: &Path, flags: &cli::Explain) -> Result<Outpu
                 key(contribution),
                 escaped(&place(contribution)),
                 literal(contribution.node).replace('\n', "\n           "),
-            ));
+            );
         }
         text
     };

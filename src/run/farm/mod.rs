@@ -8,6 +8,7 @@ mod update;
 mod wikis;
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::problem::problems;
@@ -61,7 +62,7 @@ fn problem(finding: &Finding, sources: &Sources) -> Problem {
         causes.push(format!("field `{}`", finding.field));
     }
     if let Some(wiki) = &finding.wiki {
-        causes.push(format!("wiki `{wiki}` cannot be compiled"));
+        causes.push(format!("wiki `{wiki}` {}cannot be compiled", others(finding)));
     }
     let problem = if causes.is_empty() { problem } else { problem.cause(causes.join("; ")) };
     match &finding.hint {
@@ -87,17 +88,26 @@ fn warn(findings: &[Finding], sources: &Sources, reporter: &dyn Reporter) {
 fn line(finding: &Finding, sources: &Sources) -> String {
     let mut line = format!("{}: ", finding.location(sources));
     if !finding.field.is_empty() {
-        line.push_str(&format!("`{}` ", finding.field));
+        let _ = write!(line, "`{}` ", finding.field);
     }
     if let Some(wiki) = &finding.wiki {
-        line.push_str(&format!("of wiki `{wiki}` "));
+        let _ = write!(line, "of wiki `{wiki}` {}", others(finding));
     }
-    if line.ends_with("` ") {
+    if line.ends_with(' ') && !line.ends_with(": ") {
         line.truncate(line.len() - 1);
         line.push_str(": ");
     }
     line.push_str(&finding.message);
     line
+}
+
+/// How many other wikis it is about, to stand behind the first one.
+fn others(finding: &Finding) -> String {
+    match finding.others {
+        0 => String::new(),
+        1 => "and 1 other ".to_owned(),
+        others => format!("and {others} others "),
+    }
 }
 
 /// What builds know of the trees of a farm.

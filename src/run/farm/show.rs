@@ -1,6 +1,7 @@
 //! `config check`, `config show` and `config diff`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::path::Path;
 
 use serde_json::json;
@@ -35,13 +36,13 @@ pub(in crate::run) fn check(tree: &Path, flags: &cli::Check) -> Result<Output, V
         let mut text = String::new();
         for finding in &findings {
             let kind = if finding.severity == Severity::Error { "error" } else { "warning" };
-            text.push_str(&format!("{kind}: {}\n", escaped(&line(finding, &configuration.sources))));
+            let _ = writeln!(text, "{kind}: {}", escaped(&line(finding, &configuration.sources)));
             if let Some(hint) = &finding.hint {
-                text.push_str(&format!("  hint: {}\n", escaped(hint)));
+                let _ = writeln!(text, "  hint: {}", escaped(hint));
             }
         }
         let wikis = compilation.model.wikis.len();
-        text.push_str(&format!("{}, {}, {}\n", some(wikis, "wiki"), some(errors, "error"), some(warnings, "warning")));
+        let _ = writeln!(text, "{}, {}, {}", some(wikis, "wiki"), some(errors, "error"), some(warnings, "warning"));
         text
     };
     let json = || {
@@ -99,7 +100,7 @@ pub(in crate::run) fn show(tree: &Path, flags: &cli::Show, reporter: &dyn Report
             file.map(|file| file.text.clone()).unwrap_or_default()
         }
         ShowFormat::Json => {
-            json_of(&settings).and_then(|value| serde_json::to_string_pretty(&value).map_err(failed))?
+            json_of(&settings).and_then(|value| serde_json::to_string_pretty(&value).map_err(|error| failed(&error)))?
         }
         ShowFormat::Yaml => {
             let value = json_of(&settings)?;
@@ -109,7 +110,7 @@ pub(in crate::run) fn show(tree: &Path, flags: &cli::Show, reporter: &dyn Report
     Ok(Output::done(if stdout.ends_with('\n') { stdout } else { format!("{stdout}\n") }))
 }
 
-fn failed(error: serde_json::Error) -> Vec<Problem> {
+fn failed(error: &serde_json::Error) -> Vec<Problem> {
     vec![Problem::from_error(ExitCode::Failed, &error)]
 }
 
@@ -173,7 +174,7 @@ fn json_value(node: &Node, name: &str) -> Result<serde_json::Value, Vec<Problem>
         let what = format!("`{name}` holds bytes that are no UTF-8, which the format cannot have");
         vec![Problem::new(ExitCode::Failed, what).hint("`--format php` can")]
     };
-    let key = |key: &Key| key.name().map(|name| name.into_owned()).ok_or_else(no_text);
+    let key = |key: &Key| key.name().map(std::borrow::Cow::into_owned).ok_or_else(no_text);
     Ok(match &node.value {
         Value::Null => serde_json::Value::Null,
         Value::Bool(value) => (*value).into(),
@@ -225,17 +226,17 @@ pub(in crate::run) fn diff(tree: &Path, flags: &cli::Diff, reporter: &dyn Report
     let text = || {
         let mut text = String::new();
         for change in &changes {
-            text.push_str(&format!("{} {}\n", change.id, change.kind));
+            let _ = writeln!(text, "{} {}", change.id, change.kind);
             if let Some((old, new)) = &change.version {
-                text.push_str(&format!("    - version {}\n    + version {}\n", escaped(old), escaped(new)));
+                let _ = write!(text, "    - version {}\n    + version {}\n", escaped(old), escaped(new));
             }
             for (sign, statements) in [('-', &change.removed), ('+', &change.added)] {
                 for line in statements.iter().flat_map(|statement| statement.lines()) {
-                    text.push_str(&format!("    {sign} {}\n", escaped(line)));
+                    let _ = writeln!(text, "    {sign} {}", escaped(line));
                 }
             }
         }
-        text.push_str(&format!("{} of {}\n", some(changes.len(), "change"), some(after.len(), "wiki")));
+        let _ = writeln!(text, "{} of {}", some(changes.len(), "change"), some(after.len(), "wiki"));
         text
     };
     let json = || {

@@ -3,23 +3,20 @@
 //! Nothing is written or removed through a symbolic link: new files are made with `O_EXCL` in a staging directory of
 //! our own, and reach their place by `rename`, which replaces a link rather than following it.
 
+mod lock;
+mod staging;
+
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::{File, FileTimes, Metadata, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
 use fs_err as fs;
 
-/// The staging directory's name. Only the holder of the lock makes it, so what is there when a build begins was left
-/// by one that was killed.
-pub const STAGING: &str = ".mwfarm_staging";
-
-/// Time of modification of every hashed file, 2000-01-01: OPcache compiles files younger than two seconds on every
-/// request, and what never changes may be as old as it likes.
-const OLD: Duration = Duration::from_secs(946_684_800);
+pub use lock::{Lock, LockError};
+pub use staging::{STAGING, Staging};
 
 /// Reads a file that may be missing.
 ///
@@ -181,200 +178,6 @@ pub fn refuse_links(paths: impl IntoIterator<Item = PathBuf>) -> Result<(), Link
 #[must_use]
 pub fn without_trailing_slash(path: &Path) -> PathBuf {
     path.components().collect()
-}
-
-/// A lock on a vendor directory, given up when dropped, also by death.
-///
-/// The directory itself is locked (`flock`), so that no file has to stay behind for it.
-#[derive(Debug)]
-pub struct Lock {
-    _directory: File,
-}
-
-/// Why a lock was not had.
-#[derive(Debug, thiserror::Error)]
-pub enum LockError {
-    /// Somebody holds it.
-    #[error("{holder} is at work in `{}`", directory.display())]
-    Held {
-        /// The directory.
-        directory: PathBuf,
-        /// Who, as far as the system tells.
-        holder: String,
-    },
-    /// The system refuses.
-    #[error("cannot lock `{}`", directory.display())]
-    System {
-        /// The directory.
-        directory: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-}
-
-impl Lock {
-    /// Locks a directory; waits for another holder when asked to.
-    ///
-    /// # Errors
-    /// See [`LockError`].
-    pub fn take(directory: &Path, wait: bool) -> Result<Self, LockError> {
-        let system = |source| LockError::System { directory: directory.to_owned(), source };
-        let file = File::open(directory).map_err(system)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(std::fs::TryLockError::WouldBlock) if wait => file.lock().map_err(system)?,
-            Err(std::fs::TryLockError::WouldBlock) => {
-                let holder = file.metadata().ok().and_then(|metadata| holder(metadata.ino()));
-                let holder = holder.unwrap_or_else(|| "another process".to_owned());
-                return Err(LockError::Held { directory: directory.to_owned(), holder });
-            }
-            Err(std::fs::TryLockError::Error(error)) => return Err(system(error)),
-        }
-        Ok(Self { _directory: file })
-    }
-}
-
-/// The process that holds a `flock` on an inode, as `/proc/locks` has it: `process 42 (mwfarm)`.
-fn holder(inode: u64) -> Option<String> {
-    let locks = fs::read_to_string("/proc/locks").ok()?;
-    let suffix = format!(":{inode}");
-    let process = locks.lines().find_map(|line| {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let at = words.iter().position(|word| *word == "FLOCK")?;
-        words.get(at + 4).filter(|word| word.ends_with(&suffix))?;
-        words.get(at + 3)?.parse::<u32>().ok()
-    })?;
-    let name = fs::read_to_string(format!("/proc/{process}/comm")).unwrap_or_default();
-    Some(format!("process {process} ({})", name.trim_end()))
-}
-
-/// A directory beside the targets, in which everything new is made.
-#[derive(Debug)]
-pub struct Staging {
-    directory: PathBuf,
-    vendor: PathBuf,
-}
-
-impl Staging {
-    /// Makes it. What a killed build left there is removed; only a build makes that name, and only under the lock.
-    ///
-    /// # Errors
-    /// Those of the system.
-    pub fn new(vendor: &Path) -> io::Result<Self> {
-        Self::discard(vendor)?;
-        let staging = Self { directory: vendor.join(STAGING), vendor: vendor.to_owned() };
-        fs::create_dir(&staging.directory)?;
-        Ok(staging)
-    }
-
-    /// Makes a directory in it.
-    ///
-    /// # Errors
-    /// Those of the system.
-    pub fn directory(&self, name: &str) -> io::Result<()> {
-        fs::create_dir(self.directory.join(name))
-    }
-
-    /// Writes a file of a hashed name, with an old time of modification.
-    ///
-    /// # Errors
-    /// Those of the system.
-    pub fn write(&self, name: &str, content: &[u8]) -> io::Result<()> {
-        let file = create(&self.directory.join(name), content, None)?;
-        file.set_times(FileTimes::new().set_modified(SystemTime::UNIX_EPOCH + OLD))
-    }
-
-    /// Writes a file of a hashed name that not everybody may read. It keeps its time of modification: MediaWiki takes
-    /// that of its settings for the time of their last change.
-    ///
-    /// # Errors
-    /// Those of the system.
-    pub fn write_private(&self, name: &str, content: &[u8], mode: u32, group: Option<u32>) -> io::Result<()> {
-        let path = self.directory.join(name);
-        let file = create(&path, b"", Some(0o600))?;
-        if let Some(group) = group {
-            // Who may not give the file to that group keeps it to itself: what is private stays so.
-            let given = rustix::fs::fchown(&file, None, Some(rustix::fs::Gid::from_raw(group))).is_ok();
-            file.set_permissions(std::fs::Permissions::from_mode(if given { mode } else { mode & 0o600 }))?;
-        } else {
-            file.set_permissions(std::fs::Permissions::from_mode(mode))?;
-        }
-        (&file).write_all(content).map_err(|error| named(&path, &error))
-    }
-
-    /// Puts hashed names in their places: all content durable first, then the renames, then those.
-    ///
-    /// # Errors
-    /// Those of the system.
-    pub fn publish_hashed<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> io::Result<()> {
-        let vendor = File::open(&self.vendor)?;
-        rustix::fs::syncfs(&vendor)?;
-        for name in names {
-            fs::rename(self.directory.join(name), self.vendor.join(name))?;
-        }
-        vendor.sync_all()
-    }
-
-    /// Replaces one file of a fixed name, durably. Its time of modification is greater than that of the one it
-    /// replaces, in whole seconds: OPcache compares nothing else.
-    ///
-    /// # Errors
-    /// Those of the system.
-    pub fn replace(&self, name: &str, content: &[u8], mode: Option<u32>) -> io::Result<()> {
-        let target = self.vendor.join(name);
-        let staged = self.directory.join("replacement");
-        let file = create(&staged, content, mode)?;
-        if let Some(replaced) = look(&target)?
-            && replaced.mtime() >= file.metadata()?.mtime()
-        {
-            file.set_times(FileTimes::new().set_modified(replaced.modified()? + Duration::from_secs(1)))?;
-        }
-        file.sync_all()?;
-        fs::rename(&staged, &target)?;
-        File::open(target.parent().unwrap_or(&self.vendor))?.sync_all()
-    }
-
-    /// Puts a link in its place, or another in place of one.
-    ///
-    /// # Errors
-    /// Those of the system.
-    pub fn link(&self, name: &str, target: &str) -> io::Result<()> {
-        let staged = self.directory.join("link");
-        std::os::unix::fs::symlink(target, &staged).map_err(|error| named(&staged, &error))?;
-        fs::rename(&staged, self.vendor.join(name))
-    }
-
-    /// Takes a hashed file or directory out of its place by one rename, so that it is never there in part. It is
-    /// removed with the staging directory.
-    ///
-    /// # Errors
-    /// Those of the system, and when the name is not of the kind expected.
-    pub fn withdraw(&self, name: &str, directory: bool) -> io::Result<()> {
-        let path = self.vendor.join(name);
-        match look(&path)? {
-            None => Ok(()),
-            Some(metadata) if metadata.is_dir() == directory && metadata.is_file() != directory => {
-                fs::rename(&path, self.directory.join(name))
-            }
-            Some(_) => Err(named(&path, &io::Error::other("is not what mwfarm made there"))),
-        }
-    }
-
-    /// Removes the staging directory.
-    ///
-    /// # Errors
-    /// Those of the system.
-    pub fn remove(&self) -> io::Result<()> {
-        clear(&self.directory)
-    }
-
-    /// Removes what a killed build left of its staging directory.
-    ///
-    /// # Errors
-    /// Those of the system.
-    pub fn discard(vendor: &Path) -> io::Result<()> {
-        clear(&vendor.join(STAGING))
-    }
 }
 
 /// Makes a file that must not exist yet. With a mode, exactly that; without, as the umask has it.
