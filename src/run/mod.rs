@@ -103,6 +103,7 @@ fn run_why(tree: &Path, why: &cli::Why, reporter: &dyn Reporter) -> Result<Outpu
     warn(reporter, model.warnings.iter().chain(&checked.warnings));
     // Who needs a package can be asked of a tree without wikis; which wikis load it is then none.
     let farm = match &why.wikis {
+        None if why.config.config_dir.is_some() => farm::of_tree(tree, &why.config)?,
         None if why.wiki.is_none() && !tree.join(WIKIS).exists() => Farm::default(),
         file => farm(tree, file.as_deref())?,
     };

@@ -21,7 +21,7 @@ use crate::config::compile::Compilation;
 use crate::config::configuration::{self, Configuration};
 use crate::config::finding::{Finding, Severity};
 use crate::config::read::Sources;
-use crate::farm::ExtensionId;
+use crate::farm::{ExtensionId, Farm};
 use crate::report::{ExitCode, Problem, Reporter};
 
 pub(super) use compile::{build, plan};
@@ -52,6 +52,19 @@ fn read(config: &cli::ConfigDir, tree: &Path) -> Result<Configuration, Vec<Probl
         ],
         _ => vec![Problem::from_error(ExitCode::Farm, &error)],
     })
+}
+
+/// The wikis of a farm that a tree serves.
+pub(super) fn of_tree(tree: &Path, config: &cli::ConfigDir) -> Result<Farm, Vec<Problem>> {
+    let configuration = read(config, tree)?;
+    let compilation = Trees::read(&configuration).compile(&configuration);
+    let real = tree.canonicalize().ok();
+    let version = configuration.trees.iter().find(|(_, known)| Some(&known.directory) == real.as_ref());
+    let Some((version, _)) = version else {
+        let what = format!("no wiki of the farm has its MediaWiki in `{}`", tree.display());
+        return Err(vec![Problem::new(ExitCode::Usage, what).hint("`-d` names the directory of one of its versions")]);
+    };
+    Ok(compilation.farm(version))
 }
 
 /// An error of the configuration.
