@@ -264,7 +264,7 @@ impl Stream {
 
     /// Reads what is there, once.
     fn read(&mut self) -> io::Result<()> {
-        let mut buffer = [0; 64 * 1024];
+        let mut buffer = [0; 8 * 1024];
         let Some(pipe) = &mut self.pipe else { return Ok(()) };
         match pipe.read(&mut buffer) {
             Ok(0) => self.pipe = None,

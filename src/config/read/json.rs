@@ -1,133 +1,211 @@
-//! JSON, with the line of each value. `serde_json` knows the grammar; what it does not tell is where a value stands,
-//! how a float was written, and that a key came twice, so each array is opened on its own.
+//! JSON, with the line of each value. `serde_json` says whether a text is JSON; then one pass over it finds what that
+//! does not tell: where a value stands, how a float was written, and that a key came twice.
 
 use std::collections::HashSet;
-use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use serde::de::IgnoredAny;
 
 use super::super::value::{FileId, Key, Mark, Node, Text, Value};
 use super::problem::{Problem, said, shown};
 use super::{MAX_DEPTH, MAX_VALUES};
 
-/// Reads a document as PHP's `json_decode` does, but that keys given twice are refused.
+/// Reads a document as PHP's `json_decode` does, but that keys given twice are refused. Values of an object are marked
+/// with the line of their key.
 pub(super) fn parse(text: &str, file: FileId) -> Result<Node, Problem> {
     if text.trim_ascii().is_empty() {
         return Err(Problem::new(0, "is empty").hint("an empty list is `[]`, an empty map `{}`"));
     }
-    let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(place, _)| place).collect();
-    let mut reader = Reader { text, ends, values: 0, file };
-    let raw = serde_json::from_str::<&RawValue>(text).map_err(|error| reader.syntax(text, &error))?;
-    reader.value(raw, 0)
+    serde_json::from_str::<IgnoredAny>(text).map_err(|error| {
+        let line = u32::try_from(error.line()).unwrap_or(u32::MAX);
+        invalid(line, &error)
+    })?;
+    Reader { rest: text, line: 1, file, open: Vec::new(), values: 0 }.document()
 }
 
+/// Reads a text that is JSON, without recursion.
 struct Reader<'t> {
-    text: &'t str,
-    /// Where the lines end.
-    ends: Vec<usize>,
-    values: usize,
+    rest: &'t str,
+    line: u32,
     file: FileId,
+    /// The lists and maps around the rest, the innermost last.
+    open: Vec<Open>,
+    values: usize,
 }
 
-/// The members of an object, with what is repeated among them.
-struct Members<'t>(Vec<(String, &'t RawValue)>);
+/// A list or map of which the end is not yet seen.
+struct Open {
+    content: Content,
+    line: u32,
+}
 
-impl<'t> Reader<'t> {
-    /// One value; `depth` arrays are around it. Recursion ends at [`MAX_DEPTH`].
-    fn value(&mut self, raw: &'t RawValue, depth: usize) -> Result<Node, Problem> {
-        let text = raw.get();
-        let line = self.line(text);
-        self.values += 1;
-        if self.values > MAX_VALUES {
-            return Err(Problem::new(line, format!("holds more than {MAX_VALUES} values")));
-        }
-        let first = text.as_bytes().first().copied().unwrap_or_default();
-        if matches!(first, b'{' | b'[') && depth == MAX_DEPTH {
-            return Err(Problem::new(line, format!("is nested more than {MAX_DEPTH} deep")));
-        }
-        let value = match first {
-            b'{' => self.object(text, depth)?,
-            b'[' => {
-                let items: Vec<&RawValue> = self.opened(text)?;
-                let items = items.into_iter().enumerate();
-                let nodes =
-                    items.map(|(index, item)| self.value(item, depth + 1).map_err(|problem| problem.in_item(index)));
-                Value::List(nodes.collect::<Result<_, _>>()?)
+enum Content {
+    List(Vec<Node>),
+    Map { pairs: Vec<(Key, Node)>, seen: HashSet<Key>, key: Option<(Key, u32)> },
+}
+
+impl Reader<'_> {
+    fn document(mut self) -> Result<Node, Problem> {
+        loop {
+            let byte = self.skip_white_space();
+            let value = match byte {
+                Some(b'[') => {
+                    self.begin(Content::List(Vec::new()))?;
+                    continue;
+                }
+                Some(b'{') => {
+                    self.begin(Content::Map { pairs: Vec::new(), seen: HashSet::new(), key: None })?;
+                    continue;
+                }
+                Some(b']' | b'}') => {
+                    self.take(1);
+                    let Some(open) = self.open.pop() else { break };
+                    let value = match open.content {
+                        Content::List(items) => Value::List(items),
+                        Content::Map { pairs, .. } => Value::Map(pairs),
+                    };
+                    Node { value, mark: Mark { file: self.file, line: open.line } }
+                }
+                Some(b',' | b':') => {
+                    self.take(1);
+                    continue;
+                }
+                Some(b'"') => {
+                    let text = self.string()?;
+                    if self.awaits_key() {
+                        self.key(&text)?;
+                        continue;
+                    }
+                    self.scalar(Value::Text(Text::from(text)))?
+                }
+                Some(_) => {
+                    let end = self.rest.find([',', ']', '}', ' ', '\t', '\r', '\n']).unwrap_or(self.rest.len());
+                    let value = self.word(self.rest.get(..end).unwrap_or_default())?;
+                    self.take(end);
+                    self.scalar(value)?
+                }
+                None => break,
+            };
+            if let Some(root) = self.put(value) {
+                return Ok(root);
             }
-            b'"' => Value::Text(Text::from(self.opened::<String>(text)?)),
-            b't' => Value::Bool(true),
-            b'f' => Value::Bool(false),
-            b'n' => Value::Null,
-            _ => self.number(text)?,
-        };
-        Ok(Node { value, mark: Mark { file: self.file, line } })
+        }
+        // Not reached: the text is known to be JSON.
+        Err(Problem::new(self.line, "is not valid JSON"))
     }
 
-    fn object(&mut self, text: &'t str, depth: usize) -> Result<Value, Problem> {
-        let Members(members) = self.opened(text)?;
-        let mut pairs = Vec::with_capacity(members.len());
-        let mut seen = HashSet::with_capacity(members.len());
-        for (name, raw) in members {
-            let key = Key::of(name.as_bytes());
-            if !seen.insert(key.clone()) {
-                let line = self.line(raw.get());
-                return Err(Problem::new(line, format!("the key `{}` is given twice", shown(&name))));
-            }
-            let node = self.value(raw, depth + 1).map_err(|problem| problem.in_key(&key))?;
-            pairs.push((key, node));
+    fn begin(&mut self, content: Content) -> Result<(), Problem> {
+        if self.open.len() == MAX_DEPTH {
+            return Err(self.problem(format!("is nested more than {MAX_DEPTH} deep")));
         }
-        Ok(Value::Map(pairs))
+        self.count()?;
+        self.take(1);
+        self.open.push(Open { content, line: self.line });
+        Ok(())
     }
 
-    /// PHP takes integers that do not fit into 64 bits for floats.
-    fn number(&self, text: &str) -> Result<Value, Problem> {
-        if let Ok(integer) = text.parse() {
+    fn scalar(&mut self, value: Value) -> Result<Node, Problem> {
+        self.count()?;
+        Ok(Node { value, mark: Mark { file: self.file, line: self.line } })
+    }
+
+    /// What is neither a string nor an array. PHP takes integers that do not fit into 64 bits for floats.
+    fn word(&self, word: &str) -> Result<Value, Problem> {
+        match word {
+            "null" => return Ok(Value::Null),
+            "true" => return Ok(Value::Bool(true)),
+            "false" => return Ok(Value::Bool(false)),
+            _ => {}
+        }
+        if let Ok(integer) = word.parse() {
             return Ok(Value::Int(integer));
         }
-        match text.parse() {
-            Ok(float) => Ok(Value::Float(float, text.into())),
-            Err(_) => Err(Problem::new(self.line(text), format!("`{}` is no number", shown(text)))),
+        let float = word.parse().map_err(|_| self.problem(format!("`{}` is no number", shown(word))))?;
+        Ok(Value::Float(float, word.into()))
+    }
+
+    /// Takes a string with its quotes.
+    fn string(&mut self) -> Result<String, Problem> {
+        let mut escaped = false;
+        let end = self.rest.bytes().skip(1).position(|byte| {
+            let ends = byte == b'"' && !escaped;
+            escaped = byte == b'\\' && !escaped;
+            ends
+        });
+        let quoted = end.and_then(|end| self.rest.get(..end + 2)).unwrap_or(self.rest);
+        // Escapes may still be half a character.
+        let text = serde_json::from_str(quoted).map_err(|error| self.located(invalid(self.line, &error)))?;
+        self.take(quoted.len());
+        Ok(text)
+    }
+
+    fn awaits_key(&self) -> bool {
+        matches!(self.open.last(), Some(Open { content: Content::Map { key: None, .. }, .. }))
+    }
+
+    fn key(&mut self, text: &str) -> Result<(), Problem> {
+        let line = self.line;
+        let Some(Open { content: Content::Map { seen, key, .. }, .. }) = self.open.last_mut() else { return Ok(()) };
+        let new = Key::of(text.as_bytes());
+        if !seen.insert(new.clone()) {
+            return Err(self.problem(format!("the key `{}` is given twice", shown(text))));
         }
+        *key = Some((new, line));
+        Ok(())
     }
 
-    fn opened<T: Deserialize<'t>>(&self, text: &'t str) -> Result<T, Problem> {
-        serde_json::from_str(text).map_err(|error| self.syntax(text, &error))
+    /// Adds a complete value to what is around it; gives it back when that is nothing.
+    fn put(&mut self, mut node: Node) -> Option<Node> {
+        match self.open.last_mut().map(|open| &mut open.content) {
+            None => return Some(node),
+            Some(Content::List(items)) => items.push(node),
+            Some(Content::Map { pairs, key, .. }) => {
+                if let Some((key, line)) = key.take() {
+                    node.mark.line = line;
+                    pairs.push((key, node));
+                }
+            }
+        }
+        None
     }
 
-    /// What the parser says of a part of the text. The file is known to be well formed by then, but for escapes that
-    /// are half a character.
-    fn syntax(&self, part: &str, error: &serde_json::Error) -> Problem {
-        let message = error.to_string();
-        let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
-        let line = u32::try_from(error.line()).unwrap_or(u32::MAX).max(1);
-        Problem::new(self.line(part) + line - 1, format!("is not valid JSON: {}", said(message)))
+    fn count(&mut self) -> Result<(), Problem> {
+        self.values += 1;
+        if self.values > MAX_VALUES {
+            return Err(self.problem(format!("holds more than {MAX_VALUES} values")));
+        }
+        Ok(())
     }
 
-    /// The line on which a part of the text begins.
-    fn line(&self, part: &str) -> u32 {
-        let offset = (part.as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize);
-        let line = self.ends.partition_point(|end| *end < offset) + 1;
-        u32::try_from(line).unwrap_or(u32::MAX)
+    /// Goes to the next byte that means something. All line ends are on such ways.
+    fn skip_white_space(&mut self) -> Option<u8> {
+        let blank = self.rest.bytes().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n')).count();
+        let ends = self.rest.bytes().take(blank).filter(|byte| *byte == b'\n').count();
+        self.line = self.line.saturating_add(u32::try_from(ends).unwrap_or(u32::MAX));
+        self.take(blank);
+        self.rest.bytes().next()
+    }
+
+    fn take(&mut self, bytes: usize) {
+        self.rest = self.rest.get(bytes..).unwrap_or_default();
+    }
+
+    fn problem(&self, message: String) -> Problem {
+        self.located(Problem::new(self.line, message))
+    }
+
+    /// Adds the key path of what is read at the moment.
+    fn located(&self, problem: Problem) -> Problem {
+        self.open.iter().rev().fold(problem, |problem, open| match &open.content {
+            Content::List(items) => problem.in_item(items.len()),
+            Content::Map { key: Some((key, _)), .. } => problem.in_key(key),
+            Content::Map { .. } => problem,
+        })
     }
 }
 
-impl<'de: 't, 't> Deserialize<'de> for Members<'t> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InOrder;
-        impl<'de> Visitor<'de> for InOrder {
-            type Value = Members<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("an object")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
-        }
-        deserializer.deserialize_map(InOrder)
-    }
+/// What the parser says, without the place that is named anyway.
+fn invalid(line: u32, error: &serde_json::Error) -> Problem {
+    let message = error.to_string();
+    let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
+    Problem::new(line, format!("is not valid JSON: {}", said(message)))
 }

@@ -112,7 +112,7 @@ impl Sources {
                 Ok(Some(_)) => found.push(name),
                 Err(error) => {
                     let problem = confined::unreadable_directory(&self.directory, &error);
-                    return Err(about(MAIN[0], problem));
+                    return Err(about(MAIN[0], problem).into());
                 }
             }
         }
@@ -176,7 +176,7 @@ impl Sources {
         let root = self.parse(format, name, &opened, file).map_err(|problem| problem.finding(file))?;
         if !root.value.is_array() {
             let problem = Problem::new(root.mark.line, format!("holds {}, and no list or map", root.kind()));
-            return Err(problem.finding(file));
+            return Err(problem.finding(file).into());
         }
         let digest = key::Key::of(&opened.bytes).as_str().to_owned();
         Ok(Document { name: name.to_owned(), root, digest, mode: opened.mode, group: opened.group })
@@ -237,7 +237,7 @@ fn utf8(bytes: &[u8]) -> Result<&str, Problem> {
 }
 
 /// A problem with a file that was not read at all.
-fn about(name: &str, problem: Problem) -> Box<Finding> {
+fn about(name: &str, problem: Problem) -> Finding {
     let mut finding = problem.finding(FileId(u32::MAX));
     finding.place = Place::File(shown(name));
     finding

@@ -44,15 +44,15 @@ impl Problem {
         self
     }
 
-    pub(super) fn finding(self, file: FileId) -> Box<Finding> {
+    pub(super) fn finding(self, file: FileId) -> Finding {
         let field: String = self.steps.into_iter().rev().collect();
         let field = field.strip_prefix('.').unwrap_or(&field);
         let mark = Mark { file, line: self.line };
         let finding = Finding::error(Place::Mark(mark), field, self.message);
-        Box::new(match self.hint {
+        match self.hint {
             Some(hint) => finding.hint(hint),
             None => finding,
-        })
+        }
     }
 }
 

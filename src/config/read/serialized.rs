@@ -34,7 +34,7 @@ impl<'b> Reader<'b> {
         }
         let value = match self.kind()? {
             b'N' => {
-                self.expect(b";")?;
+                self.need(b";")?;
                 Value::Null
             }
             b'b' => Value::Bool(match self.scalar()? {
@@ -62,14 +62,14 @@ impl<'b> Reader<'b> {
         let Some(kind) = self.bytes.get(self.position).copied() else { return Err(self.wrong("ends too early")) };
         self.position += 1;
         if kind != b'N' {
-            self.expect(b":")?;
+            self.need(b":")?;
         }
         Ok(kind)
     }
 
     fn array(&mut self, depth: usize) -> Result<Value, Problem> {
         let count = self.length()?;
-        self.expect(b":{")?;
+        self.need(b":{")?;
         // An element takes nine bytes at least (`i:0;N;` is six); a count that cannot be right allocates nothing.
         let mut pairs = Vec::with_capacity(count.min((self.bytes.len() - self.position) / 6));
         let mut seen = HashSet::new();
@@ -88,7 +88,7 @@ impl<'b> Reader<'b> {
             let node = self.value(depth + 1).map_err(|problem| problem.in_key(&key))?;
             pairs.push((key, node));
         }
-        self.expect(b"}")?;
+        self.need(b"}")?;
         Ok(if is_list { Value::List(pairs.into_iter().map(|(_, node)| node).collect()) } else { Value::Map(pairs) })
     }
 
@@ -122,7 +122,7 @@ impl<'b> Reader<'b> {
     /// `LENGTH:"BYTES";`
     fn text(&mut self) -> Result<Text, Problem> {
         let length = self.length()?;
-        self.expect(b":\"")?;
+        self.need(b":\"")?;
         let end = self.position.checked_add(length).filter(|end| *end <= self.bytes.len());
         let Some(end) = end else { return Err(self.wrong("the length of a string does not fit")) };
         let text = Text::new(&self.bytes[self.position..end]);
@@ -153,7 +153,7 @@ impl<'b> Reader<'b> {
         Ok(text)
     }
 
-    fn expect(&mut self, bytes: &[u8]) -> Result<(), Problem> {
+    fn need(&mut self, bytes: &[u8]) -> Result<(), Problem> {
         if !self.bytes[self.position..].starts_with(bytes) {
             let wanted = String::from_utf8_lossy(bytes).into_owned();
             return Err(self.wrong(&format!("`{wanted}` is missing")));

@@ -36,10 +36,10 @@ fn json_that_is_none_is_refused() {
     for (written, expected) in [
         ("", "a.json: : is empty (an empty list is `[]`, an empty map `{}`)"),
         (" \n\u{feff}", "a.json:2: : is not valid JSON: expected value"),
-        ("\n{\"a\": 1,\n\"a\": 2}", "a.json:3: : the key `a` is given twice"),
+        ("\n{\"a\": 1,\n\"a\":\n 2}", "a.json:3: : the key `a` is given twice"),
         ("{\"x\": [{\"a\": 1,\n\"\\u0061\": 2}]}", "a.json:2: x[0]: the key `a` is given twice"),
         ("{\"a\": 1}\n]", "a.json:2: : is not valid JSON: trailing characters"),
-        ("{\"a\": 1,}", "a.json:1: : is not valid JSON: trailing comma"),
+        ("{\"a\": 1,}", "a.json:1: : is not valid JSON: key must be a string"),
         ("{'a': 1}", "a.json:1: : is not valid JSON: "),
         ("[01]", "a.json:1: : is not valid JSON: "),
         ("[\n\n\"\\ud800\"]", "a.json:3: [0]: is not valid JSON: "),
@@ -57,7 +57,7 @@ fn json_is_bounded() {
     let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     assert!(read("a.json", nested(MAX_DEPTH)).is_ok());
     let most = usize::try_from(MAX_BYTES).unwrap();
-    let inner = "[".repeat(MAX_DEPTH - 1) + &"{},".repeat(MAX_VALUES) + "0" + &"]".repeat(MAX_DEPTH - 1);
+    let inner = "[".repeat(MAX_DEPTH - 1) + &"0,".repeat(MAX_VALUES) + "0" + &"]".repeat(MAX_DEPTH - 1);
     for (file, message) in [
         (nested(MAX_DEPTH + 1), "is nested more than 64 deep"),
         ("[".repeat(most), "is not valid JSON"),
@@ -68,8 +68,8 @@ fn json_is_bounded() {
         let begun = Instant::now();
         let refused = refused("a.json", file);
         assert!(refused.contains(message), "{refused}");
-        // Without optimisation, a tenth of the usual speed.
-        assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+        // A machine that is busy, without optimisation.
+        assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
     }
 }
 
@@ -131,11 +131,11 @@ fn serialized_data_that_is_wrong_or_alive_is_refused() {
         (&deep(1_000_000), "nested more than 64 deep"),
     ] {
         let refused = refused("a.ser", written);
-        assert!(refused.contains(message), "{:.80}: {refused}", written);
+        assert!(refused.contains(message), "{written:.80}: {refused}");
     }
     assert_eq!(
         refused("a.ser", "a:1:{s:3:\"wgX\";a:1:{i:0;r:1;}}"),
-        "a.ser: wgX.0: holds a reference (`&`), at byte 27 (write the value twice instead)"
+        "a.ser: wgX.0: holds a reference (`&`), at byte 26 (write the value twice instead)"
     );
 }
 

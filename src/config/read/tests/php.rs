@@ -41,7 +41,7 @@ fn a_file_that_fails_is_an_error_with_its_line() {
             "<?php\nreturn [ undefined_function() ];",
             "a.php:2: : PHP says: Error: Call to undefined function undefined_function()",
         ),
-        ("<?php\nnew DateTime('x');", "a.php:2: : PHP says: Exception: DateTime::__construct(): Failed"),
+        ("<?php\nnew DateTime('nonsense');", "a.php:2: : PHP says: Exception: "),
         (
             "<?php\nfunction f() {}\nfunction f() {}\nreturn [];",
             "a.php:3: : PHP says: Fatal error: Cannot redeclare f()",
@@ -58,7 +58,7 @@ fn a_file_that_fails_is_an_error_with_its_line() {
         ("<?php return ['a' => [new stdClass]];", "a.php: a.0: holds an object"),
         ("<?php return [function () {}];", "a.php: : PHP says: Exception: Serialization of 'Closure' is not allowed"),
         ("<?php enum S { case A; } return ['a' => S::A];", "a.php: a: holds an enumeration"),
-        ("<?php $a = [1]; $a['b'] = &$a; return $a;", "a.php: b"),
+        ("<?php $x = 1; return ['a' => &$x, 'b' => &$x];", "a.php: b: holds a reference (`&`)"),
     ] {
         if written.contains("posix_kill") && !has_posix() {
             continue;

@@ -37,7 +37,7 @@ impl Mapping {
     }
 
     /// Says for which key the next value is. What `<<` brought gives way, in its place, to what is written.
-    pub(super) fn expect(&mut self, key: Key, line: u32) -> Result<(), Problem> {
+    pub(super) fn begin_value(&mut self, key: Key, line: u32) -> Result<(), Problem> {
         if let Some((_, false)) = self.places.get(&key) {
             return Err(Problem::new(line, format!("the key `{}` is given twice", shown(&key.to_string()))));
         }
@@ -46,7 +46,7 @@ impl Mapping {
     }
 
     /// Says that the next value is to be merged.
-    pub(super) fn expect_merge(&mut self, line: u32) -> Result<(), Problem> {
+    pub(super) fn begin_merge(&mut self, line: u32) -> Result<(), Problem> {
         if std::mem::replace(&mut self.merged, true) {
             let problem = Problem::new(line, "the key `<<` is given twice");
             return Err(problem.hint("several mappings are merged by a list: `<<: [*a, *b]`"));

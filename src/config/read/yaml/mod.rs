@@ -128,7 +128,7 @@ impl Builder<'_> {
     fn scalar(&mut self, scalar: &Scalar, anchor: usize, line: u32) -> Result<(), Problem> {
         let is_key = self.awaits_key();
         if is_key && scalar.is_plain && scalar.tag.is_none() && scalar.text == "<<" {
-            let merge = self.mapping().map_or(Ok(()), |mapping| mapping.expect_merge(line));
+            let merge = self.mapping().map_or(Ok(()), |mapping| mapping.begin_merge(line));
             return merge.map_err(|problem| self.located(problem));
         }
         self.count(1, 0, line)?;
@@ -149,7 +149,7 @@ impl Builder<'_> {
         if let Some(open) = self.open.last_mut() {
             open.size.bytes += size.bytes;
         }
-        let expected = self.mapping().map_or(Ok(()), |mapping| mapping.expect(key, line));
+        let expected = self.mapping().map_or(Ok(()), |mapping| mapping.begin_value(key, line));
         expected.map_err(|problem| self.located(problem))
     }
 
@@ -320,9 +320,10 @@ impl Builder<'_> {
             ErrorKind::MappingValueNotAllowed => {
                 invalid().hint("look at the indentation, and quote a text that holds a colon")
             }
-            ErrorKind::TabNotAllowed | ErrorKind::TabInBlockIndentation | ErrorKind::TabInIndentation => {
-                invalid().hint("indent with spaces")
-            }
+            ErrorKind::TabNotAllowed
+            | ErrorKind::TabInBlockIndentation
+            | ErrorKind::TabInIndentation
+            | ErrorKind::TabInPlainScalar => invalid().hint("indent with spaces"),
             _ => invalid(),
         }
     }
