@@ -15,6 +15,9 @@ use mapping::Mapping;
 /// What anchors and aliases may copy of texts and keys, in bytes.
 const MAX_COPIED: usize = 64 * 1024 * 1024;
 
+/// What `!!` stands for.
+const YAML_TAGS: &str = "tag:yaml.org,2002:";
+
 const QUOTE_STAR: &str = "a text that begins with a star is quoted, such as `'*'`";
 
 /// Reads a document. An empty one is an empty map.
@@ -24,11 +27,13 @@ pub(super) fn parse(text: &str, file: FileId) -> Result<Node, Problem> {
     let options = granit_parser::options! {
         emit_comments: false,
         emit_unresolved_aliases: true,
+        // As Symfony does.
+        block_scalar_eof_without_line_feed: true,
         flow_nesting_limit: MAX_DEPTH,
         block_nesting_limit: MAX_DEPTH,
     };
     let mut builder =
-        Builder { text, file, root: None, open: Vec::new(), anchors: HashMap::new(), values: 0, copied: 0 };
+        Builder { text, file, root: None, open: Vec::new(), anchors: HashMap::new(), values: 0, copied: 0, end: 0 };
     for next in Parser::new_from_str_with_options(text, options) {
         let (event, span) = next.map_err(|error| builder.syntax(&error))?;
         builder.take(event, &span)?;
@@ -48,6 +53,8 @@ struct Builder<'t> {
     /// How many values there are, with those that anchors and aliases copied.
     values: usize,
     copied: usize,
+    /// Where the last scalar ended, in bytes.
+    end: usize,
 }
 
 /// A list or map of which the end is not yet seen.
@@ -56,6 +63,8 @@ struct Open {
     line: u32,
     anchor: usize,
     size: Size,
+    /// Whether it is the map in `[a: b]`, without braces.
+    is_pair: bool,
 }
 
 /// A scalar with what tells its type.
@@ -92,6 +101,7 @@ impl Builder<'_> {
                 self.nothing(anchor, line)
             }
             Event::Scalar(text, style, anchor, tag) => {
+                self.end = span.end.byte_offset().unwrap_or(self.end);
                 let scalar = Scalar { text: &text, is_plain: style == ScalarStyle::Plain, tag: tag.as_deref() };
                 self.scalar(&scalar, anchor, line)
             }
@@ -101,7 +111,12 @@ impl Builder<'_> {
             }
             Event::MappingStart(style, anchor, tag) => {
                 self.refuse_tab(style, span)?;
-                self.begin(Content::Map(Mapping::default()), anchor, tag.as_deref(), "map", line)
+                self.begin(Content::Map(Mapping::default()), anchor, tag.as_deref(), "map", line)?;
+                let written = span.start.byte_offset().and_then(|offset| self.text.as_bytes().get(offset));
+                if let Some(open) = self.open.last_mut() {
+                    open.is_pair = style == StructureStyle::Flow && written != Some(&b'{');
+                }
+                Ok(())
             }
             Event::SequenceEnd | Event::MappingEnd => self.end(),
             Event::Alias(anchor) => self.alias(anchor, span, line),
@@ -119,6 +134,20 @@ impl Builder<'_> {
     fn nothing(&mut self, anchor: usize, line: u32) -> Result<(), Problem> {
         if self.awaits_key() {
             return Err(self.problem(line, "a key is missing before `:`"));
+        }
+        if anchor != 0 {
+            return Err(self.problem(line, "an anchor stands before no value"));
+        }
+        if let Some(Open { content: Content::Map(mapping), is_pair, .. }) = self.open.last() {
+            let name = shown(&mapping.key().map_or(String::new(), |key| key.to_string()));
+            if *is_pair {
+                let message = format!("`{name}:` is a map for some readers of YAML, and a text for others");
+                return Err(self.problem(line, message).hint("quote it"));
+            }
+            if !self.text.get(self.end..).unwrap_or_default().trim_ascii_start().starts_with(':') {
+                let problem = self.problem(line, format!("the key `{name}` has no value"));
+                return Err(problem.hint("write `key: value`, with a space behind the colon"));
+            }
         }
         self.count(1, 0, line)?;
         let value = if self.open.is_empty() { Value::Map(Vec::new()) } else { Value::Null };
@@ -162,8 +191,11 @@ impl Builder<'_> {
             }),
             None => Ok(Value::Text(Text::from(text))),
             Some(tag) => {
-                let Some(kind) = tag.core_suffix() else { return Err(self.unknown_tag(tag, line)) };
-                scalar::tagged(kind, text)
+                let kind = tag.suffix_in_namespace(YAML_TAGS);
+                let Some(kind) = kind.filter(|kind| scalar::TAGS.contains(&&**kind)) else {
+                    return Err(self.unknown_tag(tag, line));
+                };
+                scalar::tagged(&kind, text)
                     .ok_or_else(|| self.problem(line, format!("`{}` does not fit its tag `!!{kind}`", shown(text))))
             }
         }
@@ -201,7 +233,7 @@ impl Builder<'_> {
             return Err(self.too_deep(line));
         }
         self.count(1, 0, line)?;
-        self.open.push(Open { content, line, anchor, size: Size { values: 1, bytes: 0, height: 1 } });
+        self.open.push(Open { content, line, anchor, size: Size { values: 1, bytes: 0, height: 1 }, is_pair: false });
         Ok(())
     }
 

@@ -185,10 +185,14 @@ fn ambiguous<T>(reason: &'static str, hint: &'static str) -> Result<T, Ambiguous
     Err(Ambiguous { reason, hint })
 }
 
-/// The value of a scalar with one of YAML's own tags, when it fits.
+/// The scalars among YAML's own tags.
+pub(super) const TAGS: [&str; 6] = ["str", "binary", "null", "bool", "int", "float"];
+
+/// The value of a scalar with one of [`TAGS`], when it fits.
 pub(super) fn tagged(kind: &str, text: &str) -> Option<Value> {
     let value = match kind {
         "str" => return Some(Value::Text(Text::from(text))),
+        "binary" => return base64(text).map(|bytes| Value::Text(Text::new(bytes))),
         _ => plain(text).ok()?,
     };
     match (kind, value) {
@@ -199,4 +203,32 @@ pub(super) fn tagged(kind: &str, text: &str) -> Option<Value> {
         | ("float", value @ Value::Float(..)) => Some(value),
         _ => None,
     }
+}
+
+/// Bytes in base64, with padding; white space between digits does not count.
+fn base64(text: &str) -> Option<Vec<u8>> {
+    let digits: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    let padding = digits.iter().rev().take_while(|byte| **byte == b'=').count();
+    if digits.len() % 4 != 0 || padding > 2 {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(digits.len() / 4 * 3);
+    let (mut bits, mut count) = (0_u32, 0);
+    for digit in &digits[..digits.len() - padding] {
+        let six = match digit {
+            b'A'..=b'Z' => digit - b'A',
+            b'a'..=b'z' => digit - b'a' + 26,
+            b'0'..=b'9' => digit - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        bits = bits << 6 | u32::from(six);
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            bytes.push((bits >> count & 0xff) as u8);
+        }
+    }
+    Some(bytes)
 }
