@@ -68,8 +68,8 @@ fn json_is_bounded() {
         let begun = Instant::now();
         let refused = refused("a.json", file);
         assert!(refused.contains(message), "{refused}");
-        // A machine that is busy, without optimisation.
-        assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+        // Not optimised, on a busy machine; were it quadratic, it would be hours.
+        assert!(begun.elapsed() < Duration::from_secs(120), "{:?}", begun.elapsed());
     }
 }
 

@@ -401,7 +401,7 @@ fn bombs_are_refused_soon() {
         let refused = refused("a.yml", &file);
         assert!(refused.contains(message), "{index}: {refused}");
         assert!(refused.len() < 700, "{index}: {refused}");
-        assert!(begun.elapsed() < Duration::from_secs(30), "{index}: {:?}: {refused}", begun.elapsed());
+        assert!(begun.elapsed() < Duration::from_secs(120), "{index}: {:?}: {refused}", begun.elapsed());
     }
 }
 
