@@ -155,7 +155,7 @@ impl Sources {
     /// What [`read`](Self::read) says of a file that is not there, or not in the directory.
     pub fn file(&self, name: &str) -> Result<PathBuf, Box<Finding>> {
         let opened = confined::check(name).and_then(|()| confined::read(&self.directory, name, MAX_BYTES));
-        opened.map(|opened| opened.path).map_err(|problem| about(name, problem))
+        opened.map(|opened| opened.path).map_err(|problem| Box::new(about(name, problem)))
     }
 
     /// The name of a file.
