@@ -9,7 +9,7 @@ use super::extensions::{self, Load, Mechanism};
 use super::farms::{Entry, FarmWiki, Scope};
 use super::finding::{Finding, Severity, joined};
 use super::read::Document;
-use super::settings::{Kind, Levels, Names, Prepared, Setting, resolve};
+use super::settings::{Kind, Levels, Names, Original, Prepared, Setting, differences, resolve};
 use super::tree::Tree;
 use super::value::{Mark, Node, Value};
 use crate::farm::{ExtensionId, WikiId};
@@ -112,6 +112,30 @@ impl<'c> Model<'c> {
             variants.push(variant);
         }
         Some(Wiki { farm, variants })
+    }
+
+    /// Settings that MediaWikiFarm gives other values, as it reads the same files: for whoever comes from there.
+    #[must_use]
+    pub fn differences(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for variant in self.wikis.iter().filter_map(Wiki::asked) {
+            let farm = variant.farm;
+            for difference in differences(&self.names, &Levels::of(farm), &self.files(farm), &variant.settings) {
+                let setting = variant.settings.iter().find(|setting| setting.name == difference.name);
+                let node = setting.and_then(|setting| setting.value.as_deref().or(setting.diff.as_deref()));
+                let original = match &difference.original {
+                    Original::Unset => "does not set it".to_owned(),
+                    Original::Fails => "stops with an error there".to_owned(),
+                    Original::Value(node) => format!("gives it {}", short(node)),
+                    Original::Diff(node) => format!("adds {} to MediaWiki's value", short(node)),
+                };
+                let here = node.map_or_else(|| "not set here".to_owned(), |node| format!("{} here", short(node)));
+                let mark = node.map_or(farm.mark, |node| node.mark);
+                let message = format!("is {here}; MediaWikiFarm {original}");
+                findings.push(Finding::warning(mark, difference.name, message).of_wiki(&farm.id));
+            }
+        }
+        joined(findings)
     }
 
     /// The files of a wiki with their settings, as planes need them.
@@ -246,6 +270,17 @@ impl<'c> Variant<'c> {
             }
         }
         settings
+    }
+}
+
+/// A value on one line, for messages.
+fn short(node: &Node) -> String {
+    let mut text = String::new();
+    crate::php::Value::from(&node.value).write(&mut text, 0);
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(60) {
+        Some((end, _)) => format!("`{} …`", &line[..end]),
+        None => format!("`{line}`"),
     }
 }
 

@@ -5,11 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Setting;
 use super::levels::{Level, Levels};
 use super::merge::{append, entries};
 use super::names::{NameId, Names};
 use super::prepared::{Content, Form, Part, Prepared, Track};
-use super::{Resolved, Setting};
 use crate::config::farms::{Entry, Scope};
 use crate::config::value::Node;
 
@@ -49,14 +49,14 @@ pub fn differences<'d>(
     names: &Names<'d>,
     levels: &Levels<'_>,
     files: &[(&Entry, &Prepared<'d>)],
-    resolved: &Resolved<'d>,
+    settings: &[Setting<'d>],
 ) -> Vec<Difference<'d>> {
     let mut tracks = BTreeMap::new();
     for (entry, file) in files {
         apply(levels, &entry.scope, &file.content, &mut tracks);
     }
-    let settings: BTreeMap<&str, &Setting<'_>> = resolved.settings.iter().map(|one| (one.name, one)).collect();
-    let mut mentioned: BTreeSet<&'d str> = resolved.settings.iter().map(|one| one.name).collect();
+    let mut mentioned: BTreeSet<&'d str> = settings.iter().map(|one| one.name).collect();
+    let settings: BTreeMap<&str, &Setting<'_>> = settings.iter().map(|one| (one.name, one)).collect();
     mentioned.extend(tracks.keys().map(|(id, _)| names.get(*id).raw));
     let mut found = Vec::new();
     for name in mentioned {

@@ -133,7 +133,7 @@ fn what_the_original_makes_of_it_is_known() {
     fn differs<const N: usize>(mut files: [File; N], expected: Option<Original>) {
         let found = with(&mut files, |names, levels, files| {
             let resolved = resolve(names, levels, files);
-            let found = differences(names, levels, files, &resolved);
+            let found = differences(names, levels, files, &resolved.settings);
             found.into_iter().map(|difference| (difference.name.to_owned(), difference.original)).collect::<Vec<_>>()
         });
         assert_eq!(found, Vec::from_iter(expected.map(|original| ("wgX".to_owned(), original))));

@@ -28,7 +28,8 @@ pub(in crate::run) fn check(tree: &Path, flags: &cli::Check) -> Result<Output, V
     let configuration = super::read(&flags.config, tree)?;
     let mut trees = Trees::read(&configuration);
     let compilation = trees.compile(&configuration);
-    let mut findings: Vec<&Finding> = compilation.model.findings.iter().collect();
+    let differences = compilation.model.differences();
+    let mut findings: Vec<&Finding> = compilation.model.findings.iter().chain(&differences).collect();
     findings.sort_by_key(|finding| (finding.location(&configuration.sources), finding.field.clone()));
     let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));

@@ -53,7 +53,6 @@ fn scalars_are_what_symfony_makes_of_them() {
         ("1e999", float(infinite, "1e999")),
         (".inf", float(infinite, ".inf")),
         ("-.Inf", float(-infinite, "-.Inf")),
-        (".nan", float(f64::NAN, ".nan")),
     ];
     for (written, value) in expected {
         let read = scalar(written).unwrap();
@@ -163,6 +162,7 @@ fn what_readers_disagree_about_is_refused() {
         "2002-13-45",
         "+.inf",
         ".iNf",
+        ".nan",
         ".nAn",
         "tRue",
         "nUll",

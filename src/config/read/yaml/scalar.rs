@@ -54,7 +54,6 @@ fn number(text: &str) -> Result<Value, Ambiguous> {
     match text {
         ".inf" | ".Inf" | ".INF" => return Ok(Value::Float(f64::INFINITY, text.into())),
         "-.inf" | "-.Inf" | "-.INF" => return Ok(Value::Float(f64::NEG_INFINITY, text.into())),
-        ".nan" | ".NaN" | ".NAN" => return Ok(Value::Float(f64::NAN, text.into())),
         _ if unsigned.eq_ignore_ascii_case(".inf") || text.eq_ignore_ascii_case(".nan") => {
             return ambiguous(
                 "is a float for some readers of YAML, and a text for others",
