@@ -29,13 +29,12 @@ final class Farm_RUNTIMEKEY
         // The version that the wiki's data is for: a link that is no path, so that one system call reads it, and one
         // switches it, without any cache in between.
         $version = $row[0] ?? @\readlink("$farm/versions/$wiki");
-        if (!\is_string($version) || !isset($row[1][$version])) {
+        // MediaWiki reads some of its files relative to where it is.
+        if (!\is_string($version) || !isset($row[1][$version]) || !@\chdir($row[1][$version])) {
             self::refusal()::unavailable($version);
         }
         \defined('MWFARM_WIKI') || \define('MWFARM_WIKI', $wiki);
         \defined('MW_CONFIG_FILE') || \define('MW_CONFIG_FILE', "$farm/LocalSettings.php");
-        // MediaWiki reads some of its files relative to where it is.
-        \chdir($row[1][$version]);
 
         return "{$row[1][$version]}/$entry";
     }

@@ -67,6 +67,7 @@ impl<'c> Compilation<'c> {
                 version: &variant.version,
                 tree: &tree.directory.to_string_lossy(),
                 config: &configuration.options.config.to_string_lossy(),
+                output: &configuration.options.output.to_string_lossy(),
                 settings: &variant.settings(),
                 loading: &loading,
             });

@@ -82,30 +82,12 @@ impl Configuration {
             Ok(main) => main,
             Err(finding) => return Err(Error::Main(Box::new((*finding, sources)))),
         };
-        let code = options.code.clone();
-        let is_version = |version: &str| code.as_ref().is_some_and(|code| tree::is_mediawiki(&code.join(version)));
-        let active = |wiki: &WikiId| published.in_use.get(wiki).map(|state| state.version.clone());
-        let place = code.as_deref().unwrap_or_else(|| options.tree.as_deref().unwrap_or(tree)).to_string_lossy();
-        let mode = match &code {
-            None => Mode::Monoversion { code: &place },
-            Some(_) => Mode::Multiversion { code: &place, is_version: &is_version, active: &active },
-        };
-        let found = farms::enumerate(&main, &mode, &mut |name| sources.read(name));
-        let waits = |wiki: &FarmWiki| matches!((&wiki.version, active(&wiki.id)), (Some((asked, _)), Some(now)) if *asked != now);
-        let waiting: BTreeSet<WikiId> =
-            found.wikis.iter().filter(|wiki| waits(wiki)).map(|wiki| wiki.id.clone()).collect();
-        let mut upgraded = BTreeMap::new();
-        if !waiting.is_empty() {
-            let mode = Mode::Multiversion { code: &place, is_version: &is_version, active: &|_| None };
-            // What is wrong is known from the first time.
-            let again = farms::enumerate(&main, &mode, &mut |name| sources.read(name)).wikis;
-            upgraded = again.into_iter().filter(|w| waiting.contains(&w.id)).map(|w| (w.id.clone(), w)).collect();
-        }
+        let found = enumerate(&main, &options, tree, &BTreeMap::new(), &mut sources);
         let mut broken = broken(&found.findings, &published);
         broken.extend(found.broken);
         let mut configuration = Self {
             wikis: found.wikis,
-            upgraded,
+            upgraded: BTreeMap::new(),
             patterns: found.patterns,
             not_found: found.missing,
             broken,
@@ -120,8 +102,10 @@ impl Configuration {
             options,
         };
         configuration.look_at_pages();
-        configuration.read_settings();
         configuration.import();
+        configuration.begin_delays();
+        configuration.look_at_waiting(&main, tree);
+        configuration.read_settings();
         configuration.read_trees(tree)?;
         Ok(configuration)
     }
@@ -132,6 +116,34 @@ impl Configuration {
             if let Err(mut finding) = self.sources.file(&not_found.file) {
                 (finding.severity, finding.field) = (Severity::Warning, format!("{}.HTTP404", not_found.farm));
                 self.findings.push(*finding);
+            }
+        }
+    }
+
+    /// Wikis that wait for an upgrade are other ones under the version in use: `$VERSION` may name their files.
+    fn look_at_waiting(&mut self, main: &Document, tree: &Path) {
+        let waits = |wiki: &&FarmWiki| self.versions(wiki).len() > 1;
+        let waiting = self
+            .wikis
+            .iter()
+            .filter(waits)
+            .filter_map(|wiki| Some((wiki.id.clone(), self.in_use(&wiki.id)?.to_owned())));
+        let waiting: BTreeMap<WikiId, String> = waiting.collect();
+        if waiting.is_empty() {
+            return;
+        }
+        let found = enumerate(main, &self.options, tree, &waiting, &mut self.sources);
+        let mut now: BTreeMap<WikiId, FarmWiki> = found.wikis.into_iter().map(|wiki| (wiki.id.clone(), wiki)).collect();
+        for wiki in self.wikis.iter_mut().filter(|wiki| waiting.contains_key(&wiki.id)) {
+            match now.remove(&wiki.id) {
+                Some(now) => {
+                    self.upgraded.insert(wiki.id.clone(), std::mem::replace(wiki, now));
+                }
+                None => {
+                    let findings = found.findings.iter().filter(|finding| finding.wiki.as_ref() == Some(&wiki.id));
+                    self.findings.extend(findings.cloned());
+                    self.broken.insert(wiki.id.clone());
+                }
             }
         }
     }
@@ -192,6 +204,30 @@ impl Configuration {
         }
     }
 
+    /// The versions of wikis whose upgrades are delayed from now on: what they had until now. One whose version was kept
+    /// here and is lost has data of nobody knows which.
+    fn begin_delays(&mut self) {
+        let Some(manifest) = &self.published.manifest else { return };
+        for wiki in self.wikis.iter().filter(|wiki| wiki.deployments.is_some() && wiki.version.is_some()) {
+            if self.published.in_use.contains_key(&wiki.id) {
+                continue;
+            }
+            match manifest.wikis.get(&wiki.id) {
+                Some(before) if before.delayed => {
+                    let link = self.options.output.join(published::VERSIONS).join(wiki.id.as_str());
+                    let message = format!("`{}` is gone, which said the version of the wiki's data", link.display());
+                    let hint = format!("put it back: `ln -s VERSION {}`", link.display());
+                    self.findings.push(Finding::error(wiki.mark, &*wiki.farm, message).of_wiki(&wiki.id).hint(hint));
+                    self.broken.insert(wiki.id.clone());
+                }
+                Some(before) if !before.version.is_empty() => {
+                    self.imported.entry(wiki.id.clone()).or_insert_with(|| before.version.clone());
+                }
+                _ => {}
+            }
+        }
+    }
+
     fn read_trees(&mut self, tree: &Path) -> Result<(), Error> {
         let mut directories: BTreeMap<String, PathBuf> = BTreeMap::new();
         match &self.options.code {
@@ -243,6 +279,25 @@ impl Configuration {
         let state = self.published.in_use.get(wiki).map(|state| state.version.as_str());
         state.or_else(|| self.imported.get(wiki).map(String::as_str))
     }
+}
+
+/// All wikis, those that are named as they are under these versions.
+fn enumerate(
+    main: &Document,
+    options: &Options,
+    tree: &Path,
+    in_use: &BTreeMap<WikiId, String>,
+    sources: &mut Sources,
+) -> farms::Enumeration {
+    let code = options.code.as_deref();
+    let place = code.or(options.tree.as_deref()).unwrap_or(tree).to_string_lossy();
+    let is_version = |version: &str| code.is_some_and(|code| tree::is_mediawiki(&code.join(version)));
+    let active = |wiki: &WikiId| in_use.get(wiki).cloned();
+    let mode = match code {
+        None => Mode::Monoversion { code: &place },
+        Some(_) => Mode::Multiversion { code: &place, is_version: &is_version, active: &active },
+    };
+    farms::enumerate(main, &mode, &mut |name| sources.read(name))
 }
 
 /// Wikis that are there but cannot be described: those that errors name, and those compiled before of a farm that has

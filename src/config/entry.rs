@@ -92,6 +92,9 @@ pub fn local_settings(runtime: &Key, check: Option<&[String]>) -> String {
     text
 }
 
+/// The name of what is included in place of what is not there.
+pub const UNAVAILABLE: &str = "unavailable.php";
+
 /// `unavailable.php`: what is included in place of settings that are not there.
 #[must_use]
 pub fn unavailable(runtime: &Key) -> String {

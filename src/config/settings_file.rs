@@ -1,6 +1,9 @@
 //! A wiki's settings as a PHP file: what LocalSettings.php includes. Sections are in MediaWikiFarm's order, but that what
 //! is registered comes in load order, extensions and skins together.
 
+use std::fmt::Write as _;
+
+use super::entry::UNAVAILABLE;
 use super::extensions::Load;
 use super::farms::{FarmWiki, Scope};
 use super::local_settings;
@@ -20,6 +23,8 @@ pub struct Content<'c> {
     pub tree: &'c str,
     /// The configuration directory.
     pub config: &'c str,
+    /// The output directory.
+    pub output: &'c str,
     /// Its settings.
     pub settings: &'c [Setting<'c>],
     /// What loads its extensions.
@@ -112,8 +117,8 @@ fn included(out: &mut String, content: &Content<'_>) {
     Value::Map(variables).write(out, 0);
     out.push_str(" );\n");
     for entry in files {
-        out.push_str("include ");
-        php::string(out, format!("{}/{}", content.config, entry.file).as_bytes());
-        out.push_str(";\n");
+        let file = php::string_literal(&format!("{}/{}", content.config, entry.file));
+        let unavailable = php::string_literal(&format!("{}/{UNAVAILABLE}", content.output));
+        let _ = writeln!(out, "include is_file( {file} ) ? {file} : {unavailable};");
     }
 }

@@ -148,7 +148,7 @@ fn publish_in(plan: &Plan, output: &Path, staging: &Staging) -> Result<usize, Er
         replace(&format!("{WWW}/{name}"), entry::entry_point(name).as_bytes())?;
     }
     let check = plan.check.as_deref();
-    replace("unavailable.php", entry::unavailable(&plan.runtime).as_bytes())?;
+    replace(entry::UNAVAILABLE, entry::unavailable(&plan.runtime).as_bytes())?;
     replace("LocalSettings.php", entry::local_settings(&plan.runtime, check).as_bytes())?;
     replace(MANIFEST, &plan.manifest.to_json())?;
     replace("farm.php", entry::farm(&plan.runtime, &plan.manifest.generation, &plan.table, check).as_bytes())?;
@@ -158,6 +158,15 @@ fn publish_in(plan: &Plan, output: &Path, staging: &Staging) -> Result<usize, Er
 fn is_absent(output: &Path, name: &str) -> Result<bool, Error> {
     let found = disk::look(&output.join(name));
     Ok(found.map_err(|source| Error::System { directory: output.to_owned(), source })?.is_none())
+}
+
+/// For people: leads to the settings that a wiki has now.
+///
+/// # Errors
+/// See [`Error`].
+pub fn link(output: &Path, wiki: &WikiId, settings: &str) -> Result<(), Error> {
+    disk::replace_link(&output.join(LINKS).join(format!("{wiki}.php")), &format!("../{settings}"))
+        .map_err(|source| Error::System { directory: output.to_owned(), source })
 }
 
 /// Says which version a wiki's data is for, at once for all requests: by one `rename`. While `update.php` runs, they

@@ -169,6 +169,9 @@ fn update(
         switch(if succeeded { &wiki.version } else { version }, false)?;
     }
     if succeeded {
+        if let Some(compiled) = wiki.compiled.get(&wiki.version).filter(|_| changes) {
+            write::link(output, id, &compiled.settings).map_err(|error| vec![of_write(&error)])?;
+        }
         let json = serde_json::to_vec_pretty(&now(farm, wiki)?).unwrap_or_default();
         disk::overwrite(&record, &json).map_err(file)?;
     }
