@@ -9,7 +9,8 @@
 //! ```
 //!
 //! * [`cli`] says what was asked, [`run`] does it, [`report`] alone prints.
-//! * [`farm`] holds the nouns every verb shares; [`config`] reads which wikis there are.
+//! * [`farm`] holds the nouns every verb shares.
+//! * [`config`] reads which wikis there are, and compiles their settings.
 //! * [`build`] makes sets, bundles and the dispatcher; its modules stand in the order in which data flows.
 //! * [`disk`] alone writes files, [`php`] alone quotes PHP, [`key`] names content, [`fastcgi`] alone opens sockets,
 //!   [`process`] alone starts programs. [`table`] makes PHP that says which wiki answers where.

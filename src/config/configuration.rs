@@ -135,15 +135,12 @@ impl Configuration {
         let found = enumerate(main, &self.options, tree, &waiting, &mut self.sources);
         let mut now: BTreeMap<WikiId, FarmWiki> = found.wikis.into_iter().map(|wiki| (wiki.id.clone(), wiki)).collect();
         for wiki in self.wikis.iter_mut().filter(|wiki| waiting.contains_key(&wiki.id)) {
-            match now.remove(&wiki.id) {
-                Some(now) => {
-                    self.upgraded.insert(wiki.id.clone(), std::mem::replace(wiki, now));
-                }
-                None => {
-                    let findings = found.findings.iter().filter(|finding| finding.wiki.as_ref() == Some(&wiki.id));
-                    self.findings.extend(findings.cloned());
-                    self.broken.insert(wiki.id.clone());
-                }
+            if let Some(now) = now.remove(&wiki.id) {
+                self.upgraded.insert(wiki.id.clone(), std::mem::replace(wiki, now));
+            } else {
+                let findings = found.findings.iter().filter(|finding| finding.wiki.as_ref() == Some(&wiki.id));
+                self.findings.extend(findings.cloned());
+                self.broken.insert(wiki.id.clone());
             }
         }
     }
