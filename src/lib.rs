@@ -3,9 +3,10 @@
 //!
 //! ```text
 //! a tree as Composer left it ─┐
-//! extension.json, skin.json  ─┤ read → check → graph → scan → link → plan → write ─→ vendor/composer<KEY>/
-//! wikis.yml                  ─┘                                                       vendor/bundle_<H>.php
-//!                                                                                     vendor/autoload.php
+//! extension.json, skin.json  ─┼ read → check → graph → scan → link → plan → write ─→ vendor/composer<KEY>/
+//! wikis.yml, or farms.yml    ─┐                                                       vendor/bundle_<H>.php
+//!                             │                                                       vendor/autoload.php
+//! the settings files it names ┘ read → farms → planes → compile → plan → write ───────→ settings/<wikiID>_<H>.php
 //! ```
 //!
 //! * [`cli`] says what was asked, [`run`] does it, [`report`] alone prints.
