@@ -2,6 +2,7 @@
 
 mod farm;
 mod tree;
+mod versions;
 mod web;
 mod wikis;
 
