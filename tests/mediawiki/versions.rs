@@ -1,14 +1,19 @@
 //! Farms from `farms.yml`: several versions of MediaWiki at once, and one.
 
 mod farm;
+mod load;
 
-
-use std::fs;
+use std::fs::{self, File};
+use std::os::unix::fs::OpenOptionsExt;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use mwfarm::fastcgi::Response;
 
 use crate::fpm::{Pool, Settings};
 use farm::{Farm, INFO, WIKIS, Wiki, info, page, wiki};
+use load::{CLIENTS, Clients, Told};
 
 /// What PHP 8.2 says of MediaWiki 1.39 also without a farm.
 const OWN_COMPLAINTS: [&str; 2] = ["objectcache/BagOStuff.php on line ", "maintenance/showSiteStats.php on line "];
@@ -42,20 +47,20 @@ impl<'f> Served<'f> {
         let uri = format!("{}{uri}", wiki.path);
         let response = self.ask(wiki.host, &uri);
         let body = String::from_utf8_lossy(&response.body);
-        assert!(response.status == status && body.contains(text), "{}{uri}: {} {body}", wiki.host, response.status);
+        let begins: String = body.chars().take(4000).collect();
+        assert!(response.status == status && body.contains(text), "{}{uri}: {} {begins}", wiki.host, response.status);
     }
 
     /// The wiki answers as itself with this version: its page, its API with its extensions, its markup.
     #[track_caller]
     fn is_itself(&self, wiki: &Wiki, version: &str, release: &str) {
-        let place = format!("{} {version}", wiki.id);
         let index = self.ask(wiki.host, &format!("{}/index.php?title=Main_Page", wiki.path));
         assert_eq!(index.status, 200, "{}", String::from_utf8_lossy(&index.body));
-        assert_eq!(page(&index), [wiki.site, release, &place]);
+        assert!(wiki.says(&page(&index), version, release), "{}: {:?}", wiki.id, page(&index));
 
         let general = self.ask(wiki.host, &format!("{}{INFO}", wiki.path));
         let (said, extensions) = info(&general).expect("JSON");
-        assert_eq!(said, [wiki.site, release, &place]);
+        assert!(wiki.says(&said, version, release), "{}: {said:?}", wiki.id);
         assert_eq!(extensions, wiki.extensions, "{}", wiki.id);
 
         let (wikitext, html) = wiki.page;
@@ -94,7 +99,7 @@ fn two_versions_of_mediawiki_answer_at_once() {
     for wiki in WIKIS.iter().chain(&WIKIS) {
         served.is_itself(wiki, wiki.version, of(wiki));
     }
-    every_entry_point(&served, &of);
+    every_entry_point(&served);
     hosts(&served, &of);
     nowhere(&served);
     settings(&served);
@@ -104,11 +109,11 @@ fn two_versions_of_mediawiki_answer_at_once() {
 }
 
 /// The entry points of MediaWiki, each for a wiki of each version and for the one below a path.
-fn every_entry_point<'r>(served: &Served<'_>, release: &dyn Fn(&Wiki) -> &'r String) {
+fn every_entry_point(served: &Served<'_>) {
     for id in ["enbooks", "worldmaps", "admindocs"] {
         let wiki = wiki(id);
         let startup = "/load.php?modules=startup&only=scripts&raw=1&lang=en&skin=vector";
-        served.expect(&wiki, 200, startup, &format!("\"wgVersion\":\"{}\"", release(&wiki)));
+        served.expect(&wiki, 200, startup, &format!("mw.loader.addSource({{\"local\":\"{}/load.php\"}})", wiki.path));
         let styles = "/load.php?modules=skins.vector.styles&only=styles&lang=en&skin=vector";
         served.expect(&wiki, 200, styles, ".mw-body");
         served.expect(&wiki, 200, "/rest.php/v1/page/Main_Page", "\"content_model\":\"wikitext\"");
@@ -252,4 +257,183 @@ fn one_broken_wiki<'r>(served: &Served<'_>, release: &dyn Fn(&Wiki) -> &'r Strin
     farm.write("config/settings/maps.yml", "wgUseExtensionParserFunctions: true\n");
     farm.expect(0, &["build"]);
     served.is_itself(&Wiki { site: "Atlas", ..maps }, "1.43", release(&maps));
+}
+
+/// A changed version counts when update.php has succeeded with it, and nobody notices but by being told to come back.
+#[test]
+fn a_wiki_is_upgraded_under_requests() {
+    let farm = Farm::of_versions();
+    farm.expect(0, &["build"]);
+    farm.expect(0, &["run", "update", "--all"]);
+    let (old, new) = (release(&farm, "code/1.39"), release(&farm, "code/1.43"));
+    under_requests(&farm, &old, &new);
+
+    let served = Served::new(&farm, "output/www");
+    served.is_itself(&wiki("enbooks"), "1.43", &new);
+    updates_that_fail(&served, &old, &new);
+    an_update_that_is_killed(&served, &old, &new);
+    for id in ["enbooks", "frbooks", "worldmaps", "admindocs"] {
+        served.is_itself(&wiki(id), "1.43", &new);
+    }
+    farm.expect(0, &["config", "check"]);
+    assert_eq!(farm.expect(0, &["run", "update", "--all"]), "4 wikis up to date\n");
+}
+
+fn under_requests(farm: &Farm, old: &str, new: &str) {
+    farm.write("config/mwfarm.yml", "code: ../code\noutput: ../output\ndrain: 3\n");
+    // As PHP has it by itself: files are looked at every two seconds.
+    let pool = Pool::start(&Settings::new(CLIENTS).ini("error_log", ""));
+    let changing = wiki("enbooks");
+    let others = [("frbooks", old), ("worldmaps", new), ("admindocs", new)];
+    let others = others.map(|(id, release)| (wiki(id), release.to_owned()));
+    let change = [("1.39", old), ("1.43", new)];
+    let clients = Clients::new(farm, pool.address().clone(), changing, change, others.to_vec());
+
+    let (mut asked_for, mut begun, mut ended) = (None, None, None);
+    let gate = Gate::new(farm, "enbooks");
+    let summary = clients.ask_during(|clients| {
+        clients.wait_for_rounds();
+        asked_for = Some(Instant::now());
+        farm.write("config/wikiversions.yml", "default: 1.43\nbooks: 1.39\nenbooks: 1.43\n");
+        let said = farm.expect(0, &["build"]);
+        assert!(said.contains("1 wiki waits for `mwfarm run update`: enbooks\n"), "{said}");
+        clients.wait_for_rounds();
+        assert_eq!(farm.in_use("enbooks"), "1.39");
+
+        begun = Some(Instant::now());
+        let update = farm.mwfarm(&["run", "update", "--wiki=enbooks", "--", "--quick"]);
+        let update = piped(update).spawn().expect("mwfarm runs");
+        let open = gate.wait();
+        assert_eq!(farm.in_use("enbooks"), "1.39!");
+        clients.wait_for_refusals(20);
+        clients.wait_for_rounds();
+        drop(open);
+        let output = update.wait_with_output().expect("mwfarm ends");
+        assert!(output.status.success(), "{output:?}");
+        ended = Some(Instant::now());
+        assert_eq!(farm.in_use("enbooks"), "1.43");
+        clients.wait_for_rounds();
+    });
+    gate.remove();
+    let (asked_for, begun, ended) = (asked_for.expect("set"), begun.expect("set"), ended.expect("set"));
+    let count = |told: Told, during: &dyn Fn(Instant) -> bool| {
+        summary.told.iter().filter(|(when, what)| *what == told && during(*when)).count()
+    };
+    let before = |when: Instant| when < begun;
+    assert_eq!([count(Told::Later, &before), count(Told::New, &before)], [0, 0]);
+    assert!(count(Told::Old, &|when| when > asked_for && when < begun) >= CLIENTS);
+    let after = |when: Instant| when > ended;
+    assert_eq!([count(Told::Old, &after), count(Told::Later, &after)], [0, 0]);
+    assert!(count(Told::New, &after) >= CLIENTS);
+    let any = |_| true;
+    let told = [Told::Old, Told::Later, Told::New].map(|told| count(told, &any));
+    println!("{} requests; of the wiki that changed {told:?}; update.php {:?}", summary.asked, ended - begun);
+    farm.write("config/mwfarm.yml", "code: ../code\noutput: ../output\ndrain: 0\n");
+}
+
+/// One that fails leaves its wiki where it was, and does not keep others from theirs.
+fn updates_that_fail(served: &Served<'_>, old: &str, new: &str) {
+    let farm = served.farm;
+    farm.write("config/wikiversions.yml", "default: 1.43\n");
+    farm.write("config/settings/maps.yml", "wgUseExtensionParserFunctions: true\nwgUseExtensionLinter: true\n");
+    farm.write("config/settings/fails-frbooks-1.43", "");
+    let said = farm.expect(0, &["build"]);
+    assert!(said.contains("1 wiki waits for `mwfarm run update`: frbooks\n"), "{said}");
+    let books = wiki("frbooks");
+    let maps = Wiki { extensions: &["Linter", "ParserFunctions", "Vector"], ..wiki("worldmaps") };
+
+    let said = farm.refused(3, &["run", "update", "--wiki=fr.books.localhost", "--", "--quick"]);
+    assert_eq!(said, "update.php of frbooks 1.43 is to fail\n");
+    assert_eq!(farm.in_use("frbooks"), "1.39");
+    served.is_itself(&books, "1.39", old);
+    // What else runs for it does so with its own version.
+    let said = farm.expect(0, &["run", "version", "--wiki=frbooks"]);
+    assert!(said.contains(old), "{said}");
+
+    // The first of the two fails, the second does not.
+    let output = farm.mwfarm(&["run", "update", "--all", "-j", "1"]).output().expect("mwfarm runs");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "1 wiki updated, 1 failed\n");
+    let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(complaint.contains("error: update.php of wiki `frbooks` ended with 3"), "{complaint}");
+    let log = fs::read_to_string(farm.path("output/updates/frbooks.log")).expect("a log");
+    assert!(log.contains("is to fail"), "{log}");
+    served.is_itself(&books, "1.39", old);
+    served.is_itself(&maps, "1.43", new);
+    let asked = "/api.php?action=query&list=linterrors&lntcategories=fostered&format=json&formatversion=2";
+    served.expect(&maps, 200, asked, "\"linterrors\":[]");
+    farm.write("config/settings/maps.yml", "wgUseExtensionParserFunctions: true\n");
+    farm.expect(0, &["build"]);
+}
+
+/// One that is killed leaves its wiki in nobody's hands: clients are told to come back, until the next one succeeds.
+fn an_update_that_is_killed(served: &Served<'_>, old: &str, new: &str) {
+    let farm = served.farm;
+    let books = wiki("frbooks");
+    fs::remove_file(farm.path("config/settings/fails-frbooks-1.43")).expect("removed");
+    served.is_itself(&books, "1.39", old);
+    let gate = Gate::new(farm, "frbooks");
+    let mut update = piped(farm.mwfarm(&["run", "update", "--wiki=frbooks", "--", "--quick"]));
+    let mut update = update.spawn().expect("mwfarm runs");
+    let open = gate.wait();
+    update.kill().expect("killed");
+    update.wait().expect("ended");
+
+    let refused = |what: &str| {
+        let response = served.ask(books.host, INFO);
+        let retry = response.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("retry-after"));
+        assert!(response.status == 503 && retry, "{what}: {response:?}");
+    };
+    refused("killed");
+    served.is_itself(&wiki("admindocs"), "1.43", new);
+    // update.php itself goes on: no second one may run beside it.
+    let said = farm.refused(1, &["run", "update", "--wiki=frbooks", "--", "--quick"]);
+    assert!(said.contains("wiki `frbooks` is being updated already"), "{said}");
+    farm.expect(0, &["build"]);
+    refused("built");
+    gate.remove();
+    drop(open);
+    // It has said its last word when nobody can write to our pipe any more.
+    let output = update.wait_with_output().expect("read to the end");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("Done in"), "{output:?}");
+    refused("nobody's");
+
+    assert_eq!(farm.expect(0, &["run", "update", "--all"]), "2 wikis updated, 0 failed\n");
+    assert_eq!(farm.in_use("frbooks"), "1.43");
+}
+
+/// A pipe at which the command line of a wiki waits until it is opened and closed.
+struct Gate(std::path::PathBuf);
+
+impl Gate {
+    fn new(farm: &Farm, wiki: &str) -> Self {
+        let gate = farm.path("config/settings").join(format!("gate-{wiki}"));
+        assert!(Command::new("mkfifo").arg(&gate).status().expect("mkfifo runs").success());
+        Self(gate)
+    }
+
+    /// Waits until somebody is there, who goes on when what is returned is dropped.
+    #[track_caller]
+    fn wait(&self) -> File {
+        let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+        let start = Instant::now();
+        loop {
+            // Nobody reads yet: ENXIO.
+            match File::options().write(true).custom_flags(nonblocking).open(&self.0) {
+                Ok(gate) => return gate,
+                Err(error) => assert!(start.elapsed() < Duration::from_secs(60), "nobody comes: {error}"),
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Nobody will wait there again.
+    fn remove(&self) {
+        fs::remove_file(&self.0).expect("removed");
+    }
+}
+
+fn piped(mut command: Command) -> Command {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
 }

@@ -69,6 +69,14 @@ pub(super) const WIKIS: [Wiki; 4] = [
     },
 ];
 
+impl Wiki {
+    /// Whether an answer is this wiki's, whole, by a version with MediaWiki's own name for it.
+    pub(super) fn says(&self, [title, generator, settings]: &[String; 3], version: &str, release: &str) -> bool {
+        // Some languages have more in the title of their main page.
+        title.ends_with(self.site) && generator == release && *settings == format!("{} {version}", self.id)
+    }
+}
+
 /// The wiki of that id.
 pub(super) fn wiki(id: &str) -> Wiki {
     *WIKIS.iter().find(|wiki| wiki.id == id).expect("a wiki of the farm")
