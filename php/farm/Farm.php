@@ -33,6 +33,11 @@ final class Farm_RUNTIMEKEY
         if (!\is_string($version) || !isset($row[1][$version]) || !@\chdir($row[1][$version])) {
             self::refusal()::unavailable($version);
         }
+        if (\defined('MEDIAWIKI')) {
+            // LocalSettings.php asks, because vendor/autoload.php of this MediaWiki does not know the wiki (yet):
+            // OPcache may have kept an older one.
+            self::refusal()::unavailable(null);
+        }
         \defined('MWFARM_WIKI') || \define('MWFARM_WIKI', $wiki);
         \defined('MW_CONFIG_FILE') || \define('MW_CONFIG_FILE', "$farm/LocalSettings.php");
 

@@ -53,13 +53,17 @@ final class Refusal_RUNTIMEKEY
     /**
      * The wiki is about to change, or what should answer for it is not there.
      *
-     * @param string|false $version What its link says, if there is one.
+     * @param string|false|null $version What its link says, if there is one; null when MediaWiki has begun to load.
      * @return never
      */
     public static function unavailable($version): void
     {
-        $updating = $version !== false && substr($version, -1) === '!';
+        $updating = is_string($version) && substr($version, -1) === '!';
         $reason = $updating ? 'This wiki is being updated.' : 'This wiki has no version of MediaWiki that can answer.';
+        if (\PHP_SAPI === 'cli' || \PHP_SAPI === 'phpdbg') {
+            fwrite(\STDERR, $reason . ($updating ? "\n" : " Run `mwfarm build`.\n"));
+            exit(1);
+        }
         $updating || error_log("mwfarm: $reason Run `mwfarm build`.");
         self::answer($reason, self::RETRY);
     }

@@ -12,7 +12,7 @@ use fs_err as fs;
 /// The directory itself is locked (`flock`), so that no file has to stay behind for it.
 #[derive(Debug)]
 pub struct Lock {
-    _directory: File,
+    directory: File,
 }
 
 /// Why a lock was not had.
@@ -54,7 +54,24 @@ impl Lock {
             }
             Err(std::fs::TryLockError::Error(error)) => return Err(system(error)),
         }
-        Ok(Self { _directory: file })
+        Ok(Self { directory: file })
+    }
+
+    /// Lets programs that are started from now on hold it, too: should this process be killed, it is given up when
+    /// they have ended.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn share(&self) -> io::Result<()> {
+        Ok(rustix::io::fcntl_setfd(&self.directory, rustix::io::FdFlags::empty())?)
+    }
+}
+
+impl Drop for Lock {
+    /// Gives it up, also when a program still shares it.
+    fn drop(&mut self) {
+        // Where nobody does, closing the file would be enough.
+        let _ = self.directory.unlock();
     }
 }
 
@@ -68,6 +85,9 @@ fn holder(inode: u64) -> Option<String> {
         words.get(at + 4).filter(|word| word.ends_with(&suffix))?;
         words.get(at + 3)?.parse::<u32>().ok()
     })?;
-    let name = fs::read_to_string(format!("/proc/{process}/comm")).unwrap_or_default();
-    Some(format!("process {process} ({})", name.trim_end()))
+    Some(match fs::read_to_string(format!("/proc/{process}/comm")) {
+        Ok(name) => format!("process {process} ({})", name.trim_end()),
+        // It shared its lock, and was killed.
+        Err(_) => format!("a program that process {process} has left"),
+    })
 }

@@ -402,6 +402,56 @@ fn an_update_that_is_killed(served: &Served<'_>, old: &str, new: &str) {
     assert_eq!(farm.in_use("frbooks"), "1.43");
 }
 
+/// With one MediaWiki, web servers run its own entry points, and its `LocalSettings.php` leads to the farm's.
+#[test]
+fn one_version_of_mediawiki_finds_its_wikis() {
+    let farm = Farm::of_one_version("1.43", ["enbooks", "worldmaps"]);
+    farm.expect(0, &["config", "check"]);
+    farm.expect(0, &["build"]);
+    assert_eq!(farm.expect(0, &["run", "update", "--all"]), "2 wikis updated, 0 failed\n");
+    assert_eq!(farm.expect(0, &["run", "update", "--all"]), "2 wikis up to date\n");
+    assert!(!farm.path("output/www/index.php").exists());
+
+    let release = release(&farm, "tree");
+    let served = Served::new(&farm, "tree");
+    let wikis = [wiki("enbooks"), wiki("worldmaps")];
+    for wiki in wikis.iter().chain(&wikis) {
+        served.is_itself(wiki, "", &release);
+        served.expect(wiki, 200, "/load.php?modules=startup&only=scripts&raw=1&lang=en&skin=vector", "mw.loader");
+        served.expect(wiki, 200, "/rest.php/v1/page/Main_Page", "\"content_model\":\"wikitext\"");
+    }
+    served.is_itself(&Wiki { host: "EN.books.localhost.:8080", ..wiki("enbooks") }, "", &release);
+
+    let missing = served.ask("de.books.localhost", "/index.php?title=X");
+    assert_eq!((missing.status, &missing.body[..]), (404, &b"<h1>No books at de.books.localhost</h1>"[..]));
+    for (host, uri) in [("de.books.localhost", INFO), ("fr.books.localhost", INFO), ("atlas.localhost", "/index.php")] {
+        let nothing = served.ask(host, uri);
+        assert_eq!((nothing.status, &nothing.body[..]), (404, &b"There is no wiki here.\n"[..]), "{host}{uri}");
+    }
+
+    // Scripts by MediaWiki's own means, and by the farm's.
+    for wiki in wikis {
+        let script = |arguments: &[&str]| {
+            let output = Command::new("php").args(arguments).current_dir(farm.path("tree")).output().expect("php runs");
+            (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+        };
+        let server = format!("--server=http://{}", wiki.host);
+        for arguments in [
+            &["maintenance/showSiteStats.php", "--wiki", wiki.id][..],
+            &["maintenance/run.php", "showSiteStats", "--wiki", wiki.id],
+            &["maintenance/run.php", "showSiteStats", &server],
+        ] {
+            let (code, said) = script(arguments);
+            assert!(code == Some(0) && said.contains("Total pages       : 1"), "{arguments:?}: {code:?} {said}");
+        }
+        let said = farm.refused(7, &["run", "exitWith", "--wiki", wiki.host, "--", "7"]);
+        assert_eq!(said, format!("It is {}\n", wiki.id));
+        let nobody = script(&["maintenance/run.php", "showSiteStats", "--wiki", "frbooks"]);
+        assert_eq!(nobody, (Some(4), String::new()));
+    }
+    farm.refused(4, &["run", "showSiteStats", "--wiki=frbooks"]);
+}
+
 /// A pipe at which the command line of a wiki waits until it is opened and closed.
 struct Gate(std::path::PathBuf);
 

@@ -146,13 +146,15 @@ fn update(
     let file = |error: std::io::Error| vec![of_file(&record, &error)];
     disk::make_directories(&output.join(UPDATES)).map_err(file)?;
     disk::touch(&record).map_err(file)?;
-    let _lock = Lock::take(&record, false).map_err(|error| {
+    let lock = Lock::take(&record, false).map_err(|error| {
         vec![
             Problem::new(ExitCode::Failed, format!("wiki `{id}` is being updated already"))
                 .cause(error.to_string())
                 .hint("wait for it"),
         ]
     })?;
+    // Should we be killed, update.php goes on, and no second one may run beside it.
+    lock.share().map_err(file)?;
     // As it is now: another update may have ended since.
     let before = published::state(output, id).map_err(file)?.filter(|_| wiki.delayed);
     let changes = before.as_ref().is_some_and(|state| state.version != wiki.version || state.updating);
