@@ -148,7 +148,7 @@ fn nowhere(served: &Served<'_>) {
         ("localhost", "/user/index.php"),
         ("localhost", "/Admin/index.php"),
         ("localhost", "/administration/index.php"),
-        ("en.books.localhost/../..", "/index.php"),
+        ("maps.localhost/../..", "/index.php"),
         ("en.books.localhost\0", "/index.php"),
         ("en-books.localhost", "/index.php"),
         ("", "/index.php"),
