@@ -15,8 +15,12 @@ use crate::fpm::{Pool, Settings};
 use farm::{Farm, INFO, WIKIS, Wiki, info, page, wiki};
 use load::{CLIENTS, Clients, Told};
 
-/// What PHP 8.2 says of MediaWiki 1.39 also without a farm.
-const OWN_COMPLAINTS: [&str; 2] = ["objectcache/BagOStuff.php on line ", "maintenance/showSiteStats.php on line "];
+/// What PHP 8.2 says of MediaWiki also without a farm; the last, when two requests to a wiki on SQLite cross.
+const OWN_COMPLAINTS: [&str; 3] = [
+    "objectcache/BagOStuff.php on line ",
+    "maintenance/showSiteStats.php on line ",
+    "lockmanager/FSLockManager.php on line ",
+];
 
 /// A farm and what serves it, with what PHP said.
 struct Served<'f> {
@@ -149,7 +153,8 @@ fn nowhere(served: &Served<'_>) {
         ("localhost", "/Admin/index.php"),
         ("localhost", "/administration/index.php"),
         ("maps.localhost/../..", "/index.php"),
-        ("en.books.localhost\0", "/index.php"),
+        ("maps.localhost\t", "/index.php"),
+        ("maps.localhost\u{1}", "/index.php"),
         ("en-books.localhost", "/index.php"),
         ("", "/index.php"),
         (":", "/index.php"),
@@ -167,13 +172,15 @@ fn nowhere(served: &Served<'_>) {
 
 /// Settings of each plane arrive in MediaWiki.
 fn settings(served: &Served<'_>) {
-    let asked = "/api.php?action=query&meta=siteinfo&siprop=general%7Cnamespaces%7Cusergroups&format=json&formatversion=2";
+    let asked =
+        "/api.php?action=query&meta=siteinfo&siprop=general%7Cnamespaces%7Cusergroups&format=json&formatversion=2";
     let general = |id: &str| -> serde_json::Value {
         let wiki = wiki(id);
         let response = served.ask(wiki.host, &format!("{}{asked}", wiki.path));
         serde_json::from_slice::<serde_json::Value>(&response.body).expect("JSON")["query"].take()
     };
-    let (english, french, maps, docs) = (general("enbooks"), general("frbooks"), general("worldmaps"), general("admindocs"));
+    let (english, french, maps, docs) =
+        (general("enbooks"), general("frbooks"), general("worldmaps"), general("admindocs"));
     let lang = |query: &serde_json::Value| query["general"]["lang"].as_str().unwrap_or_default().to_owned();
     assert_eq!([&english, &french, &maps].map(lang), ["en", "fr", "en"]);
     assert_eq!((&french["general"]["timezone"], &maps["general"]["timezone"]), (&"Europe/Paris".into(), &"UTC".into()));
@@ -198,7 +205,7 @@ fn scripts<'r>(farm: &Farm, release: &dyn Fn(&Wiki) -> &'r String) {
             let said = farm.expect(0, &["run", "showSiteStats", &format!("--wiki={name}")]);
             assert!(said.contains("Total pages       : 1"), "{said}");
         }
-        let said = farm.expect(0, &["run", "maintenance/version.php", "--wiki", wiki.id]);
+        let said = farm.expect(0, &["run", "version", "--wiki", wiki.id]);
         assert!(said.contains(&format!("MediaWiki version: {} ", release(&wiki))), "{said}");
         for code in [0, 7, 255] {
             let said = farm.refused(code, &["run", "exitWith.php", "--wiki", wiki.id, "--", &code.to_string()]);
@@ -223,14 +230,18 @@ fn lists(farm: &Farm) {
     let json: serde_json::Value = serde_json::from_str(&farm.expect(0, &["wikis", "--format", "json"])).expect("JSON");
     let of = |index: usize| {
         let wiki = &json["wikis"][index];
-        [&wiki["id"], &wiki["hosts"][0], &wiki["version"], &wiki["suffix"]].map(|v| v.as_str().expect("text").to_owned())
+        [&wiki["id"], &wiki["hosts"][0], &wiki["version"], &wiki["suffix"]]
+            .map(|v| v.as_str().expect("text").to_owned())
     };
     assert_eq!(json["wikis"].as_array().map(Vec::len), Some(4));
     assert_eq!(of(0), ["admindocs", "localhost/admin", "1.43", "docs"]);
     assert_eq!(of(1), ["enbooks", "en.books.localhost", "1.39", "books"]);
     assert_eq!(of(2), ["frbooks", "fr.books.localhost", "1.39", "books"]);
     assert_eq!(of(3), ["worldmaps", "maps.localhost", "1.43", "maps"]);
-    assert_eq!(json["wikis"][2]["extensions"], serde_json::json!(["extensions/Cite", "extensions/Poem", "skins/Vector"]));
+    assert_eq!(
+        json["wikis"][2]["extensions"],
+        serde_json::json!(["extensions/Cite", "extensions/Poem", "skins/Vector"])
+    );
 }
 
 /// A wiki whose settings cannot be read goes on as it was, and the others get theirs.
@@ -361,7 +372,7 @@ fn updates_that_fail(served: &Served<'_>, old: &str, new: &str) {
     served.is_itself(&books, "1.39", old);
     served.is_itself(&maps, "1.43", new);
     let asked = "/api.php?action=query&list=linterrors&lntcategories=fostered&format=json&formatversion=2";
-    served.expect(&maps, 200, asked, "\"linterrors\":[]");
+    served.expect(&maps, 200, asked, "{\"batchcomplete\":true}");
     farm.write("config/settings/maps.yml", "wgUseExtensionParserFunctions: true\n");
     farm.expect(0, &["build"]);
 }

@@ -9,6 +9,7 @@ use super::update;
 use crate::cli;
 use crate::config::options::{self, Options};
 use crate::config::published::{Manifest, Published, Wiki};
+use crate::disk;
 use crate::farm::WikiId;
 use crate::process::{Environment, Program, Status};
 use crate::report::{ExitCode, Output, Problem, Reporter};
@@ -22,7 +23,8 @@ pub(in crate::run) fn run(
     let directory = super::directory(&flags.config);
     let options = options::read(&directory).map_err(|error| vec![Problem::from_error(ExitCode::Farm, &error)])?;
     let farm = Farm::read(options)?;
-    let is_update = plain_name(&flags.script) == Some("update") || flags.script == "maintenance/update.php";
+    let is_update = plain_name(&flags.script).is_some_and(|name| name.eq_ignore_ascii_case("update"))
+        || flags.script == "maintenance/update.php";
     if flags.all {
         if !is_update {
             let what = "`--all` is for `update` only".to_owned();
@@ -94,7 +96,7 @@ impl Farm {
         let has_runner = runner.is_file();
         let mut all: Vec<OsString> = Vec::new();
         let file = match plain_name(script) {
-            Some(name) => format!("maintenance/{name}.php"),
+            Some(name) => format!("maintenance/{}", file_of(tree, name)?),
             None => script.to_owned(),
         };
         // Names of classes and of extensions' scripts, such as `CheckUser:importCheckUserLogs`, are run.php's to know.
@@ -123,6 +125,20 @@ impl Farm {
             ]),
         })
     }
+}
+
+/// The file of a script in `maintenance/`. Some have changed to capital letters with a release, as `Version.php` has, and
+/// run.php finds them by either name.
+fn file_of(tree: &Path, name: &str) -> Result<String, Vec<Problem>> {
+    let file = format!("{name}.php");
+    let directory = tree.join("maintenance");
+    if directory.join(&file).is_file() {
+        return Ok(file);
+    }
+    let names = disk::names(&directory).map_err(|error| {
+        vec![Problem::new(ExitCode::Failed, format!("cannot read `{}`", directory.display())).cause(error.to_string())]
+    })?;
+    Ok(names.into_iter().find(|other| other.eq_ignore_ascii_case(&file)).unwrap_or(file))
 }
 
 /// The name of a script in `maintenance/`, with or without its ending.
