@@ -8,11 +8,16 @@
     // may run any file in it anyhow.
     $generation = $_SERVER['MWFARM_INVALIDATE'] ?? null;
     $files = $_SERVER['MWFARM_INVALIDATE_FILES'] ?? null;
-    // The real directory, as OPcache names files, whatever links led here.
-    $vendor = dirname(__DIR__);
+    // The real directory, as OPcache names files, whatever links led here: a vendor directory, or a farm's.
+    $directory = dirname(__DIR__);
+    $tables = ['autoload.php' => 'wikis', 'farm.php' => 'farm'];
+    $names = static function (string $table, string $file) use ($directory, $generation): bool {
+        return is_file("$directory/$file")
+            && strpos((string)file_get_contents("$directory/$file"), "/{$table}_$generation") !== false;
+    };
     if (
         !is_string($files) || !is_string($generation) || preg_match('/\A[0-9a-f]{32}\z/', $generation) !== 1
-        || strpos((string)file_get_contents("$vendor/autoload.php"), "/wikis_$generation") === false
+        || !in_array(true, array_map($names, $tables, array_keys($tables)), true)
     ) {
         http_response_code(404);
 
@@ -21,7 +26,7 @@
     $opcache = extension_loaded('Zend OPcache') && ini_get('opcache.enable');
     $answer = ['php' => PHP_VERSION, 'opcache' => $opcache, 'invalidated' => [], 'refused' => []];
     foreach ($opcache ? preg_split('/,/', $files, -1, PREG_SPLIT_NO_EMPTY) ?: [] : [] as $name) {
-        $file = "$vendor/$name";
+        $file = "$directory/$name";
         if (!is_file($file)) {
             continue;
         }

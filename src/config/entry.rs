@@ -7,12 +7,25 @@ use crate::php;
 use crate::table::Texts;
 
 /// The runtime's files, as written in `php/farm/`. `RUNTIMEKEY` stands for the runtime's own key in class names.
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 5] = [
     ("Farm.php", include_str!("../../php/farm/Farm.php")),
     ("Freshness.php", include_str!("../../php/farm/Freshness.php")),
     ("Patterns.php", include_str!("../../php/farm/Patterns.php")),
     ("Refusal.php", include_str!("../../php/farm/Refusal.php")),
+    (INVALIDATE, include_str!("../../php/invalidate.php")),
 ];
+
+/// The file of the runtime that tells a pool of PHP-FPM what has changed, as the one in `vendor/` does.
+pub const INVALIDATE: &str = "invalidate.php";
+
+/// `farm.php`: what names the farm's table.
+pub const FARM: &str = "farm.php";
+
+/// `LocalSettings.php`: what MediaWiki includes.
+pub const LOCAL_SETTINGS: &str = "LocalSettings.php";
+
+/// The directory of [`ENTRY_POINTS`].
+pub const WWW: &str = "www";
 
 /// The entry points of MediaWiki that web servers run, as far as a release has them.
 pub const ENTRY_POINTS: [&str; 8] = [

@@ -166,6 +166,15 @@ impl Plan {
         self.create.is_empty() && self.versions.is_empty() && published.manifest.as_ref() == Some(&self.manifest)
     }
 
+    /// The PHP files of fixed names in the output directory, which OPcache may know from before; what names the table
+    /// comes last.
+    #[must_use]
+    pub fn fixed(&self) -> Vec<String> {
+        let entry_points = self.entry_points.iter().map(|name| format!("{}/{name}", entry::WWW));
+        let others = [entry::LOCAL_SETTINGS, entry::UNAVAILABLE, entry::FARM];
+        entry_points.chain(others.map(str::to_owned)).collect()
+    }
+
     /// The name of the farm's table in the output directory.
     #[must_use]
     pub fn table_name(&self) -> String {

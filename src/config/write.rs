@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::entry;
+use super::entry::{self, WWW};
 use super::plan::Plan;
 use super::published::{MANIFEST, SETTINGS, VERSIONS};
 use crate::disk::{self, Found, Linked, Lock, LockError, Staging};
@@ -12,9 +12,6 @@ use crate::table::Texts;
 
 /// For people: links to the settings in use, in the output directory.
 const LINKS: &str = "LocalSettings";
-
-/// The entry points of web servers, in the output directory.
-const WWW: &str = "www";
 
 /// Writing that failed.
 #[derive(Debug, thiserror::Error)]
@@ -149,9 +146,9 @@ fn publish_in(plan: &Plan, output: &Path, staging: &Staging) -> Result<usize, Er
     }
     let check = plan.check.as_deref();
     replace(entry::UNAVAILABLE, entry::unavailable(&plan.runtime).as_bytes())?;
-    replace("LocalSettings.php", entry::local_settings(&plan.runtime, check).as_bytes())?;
+    replace(entry::LOCAL_SETTINGS, entry::local_settings(&plan.runtime, check).as_bytes())?;
     replace(MANIFEST, &plan.manifest.to_json())?;
-    replace("farm.php", entry::farm(&plan.runtime, &plan.manifest.generation, &plan.table, check).as_bytes())?;
+    replace(entry::FARM, entry::farm(&plan.runtime, &plan.manifest.generation, &plan.table, check).as_bytes())?;
     Ok(written)
 }
 

@@ -12,7 +12,9 @@ use crate::build::generated::Generated;
 use crate::build::php::runtime;
 use crate::build::plan::Plan;
 use crate::build::published::{FIXED, PRELOAD};
+use crate::config::{self, entry};
 use crate::fastcgi::{self, Address};
+use crate::key::Key;
 use crate::report::{ExitCode, Problem, summary};
 
 /// How long a pool has to answer: it may be busy.
@@ -21,6 +23,43 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// How much of a wrong answer is shown, in characters.
 const EXCERPT: usize = 200;
 
+/// What was published, as pools are told.
+#[derive(Debug, Clone)]
+pub(super) struct Publication {
+    /// Where: a vendor directory, or what a farm is compiled into.
+    directory: PathBuf,
+    /// The script in it that tells.
+    script: String,
+    /// The generation.
+    generation: Key,
+    /// The files of fixed names that have changed.
+    files: Vec<String>,
+}
+
+impl Publication {
+    /// Of a build.
+    pub(super) fn of_build(vendor: &Path, plan: &Plan) -> Self {
+        let runtime = Generated::Runtime(plan.runtime.clone());
+        Self {
+            directory: vendor.to_owned(),
+            script: format!("{runtime}/{}", runtime::INVALIDATE),
+            generation: plan.generation.clone(),
+            // What is preloaded is read when PHP starts, and never again.
+            files: FIXED.into_iter().filter(|name| *name != PRELOAD).map(str::to_owned).collect(),
+        }
+    }
+
+    /// Of a farm.
+    pub(super) fn of_farm(output: &Path, plan: &config::plan::Plan) -> Self {
+        Self {
+            directory: output.to_owned(),
+            script: format!("mwfarm_{}/{}", plan.runtime, entry::INVALIDATE),
+            generation: plan.manifest.generation.clone(),
+            files: plan.fixed(),
+        }
+    }
+}
+
 /// A pool that was told.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct Told {
@@ -28,7 +67,7 @@ pub(super) struct Told {
     pub(super) php: String,
     /// Whether its OPcache is on.
     pub(super) opcache: bool,
-    /// Files below `vendor/` that it will compile anew.
+    /// Files below the directory that it will compile anew.
     pub(super) invalidated: Vec<String>,
     /// Files that it goes on serving as they were.
     refused: Vec<String>,
@@ -37,11 +76,11 @@ pub(super) struct Told {
 /// Why a pool was not told.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
-    /// The path of the vendor directory cannot be handed over.
-    #[error("cannot name `{}` to it", vendor.display())]
+    /// The path of the directory cannot be handed over.
+    #[error("cannot name `{}` to it", directory.display())]
     Path {
         /// The directory.
-        vendor: PathBuf,
+        directory: PathBuf,
         /// Why.
         source: io::Error,
     },
@@ -49,10 +88,12 @@ pub(super) enum Error {
     #[error(transparent)]
     Request(#[from] fastcgi::Error),
     /// It runs the script, which finds another generation.
-    #[error("it sees another generation in `{vendor}`: another build has published since, or the file is not the same")]
+    #[error(
+        "it sees another generation in `{directory}`: another build has published since, or the file is not the same"
+    )]
     OtherGeneration {
         /// The directory.
-        vendor: String,
+        directory: String,
     },
     /// It did not run the script.
     #[error("it does not run `{script}` (status {status}: {excerpt})")]
@@ -81,32 +122,29 @@ pub(super) enum Error {
 }
 
 /// Tells all pools at once; results in their order.
-pub(super) fn tell(pools: &[Address], vendor: &Path, plan: &Plan) -> Vec<Result<Told, Error>> {
+pub(super) fn tell(pools: &[Address], published: &Publication) -> Vec<Result<Told, Error>> {
     thread::scope(|scope| {
-        let threads: Vec<_> = pools.iter().map(|pool| scope.spawn(|| tell_one(pool, vendor, plan))).collect();
+        let threads: Vec<_> = pools.iter().map(|pool| scope.spawn(|| tell_one(pool, published))).collect();
         let joined = threads.into_iter().map(thread::ScopedJoinHandle::join);
         joined.map(|told| told.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
     })
 }
 
-fn tell_one(pool: &Address, vendor: &Path, plan: &Plan) -> Result<Told, Error> {
-    let path = |source| Error::Path { vendor: vendor.to_owned(), source };
-    let real = vendor.canonicalize().map_err(path)?;
-    let vendor = real.to_str().ok_or_else(|| path(io::Error::other("the path is not UTF-8")))?;
-    let runtime = Generated::Runtime(plan.runtime.clone());
-    let script = format!("{vendor}/{runtime}/{}", runtime::INVALIDATE);
-    // What is preloaded is read when PHP starts, and never again.
-    let files: Vec<&str> = FIXED.into_iter().filter(|name| *name != PRELOAD).collect();
+fn tell_one(pool: &Address, published: &Publication) -> Result<Told, Error> {
+    let path = |source| Error::Path { directory: published.directory.clone(), source };
+    let real = published.directory.canonicalize().map_err(path)?;
+    let directory = real.to_str().ok_or_else(|| path(io::Error::other("the path is not UTF-8")))?;
+    let script = format!("{directory}/{}", published.script);
     let parameters = [
         ("REQUEST_METHOD", "GET"),
         ("SCRIPT_FILENAME", &script),
         ("SCRIPT_NAME", "/mwfarm-invalidate"),
-        ("MWFARM_INVALIDATE", plan.generation.as_str()),
-        ("MWFARM_INVALIDATE_FILES", &files.join(",")),
+        ("MWFARM_INVALIDATE", published.generation.as_str()),
+        ("MWFARM_INVALIDATE_FILES", &published.files.join(",")),
     ];
     let response = fastcgi::request(pool, &parameters, TIMEOUT)?;
     if response.status == 404 && response.body.is_empty() {
-        return Err(Error::OtherGeneration { vendor: vendor.to_owned() });
+        return Err(Error::OtherGeneration { directory: directory.to_owned() });
     }
     if response.status != 200 {
         let said = if response.stderr.is_empty() { &response.body } else { &response.stderr };
@@ -148,8 +186,8 @@ pub(super) fn note(pool: &Address, told: &Told) -> String {
 }
 
 /// What is wrong when a pool was not told.
-pub(super) fn problem(pool: &Address, plan: &Plan, error: &Error) -> Problem {
-    let generation = &plan.generation;
+pub(super) fn problem(pool: &Address, published: &Publication, error: &Error) -> Problem {
+    let generation = &published.generation;
     let what = format!("generation {generation} is published, but the pool `{pool}` could not be told");
     Problem::new(ExitCode::Failed, what)
         .causes(causes(error))

@@ -76,14 +76,15 @@ fn run_build(tree: &Path, flags: &cli::Build, reporter: &dyn Reporter) -> Result
     if build.written.as_ref().is_some_and(|written| written.files == 0) {
         reporter.note(Verbosity::Normal, "everything is published already; nothing was written");
     }
-    let told = invalidate::tell(&flags.invalidate, &request.vendor(), &build.plan);
+    let published = invalidate::Publication::of_build(&request.vendor(), &build.plan);
+    let told = invalidate::tell(&flags.invalidate, &published);
     let mut invalidated = Vec::new();
     let mut untold = Vec::new();
     for (pool, told) in flags.invalidate.iter().zip(&told) {
         invalidated.push(invalidate::answer(pool, told));
         match told {
             Ok(told) => reporter.note(Verbosity::Normal, &invalidate::note(pool, told)),
-            Err(error) => untold.push(invalidate::problem(pool, &build.plan, error)),
+            Err(error) => untold.push(invalidate::problem(pool, &published, error)),
         }
     }
     Ok(Output::done(answer::summary(&build, invalidated, flags.format, Tense::Done)?).but(untold))

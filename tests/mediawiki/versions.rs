@@ -291,9 +291,10 @@ fn a_wiki_is_upgraded_under_requests() {
 }
 
 fn under_requests(farm: &Farm, old: &str, new: &str) {
-    farm.write("config/mwfarm.yml", "code: ../code\noutput: ../output\ndrain: 3\n");
-    // As PHP has it by itself: files are looked at every two seconds.
-    let pool = Pool::start(&Settings::new(CLIENTS).ini("error_log", ""));
+    // It never looks at files again, and is told by each build.
+    let pool = Pool::start(&Settings::new(CLIENTS).ini("opcache.validate_timestamps", "0").ini("error_log", ""));
+    let options = format!("code: ../code\noutput: ../output\ndrain: 3\ninvalidate: ['{}']\n", pool.address());
+    farm.write("config/mwfarm.yml", &options);
     let changing = wiki("enbooks");
     let others = [("frbooks", old), ("worldmaps", new), ("admindocs", new)];
     let others = others.map(|(id, release)| (wiki(id), release.to_owned()));

@@ -7,7 +7,8 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::super::{answer, formatted, invalidate, problem, problems, verbose, warn};
+use super::super::invalidate::{self, Publication};
+use super::super::{answer, formatted, problem, problems, verbose, warn};
 use super::{Trees, errors};
 use crate::build::{self, Build, Request};
 use crate::cli::{self, Format};
@@ -67,13 +68,16 @@ pub(in crate::run) fn build(tree: &Path, flags: &cli::Build, reporter: &dyn Repo
     pools.extend(configured_pools(&options.invalidate)?);
     let mut told = Vec::new();
     let mut untold = Vec::new();
-    for (version, build) in &built {
-        let vendor = request(&compilation, version, &flags.inputs, true).vendor();
-        for (pool, answer) in pools.iter().zip(invalidate::tell(&pools, &vendor, &build.plan)) {
+    let of_trees = built.iter().map(|(version, build)| {
+        Publication::of_build(&request(&compilation, version, &flags.inputs, true).vendor(), &build.plan)
+    });
+    // In the order in which they were published: what is not known yet is asked for by nobody.
+    for published in of_trees.chain([Publication::of_farm(&options.output, &plan)]) {
+        for (pool, answer) in pools.iter().zip(invalidate::tell(&pools, &published)) {
             told.push(invalidate::answer(pool, &answer));
             match &answer {
                 Ok(told) => reporter.note(Verbosity::Normal, &invalidate::note(pool, told)),
-                Err(error) => untold.push(invalidate::problem(pool, &build.plan, error)),
+                Err(error) => untold.push(invalidate::problem(pool, &published, error)),
             }
         }
     }
