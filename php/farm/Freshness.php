@@ -21,18 +21,25 @@ final class Freshness_RUNTIMEKEY
         }
         $log = tmpfile();
         // An array of arguments: no shell sees them.
-        $process = $log === false ? false : proc_open($command, [['pipe', 'r'], $log, $log], $pipes);
+        $nothing = ['file', '/dev/null', 'r+'];
+        $process = $log === false ? false : proc_open($command, [$nothing, $nothing, $log], $pipes);
         $code = $process === false ? -1 : proc_close($process);
         $said = $log !== false && rewind($log) ? (string)stream_get_contents($log, 4000) : '';
         if ($code !== 0) {
             error_log("mwfarm: the farm cannot be compiled (exit $code), the last good one counts: $said");
         }
         clearstatcache();
-        foreach (glob("$farm/*.php") ?: [] as $file) {
+        $now = self::manifest($farm);
+        $changed = glob("$farm/*.php") ?: [];
+        foreach ($now['trees'] ?? [] as $tree) {
+            // OPcache may look at them once in a while only.
+            array_push($changed, "$tree/vendor/autoload.php", "$tree/vendor/mwfarm_extensions.php");
+        }
+        foreach ($changed as $file) {
             function_exists('opcache_invalidate') && opcache_invalidate($file, true);
         }
 
-        return self::manifest($farm) !== $manifest;
+        return $now !== $manifest;
     }
 
     /**
@@ -46,10 +53,18 @@ final class Freshness_RUNTIMEKEY
         if (!self::check($farm, $command)) {
             return Extensions::settings();
         }
-        $wiki = self::manifest($farm)['wikis'][Extensions::wiki() ?? ''] ?? null;
-        $compiled = $wiki['compiled'][basename(MW_INSTALL_PATH)] ?? $wiki['compiled'][''] ?? null;
-        $known = array_intersect($compiled['extensions'] ?? [], Extensions::directories());
-        if ($compiled === null || array_values($known) !== Extensions::directories()) {
+        $manifest = self::manifest($farm);
+        $wiki = $manifest['wikis'][Extensions::wiki() ?? ''] ?? null;
+        $compiled = null;
+        foreach ($wiki['compiled'] ?? [] as $version => $candidate) {
+            // By directory: a version may be a link to another name.
+            $tree = $manifest['trees'][$version] ?? '';
+            $compiled = realpath($tree) === realpath(MW_INSTALL_PATH) ? $candidate : $compiled;
+        }
+        $loaded = Extensions::directories();
+        // What is on now is loaded, with all that it requires, and nothing else is.
+        $more = array_diff($compiled['wanted'] ?? [], $loaded);
+        if ($compiled === null || $more || array_diff($loaded, $compiled['extensions'])) {
             // Other packages than those that are loaded: the next request finds them.
             class_exists(Refusal_RUNTIMEKEY::class, false) || require __DIR__ . '/Refusal.php';
             Refusal_RUNTIMEKEY::changed();

@@ -42,11 +42,7 @@ final class Refusal_RUNTIMEKEY
      */
     public static function changed(): void
     {
-        if (\PHP_SAPI === 'cli' || \PHP_SAPI === 'phpdbg') {
-            fwrite(\STDERR, "The configuration has changed, and was compiled again: please run this again.\n");
-            exit(1);
-        }
-        header('Refresh: 1');
+        headers_sent() || header('Refresh: 1');
         self::answer('The configuration has changed, and was compiled again.', 1);
     }
 
@@ -71,6 +67,11 @@ final class Refusal_RUNTIMEKEY
     /** @return never */
     private static function answer(string $reason, int $seconds): void
     {
+        if (\PHP_SAPI === 'cli' || \PHP_SAPI === 'phpdbg') {
+            // `mwfarm run update` must not take this for success.
+            fwrite(\STDERR, "$reason\n");
+            exit(1);
+        }
         http_response_code(503);
         header("Retry-After: $seconds");
         header('Cache-Control: no-store');

@@ -3,6 +3,7 @@
 mod core;
 mod literals;
 mod many;
+mod matrix;
 mod onto;
 mod php;
 mod values;

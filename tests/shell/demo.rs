@@ -113,7 +113,7 @@ impl Demo {
     }
 }
 
-fn entries<T>(directory: &Path, of: impl Fn(&Path, &fs::Metadata) -> T) -> Vec<(PathBuf, T)> {
+pub(super) fn entries<T>(directory: &Path, of: impl Fn(&Path, &fs::Metadata) -> T) -> Vec<(PathBuf, T)> {
     let mut found = Vec::new();
     let mut open = vec![PathBuf::new()];
     while let Some(below) = open.pop() {
@@ -130,12 +130,12 @@ fn entries<T>(directory: &Path, of: impl Fn(&Path, &fs::Metadata) -> T) -> Vec<(
     found
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     for (path, kind) in entries(from, |_, metadata| metadata.file_type()) {
         assert!(kind.is_dir() || kind.is_file(), "the demo holds neither links nor pipes: {}", path.display());
         let target = to.join(&path);
         if kind.is_dir() {
-            fs::create_dir(&target).expect("a directory");
+            fs::create_dir_all(&target).expect("a directory");
         } else {
             fs::copy(from.join(&path), &target).expect("a file");
             fs::set_permissions(&target, fs::Permissions::from_mode(0o644)).expect("a mode");

@@ -1,6 +1,7 @@
 //! The program as its callers see it: what goes to stdout, what to stderr, and the exit code.
 
 mod broken;
+mod config;
 mod demo;
 mod dispatch;
 mod extensions;

@@ -1,0 +1,241 @@
+//! Farms with settings: `config`, `wikis`, `build` and `run`, as their callers see them.
+//!
+//! `fixtures/config/<case>/session.txt` holds commands, each behind `$ ` and followed by what it prints: lines of stderr
+//! stand behind `! `, and an exit code other than 0 behind `= `. They run one after the other in a copy of the case's
+//! directory, which has the demo's tree as `tree/` and each directory of `code/` made whole in the same way.
+//! `UPDATE=1 cargo test --test suite shell::config` writes the sessions anew.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use super::demo::{copy, entries};
+
+/// A copy of a case.
+struct Case {
+    directory: tempfile::TempDir,
+}
+
+impl Case {
+    fn new(name: &str) -> Self {
+        let case = Self { directory: tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory") };
+        let fixture = fixtures().join("config").join(name);
+        let code = fixture.join("code");
+        if code.is_dir() {
+            for version in fs::read_dir(&code).expect("versions") {
+                let version = version.expect("a version").file_name();
+                copy(&fixtures().join("demo"), &case.path("code").join(version));
+            }
+        } else {
+            copy(&fixtures().join("demo"), &case.path("tree"));
+        }
+        copy(&fixture, &case.path(""));
+        case
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn output(&self, arguments: &str) -> Output {
+        let arguments: Vec<&str> = arguments.split(' ').collect();
+        super::mwfarm(&arguments).current_dir(self.path("")).output().expect("mwfarm runs")
+    }
+
+    /// Runs what must succeed; gives stdout.
+    #[track_caller]
+    fn run(&self, arguments: &str) -> String {
+        let Output { status, stdout, stderr } = self.output(arguments);
+        assert!(status.success(), "{arguments}: {}", String::from_utf8_lossy(&stderr));
+        String::from_utf8(stdout).expect("UTF-8")
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).expect("written");
+    }
+
+    /// Everything in the output directory, with what changes when it is written. The lock is on the directory itself.
+    fn stat(&self) -> Vec<(PathBuf, (u64, i64, i64))> {
+        entries(&self.path("output"), |_, stat| (stat.ino(), stat.mtime(), stat.mtime_nsec()))
+    }
+}
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
+}
+
+#[test]
+fn a_farm_with_every_plane() {
+    session("farm");
+}
+
+#[test]
+fn everything_that_is_wrong_is_said_at_once() {
+    session("errors");
+}
+
+#[test]
+fn versions_wait_for_updates() {
+    session("versions");
+}
+
+#[test]
+fn every_session_has_a_test() {
+    let cases = fs::read_dir(fixtures().join("config")).expect("the cases");
+    let mut cases: Vec<_> = cases.map(|case| case.expect("a case").file_name().into_string().expect("UTF-8")).collect();
+    cases.sort();
+    assert_eq!(cases, ["errors", "farm", "versions"]);
+}
+
+/// Runs a session and compares it with what is recorded.
+#[track_caller]
+fn session(name: &str) {
+    let file = fixtures().join("config").join(name).join("session.txt");
+    let recorded = fs::read_to_string(&file).expect("a session");
+    let case = Case::new(name);
+    let mut hidden = Hidden::default();
+    let mut session = String::new();
+    for command in recorded.lines().filter_map(|line| line.strip_prefix("$ ")) {
+        let Output { status, stdout, stderr } = case.output(command);
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+        let (stdout, stderr) = (text(stdout), text(stderr));
+        assert!(stdout.is_empty() || stdout.ends_with('\n'), "{command}: no line end");
+        let _ = writeln!(session, "$ {command}\n{stdout}");
+        session.truncate(session.trim_end_matches('\n').len() + 1);
+        for line in stderr.lines() {
+            session.push_str(format!("! {line}").trim_end());
+            session.push('\n');
+        }
+        match status.code().expect("an exit code") {
+            0 => {}
+            code => writeln!(session, "= {code}").expect("text"),
+        }
+        session.push('\n');
+    }
+    let real = fs::canonicalize(case.path("")).expect("a path");
+    let session = hidden.keys(&session.replace(real.to_str().expect("UTF-8"), "(case)"));
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(&file, &session).expect("written");
+    }
+    let different = recorded.lines().zip(session.lines()).find(|(recorded, said)| recorded != said);
+    assert!(recorded == session, "{name} differs, first in {different:#?}; all of it:\n{session}");
+}
+
+/// Keys are names of content, of which no session depends.
+#[derive(Default)]
+struct Hidden {
+    numbers: HashMap<String, usize>,
+}
+
+impl Hidden {
+    /// Puts numbers in place of keys, which tables cut to 12 digits, in the order in which they appear.
+    fn keys(&mut self, text: &str) -> String {
+        let mut out = String::new();
+        for part in text.split_inclusive(|c: char| !c.is_ascii_alphanumeric()) {
+            let word = part.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+            // `composer<KEY>`
+            let from = if word.len() > 32 { word.len() - 32 } else { 0 };
+            let (before, key) = word.split_at(from);
+            let is_key = matches!(key.len(), 12 | 32) && key.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+            if is_key && matches!(before, "" | "composer") {
+                let next = self.numbers.len() + 1;
+                let number = *self.numbers.entry(key[..12].to_owned()).or_insert(next);
+                let width = key.len() - 2;
+                let _ = write!(out, "{before}<{number:0>width$}>");
+                out.push_str(&part[word.len()..]);
+            } else {
+                out.push_str(part);
+            }
+        }
+        out
+    }
+}
+
+/// What is made of private files is as private; only what changes is written, and nothing else is left.
+#[test]
+fn settings_are_as_private_as_what_they_are_made_of() {
+    let case = Case::new("farm");
+    let private = case.path("config/private/passwords.json");
+    let mode = |name: &str, mode: u32| {
+        fs::set_permissions(case.path(name), fs::Permissions::from_mode(mode)).expect("a mode");
+    };
+    let modes = || {
+        let files = entries(&case.path("output/settings"), |_, stat| stat.is_file().then(|| stat.mode() & 0o777));
+        files.into_iter().filter_map(|(_, mode)| mode).collect::<Vec<_>>()
+    };
+    mode("config/private/passwords.json", 0o640);
+    case.run("build --config-dir config");
+    assert_eq!(modes(), [0o640; 3]);
+    let group = |path: &Path| fs::metadata(path).expect("a file").gid();
+    let settings = fs::read_link(case.path("output/LocalSettings/atlaswiki.php")).expect("a link");
+    assert_eq!(group(&case.path("output/LocalSettings").join(settings)), group(&private));
+
+    // Files that were there before are not more open than their inputs either.
+    mode("config/private/passwords.json", 0o600);
+    case.run("build --config-dir config");
+    assert_eq!(modes(), [0o600; 3]);
+    mode("config/private/passwords.json", 0o644);
+    case.run("build --config-dir config");
+    assert_eq!(modes(), [0o644; 3]);
+}
+
+#[test]
+fn only_what_changes_is_written() {
+    let case = Case::new("farm");
+    case.run("build --config-dir config");
+    let first = case.stat();
+    let settings = |stat: &[(PathBuf, (u64, i64, i64))]| -> Vec<String> {
+        let names = stat.iter().filter_map(|(path, _)| path.strip_prefix("settings").ok());
+        names.filter_map(|name| Some(name.to_str()?.split_once('_')?.0.to_owned())).collect()
+    };
+    assert_eq!(settings(&first), ["atlaswiki", "newswiki", "researchwiki"]);
+
+    let said = case.output("build --config-dir config");
+    assert!(String::from_utf8_lossy(&said.stderr).contains("nothing was written"), "{said:?}");
+    assert_eq!(case.stat(), first);
+
+    case.write("config/atlas.yml", "wgSitename: Other\n");
+    case.run("build --config-dir config");
+    let second = case.stat();
+    assert_eq!(settings(&second), ["atlaswiki", "atlaswiki", "newswiki", "researchwiki"]);
+    let files = |stat: &[(PathBuf, (u64, i64, i64))], place: &str| -> Vec<_> {
+        stat.iter().filter(|(path, _)| path.starts_with(place) && path != Path::new(place)).cloned().collect()
+    };
+    let before = files(&first, "settings");
+    assert!(before.iter().all(|entry| second.contains(entry)), "{before:?} {second:?}");
+    // What leads there: only that of one wiki.
+    let (before, after) = (files(&first, "LocalSettings"), files(&second, "LocalSettings"));
+    let changed: Vec<_> = before.iter().zip(&after).filter(|(a, b)| a != b).map(|(a, _)| a.0.clone()).collect();
+    assert_eq!(changed, [Path::new("LocalSettings/atlaswiki.php")]);
+    // Nothing is left of how it was written.
+    let names: Vec<_> =
+        second.iter().filter(|(path, _)| path.components().count() == 1).map(|(path, _)| path).collect();
+    let expected = ["LocalSettings", "settings", "versions", "www", "farm.php", "LocalSettings.php", "unavailable.php"];
+    let known = |name: &str| {
+        expected.contains(&name)
+            || name == "mwfarm.json"
+            || ["farm_", "mwfarm_"].iter().any(|prefix| name.starts_with(prefix))
+    };
+    assert!(names.iter().all(|name| known(name.to_str().expect("UTF-8"))), "{names:?}");
+}
+
+/// An error leaves what is published, byte for byte.
+#[test]
+fn errors_leave_what_is_published() {
+    let case = Case::new("farm");
+    case.run("build --config-dir config");
+    let first = case.stat();
+    case.write("config/default.yml", "wgSitename: [\n");
+    assert_eq!(case.output("build --config-dir config").status.code(), Some(5));
+    let files = |stat: Vec<(PathBuf, (u64, i64, i64))>| -> Vec<_> {
+        let names = stat.into_iter().filter(|(path, _)| {
+            path.starts_with("settings/") || path.starts_with("LocalSettings/") || path == Path::new("farm.php")
+        });
+        names.collect()
+    };
+    assert_eq!(files(case.stat()), files(first));
+    assert_eq!(case.output("build --config-dir config --locked").status.code(), Some(5));
+}
