@@ -83,7 +83,7 @@ final class Freshness_RUNTIMEKEY
         $sources = $manifest['sources'] ?? null;
         foreach (is_array($sources) ? $sources : [] as $name => $digest) {
             $file = "{$manifest['config']}/$name";
-            if (!is_file($file) || substr((string)hash_file('sha256', $file), 0, 32) !== $digest) {
+            if ((is_file($file) ? substr((string)hash_file('sha256', $file), 0, 32) : '') !== $digest) {
                 return false;
             }
         }

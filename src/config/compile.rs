@@ -220,12 +220,7 @@ impl<'c> Compilation<'c> {
             manifest: Manifest {
                 config: configuration.options.config.clone(),
                 generation: Key::of(b""),
-                sources: configuration
-                    .sources
-                    .documents()
-                    .iter()
-                    .map(|document| (document.name.clone(), document.digest.clone()))
-                    .collect(),
+                sources: configuration.sources.digests().clone(),
                 trees,
                 wikis: self.wikis.clone(),
                 schema: SCHEMA,

@@ -30,7 +30,8 @@ pub struct Manifest {
     pub config: PathBuf,
     /// The generation of the farm's table.
     pub generation: Key,
-    /// SHA-256, cut to 32 digits, of each file that was read, by its name in the configuration directory.
+    /// SHA-256, cut to 32 digits, of each file that was looked at, by its name in the configuration directory; empty of
+    /// one that was not there.
     pub sources: BTreeMap<String, String>,
     /// The directory of each version of MediaWiki; of one without versions under an empty name.
     pub trees: BTreeMap<String, PathBuf>,

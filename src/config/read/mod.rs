@@ -19,7 +19,7 @@ mod problem;
 mod serialized;
 mod yaml;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,6 +73,7 @@ pub struct Sources {
     /// What came of them.
     results: HashMap<String, Result<Arc<Document>, Box<Finding>>>,
     documents: Vec<Arc<Document>>,
+    digests: BTreeMap<String, String>,
 }
 
 /// How a file is written.
@@ -96,6 +97,7 @@ impl Sources {
             names: Vec::new(),
             results: HashMap::new(),
             documents: Vec::new(),
+            digests: BTreeMap::new(),
         }
     }
 
@@ -141,7 +143,11 @@ impl Sources {
         }
         let file = FileId(u32::try_from(self.names.len()).unwrap_or(u32::MAX));
         self.names.push(name.to_owned());
-        let result = self.read_new(name, file).map(Arc::new);
+        let mut digest = String::new();
+        let result = self.read_new(name, file, &mut digest).map(Arc::new);
+        if confined::check(name).is_ok() {
+            self.digests.insert(name.to_owned(), digest);
+        }
         if let Ok(document) = &result {
             self.documents.push(Arc::clone(document));
         }
@@ -170,16 +176,23 @@ impl Sources {
         &self.documents
     }
 
-    fn read_new(&self, name: &str, file: FileId) -> Result<Document, Box<Finding>> {
+    /// The digest of each file that was asked for, as it was then, by its name: those with errors as well, so that it
+    /// can be told when they change. That of a file that is not there is empty.
+    #[must_use]
+    pub fn digests(&self) -> &BTreeMap<String, String> {
+        &self.digests
+    }
+
+    fn read_new(&self, name: &str, file: FileId, digest: &mut String) -> Result<Document, Box<Finding>> {
         let format = confined::check(name).and_then(|()| Format::of(name)).map_err(|problem| about(name, problem))?;
         let opened = confined::read(&self.directory, name, format.limit()).map_err(|problem| about(name, problem))?;
+        key::Key::of(&opened.bytes).as_str().clone_into(digest);
         let root = self.parse(format, name, &opened, file).map_err(|problem| problem.finding(file))?;
         if !root.value.is_array() {
             let problem = Problem::new(root.mark.line, format!("holds {}, and no list or map", root.kind()));
             return Err(problem.finding(file).into());
         }
-        let digest = key::Key::of(&opened.bytes).as_str().to_owned();
-        Ok(Document { name: name.to_owned(), root, digest, mode: opened.mode, group: opened.group })
+        Ok(Document { name: name.to_owned(), root, digest: digest.clone(), mode: opened.mode, group: opened.group })
     }
 
     fn parse(&self, format: Format, name: &str, opened: &Opened, file: FileId) -> Result<Node, Problem> {
