@@ -53,8 +53,8 @@ impl Access {
 pub struct Plan {
     /// The settings files that are not there yet.
     pub create: Vec<SettingsFile>,
-    /// How many are there already.
-    pub kept: usize,
+    /// Those that are there already, with who may read them now.
+    pub kept: Vec<(String, Access)>,
     /// The farm's table.
     pub table: Texts,
     /// The runtime's key.
@@ -149,7 +149,7 @@ impl Plan {
         Self {
             gone: before.filter(|id| !manifest.wikis.contains_key(*id)).cloned().collect(),
             entry_points: if multiversion { entry_points } else { Vec::new() },
-            kept: kept.len(),
+            kept: kept.into_iter().map(|file| (file.name, file.access)).collect(),
             check,
             create,
             table,

@@ -50,12 +50,16 @@ pub fn lock(output: &Path, wait: bool) -> Result<Lock, Error> {
     Ok(Lock::take(output, wait)?)
 }
 
-/// Writes the settings files, durably. Nothing names them yet.
+/// Writes the settings files, durably. Nothing names them yet. Those that are there are made as private as what they are
+/// made of is now.
 ///
 /// # Errors
 /// See [`Error`].
 pub fn settings(plan: &Plan, output: &Path) -> Result<(), Error> {
     let system = |source| Error::System { directory: output.to_owned(), source };
+    for (name, access) in &plan.kept {
+        disk::restrict(&output.join(name), access.mode, access.group).map_err(system)?;
+    }
     if plan.create.is_empty() {
         return Ok(());
     }

@@ -263,6 +263,21 @@ pub fn discard(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Gives a file this mode and group, unless it has them. Who may not give it to that group keeps it to itself. Nothing is
+/// done to what is no file.
+///
+/// # Errors
+/// Those of the system except that there is nothing.
+pub fn restrict(path: &Path, mode: u32, group: Option<u32>) -> io::Result<()> {
+    let Some(there) = look(path)?.filter(Metadata::is_file) else { return Ok(()) };
+    let given = |group| there.gid() == group || std::os::unix::fs::lchown(path, None, Some(group)).is_ok();
+    let mode = if group.is_none_or(given) { mode } else { mode & 0o600 };
+    if there.mode() & 0o7777 == mode {
+        return Ok(());
+    }
+    fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
+}
+
 /// Removes a directory if nothing is in it.
 pub fn remove_empty(directory: &Path) {
     // Something in it is what the system refuses for, and what the caller wants left alone.
