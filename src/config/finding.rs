@@ -89,6 +89,17 @@ impl Finding {
     }
 }
 
+impl Finding {
+    /// What findings are sorted by: file, line, field.
+    #[must_use]
+    pub fn order<'f>(&'f self, sources: &'f Sources) -> (&'f str, u32, &'f str) {
+        match &self.place {
+            Place::File(name) => (name, 0, &self.field),
+            Place::Mark(mark) => (sources.name(mark.file), mark.line, &self.field),
+        }
+    }
+}
+
 /// File and line, field, message.
 type What = (Option<(FileId, u32)>, String, String);
 

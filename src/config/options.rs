@@ -120,6 +120,9 @@ struct Written {
 pub fn read(config: &Path) -> Result<Options, Error> {
     let file = config.join(FILE);
     let wrong = |reason: String| Error { file: file.clone(), reason };
+    if !config.is_dir() {
+        return Err(wrong(format!("is not there: `{}` is no directory", config.display())));
+    }
     let bytes = disk::read_optional(&file).map_err(|error| wrong(format!("cannot be read: {error}")))?;
     let bytes = bytes.unwrap_or_default();
     if bytes.len() > MAX_BYTES {

@@ -292,7 +292,7 @@ fn summary(
             "schema": SCHEMA,
             "generation": plan.manifest.generation,
             "created": plan.create.iter().map(|file| &file.name).collect::<Vec<_>>(),
-            "kept": plan.kept,
+            "kept": plan.kept.len(),
             "wikis": plan.manifest.wikis,
             "broken": compilation.model.broken,
             "trees": trees,
@@ -314,7 +314,7 @@ fn compiled(compilation: &Compilation<'_>, plan: &Plan, tense: Tense) -> String 
         "Settings of {} in {output}: {verb} {}, kept {}\n",
         wikis(plan.manifest.wikis.len()),
         plan.create.len(),
-        plan.kept
+        plan.kept.len()
     );
     let pending = plan.manifest.wikis.iter().filter(|(id, wiki)| {
         let in_use = compilation.configuration.published.in_use.get(*id).map(|state| state.version.as_str());

@@ -26,7 +26,8 @@ pub(in crate::run) fn explain(tree: &Path, flags: &cli::Explain) -> Result<Outpu
     let id = named(&compilation, &flags.wiki)?;
     let now = configuration.wikis.iter().find(|wiki| wiki.id == id);
     let farm = configuration.upgraded.get(&id).or(now);
-    let Some(farm) = farm else { return Err(super::show::not_compiled(&compilation, &id)) };
+    let wiki = compilation.model.wikis.iter().find(|wiki| wiki.farm.id == id);
+    let (Some(farm), Some(wiki)) = (farm, wiki) else { return Err(super::show::not_compiled(&compilation, &id)) };
     // As written in PHP, too.
     let name = flags.setting.trim_start_matches(['$', '+']);
     let levels = Levels::of(farm);
@@ -36,8 +37,7 @@ pub(in crate::run) fn explain(tree: &Path, flags: &cli::Explain) -> Result<Outpu
         let hint = "MediaWiki's own value counts; names are those of variables, such as `wgSitename`";
         return Err(vec![Problem::new(ExitCode::Usage, what).hint(hint)]);
     }
-    let wiki = compilation.model.wikis.iter().find(|wiki| wiki.farm.id == id);
-    let setting = wiki.and_then(|wiki| wiki.asked()?.settings.iter().find(|setting| setting.name == name));
+    let setting = wiki.asked().and_then(|asked| asked.settings.iter().find(|setting| setting.name == name));
     let value = setting.and_then(|setting| setting.value.as_deref());
     let diff = setting.and_then(|setting| setting.diff.as_deref());
     let place = |contribution: &Contribution<'_, '_>| {
@@ -58,7 +58,7 @@ pub(in crate::run) fn explain(tree: &Path, flags: &cli::Explain) -> Result<Outpu
                 "{:<10} {:<12} {}{} {}\n           {}\n",
                 state(contribution.state),
                 level(contribution.level),
-                if contribution.track == Track::Diff { "+" } else { "" },
+                if contribution.track == Track::Diff { "diff, " } else { "" },
                 key(contribution),
                 escaped(&place(contribution)),
                 literal(contribution.node).replace('\n', "\n           "),

@@ -87,7 +87,9 @@ fn problem(finding: &Finding, sources: &Sources) -> Problem {
 /// The errors among what was found.
 fn errors(findings: &[Finding], sources: &Sources) -> Vec<Problem> {
     let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
-    errors.map(|finding| problem(finding, sources)).collect()
+    let mut errors: Vec<&Finding> = errors.collect();
+    errors.sort_by(|a, b| a.order(sources).cmp(&b.order(sources)));
+    errors.into_iter().map(|finding| problem(finding, sources)).collect()
 }
 
 /// Says the warnings among what was found, as one line each.

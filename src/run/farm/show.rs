@@ -18,6 +18,7 @@ use crate::config::settings_file::statements;
 use crate::config::value::{Key, Node, Value};
 use crate::disk;
 use crate::farm::WikiId;
+use crate::php;
 use crate::report::{ExitCode, Output, Problem, Reporter, escaped};
 
 /// The version of the JSON forms.
@@ -30,7 +31,7 @@ pub(in crate::run) fn check(tree: &Path, flags: &cli::Check) -> Result<Output, V
     let compilation = trees.compile(&configuration);
     let differences = compilation.model.differences();
     let mut findings: Vec<&Finding> = compilation.model.findings.iter().chain(&differences).collect();
-    findings.sort_by_key(|finding| (finding.location(&configuration.sources), finding.field.clone()));
+    findings.sort_by(|a, b| a.order(&configuration.sources).cmp(&b.order(&configuration.sources)));
     let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     let text = || {
@@ -203,7 +204,9 @@ pub(in crate::run) fn diff(tree: &Path, flags: &cli::Diff, reporter: &dyn Report
             let from = super::read(&ConfigDir { config_dir: Some(from.clone()) }, tree)?;
             let mut trees = Trees::read(&from);
             let compilation = trees.compile(&from);
-            texts(&compilation)
+            let here = configuration.options.config.as_path();
+            let texts = texts(&compilation).into_iter();
+            texts.map(|(id, (version, text))| (id, (version, moved(&text, &from.options.config, here)))).collect()
         }
     };
     let ids: BTreeSet<&WikiId> = before.keys().chain(after.keys()).collect();
@@ -285,16 +288,27 @@ fn texts(compilation: &Compilation<'_>) -> BTreeMap<WikiId, (String, String)> {
 /// The same as published.
 fn published(configuration: &Configuration) -> Result<BTreeMap<WikiId, (String, String)>, Vec<Problem>> {
     let mut texts = BTreeMap::new();
-    for (id, wiki) in configuration.published.manifest.iter().flat_map(|manifest| &manifest.wikis) {
+    let Some(manifest) = &configuration.published.manifest else { return Ok(texts) };
+    for (id, wiki) in &manifest.wikis {
         let Some(compiled) = wiki.compiled.get(&wiki.version) else { continue };
         let file = configuration.options.output.join(&compiled.settings);
         let text = disk::read_optional(&file).map_err(|error| {
             vec![Problem::new(ExitCode::Failed, format!("cannot read `{}`", file.display())).cause(error.to_string())]
         })?;
         let text = String::from_utf8_lossy(&text.unwrap_or_default()).into_owned();
+        let text = moved(&text, &manifest.config, &configuration.options.config);
         texts.insert(id.clone(), (wiki.version.clone(), text));
     }
     Ok(texts)
+}
+
+/// A settings file, with PHP files included from another configuration directory.
+fn moved(text: &str, from: &Path, to: &Path) -> String {
+    let includes = |directory: &Path| {
+        let literal = php::string_literal(&format!("{}/", directory.display()));
+        format!("include {}", literal.strip_suffix('\'').unwrap_or(&literal))
+    };
+    text.replace(&includes(from), &includes(to))
 }
 
 /// Statements that only one of two settings files has.
