@@ -1,6 +1,7 @@
 //! Settings against MediaWiki core and against PHP itself.
 
 mod core;
+mod hostile;
 mod literals;
 mod many;
 mod matrix;
