@@ -20,9 +20,14 @@ final class Patterns_RUNTIMEKEY
      */
     public static function lead(array $patterns, string $host, string $uri): ?array
     {
+        // Whatever a client sends: a host ends before a path begins, and a path is no part of the host.
+        if (strpbrk($host, '/?#') !== false) {
+            return null;
+        }
+        $at = strtolower($host) . ($uri === '' || strpos('/?#', $uri[0]) !== false ? '' : '/') . $uri;
         foreach ($patterns as [$pattern, $target, $suffix]) {
             $groups = [];
-            if (preg_match($pattern, strtolower($host) . $uri, $groups) !== 1) {
+            if (preg_match($pattern, $at, $groups) !== 1) {
                 continue;
             }
             $variables = [];

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::farms::{self, FarmWiki, Mode, NotFound, Pattern, Scope};
+use super::farms::{self, Enumeration, FarmWiki, Mode, NotFound, Pattern, Scope};
 use super::finding::{Finding, Severity};
 use super::options::{self, Options};
 use super::published::{self, Published};
@@ -83,8 +83,7 @@ impl Configuration {
             Err(finding) => return Err(Error::Main(Box::new((*finding, sources)))),
         };
         let found = enumerate(&main, &options, tree, &BTreeMap::new(), &mut sources);
-        let mut broken = broken(&found.findings, &published);
-        broken.extend(found.broken);
+        let broken = broken(&found, &published);
         let mut configuration = Self {
             wikis: found.wikis,
             upgraded: BTreeMap::new(),
@@ -285,7 +284,7 @@ fn enumerate(
     tree: &Path,
     in_use: &BTreeMap<WikiId, String>,
     sources: &mut Sources,
-) -> farms::Enumeration {
+) -> Enumeration {
     let code = options.code.as_deref();
     let place = code.or(options.tree.as_deref()).unwrap_or(tree).to_string_lossy();
     let is_version = |version: &str| code.is_some_and(|code| tree::is_mediawiki(&code.join(version)));
@@ -297,19 +296,25 @@ fn enumerate(
     farms::enumerate(main, &mode, &mut |name| sources.read(name))
 }
 
-/// Wikis that are there but cannot be described: those that errors name, and those compiled before of a farm that has
-/// an error as a whole.
-fn broken(findings: &[Finding], published: &Published) -> BTreeSet<WikiId> {
-    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
-    let mut broken = BTreeSet::new();
-    for finding in errors {
-        if let Some(wiki) = &finding.wiki {
-            broken.insert(wiki.clone());
-            continue;
-        }
-        let farm = finding.field.split(['.', '[']).next().unwrap_or_default();
-        let wikis = published.manifest.iter().flat_map(|manifest| &manifest.wikis);
-        broken.extend(wikis.filter(|(_, wiki)| wiki.farm == farm).map(|(id, _)| id.clone()));
+/// Wikis that are there but cannot be described: those that errors name, those of a farm whose `server` or `tags` are
+/// wrong, and, as long as anything is wrong with the farms, those compiled before that are not found any more: an error
+/// may hide them.
+fn broken(found: &Enumeration, published: &Published) -> BTreeSet<WikiId> {
+    let errors = || found.findings.iter().filter(|finding| finding.severity == Severity::Error);
+    let mut broken = found.broken.clone();
+    if errors().next().is_none() {
+        return broken;
     }
+    broken.extend(errors().filter_map(|finding| finding.wiki.clone()));
+    let known: BTreeSet<&WikiId> = found.wikis.iter().map(|wiki| &wiki.id).collect();
+    let before = published.manifest.iter().flat_map(|manifest| manifest.wikis.keys());
+    broken.extend(before.filter(|id| !known.contains(id)).cloned());
+    // Without its tags, or without its hosts, a wiki would be another one.
+    let of_farm = errors().filter(|finding| finding.wiki.is_none()).filter_map(|finding| {
+        let (farm, field) = finding.field.split_once('.')?;
+        ["server", "tags"].iter().any(|key| field.starts_with(key)).then_some(farm)
+    });
+    let farms: BTreeSet<&str> = of_farm.collect();
+    broken.extend(found.wikis.iter().filter(|wiki| farms.contains(&*wiki.farm)).map(|wiki| wiki.id.clone()));
     broken
 }

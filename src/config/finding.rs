@@ -50,8 +50,8 @@ impl Finding {
         Self {
             severity: Severity::Error,
             place: place.into(),
-            field: field.into(),
-            message: message.into(),
+            field: shortened(field.into()),
+            message: shortened(message.into()),
             wiki: None,
             others: 0,
             hint: None,
@@ -123,6 +123,17 @@ pub fn joined(findings: Vec<Finding>) -> Vec<Finding> {
         }
     }
     joined
+}
+
+/// The longest message, in bytes: what it quotes may be as long as a file.
+const LONGEST: usize = 2000;
+
+fn shortened(mut text: String) -> String {
+    if let Some(end) = (0..=LONGEST).rev().find(|at| text.is_char_boundary(*at)).filter(|_| text.len() > LONGEST) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 impl From<Mark> for Place {

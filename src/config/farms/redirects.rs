@@ -87,6 +87,18 @@ pub(super) fn follow(
             }
         }
     }
+    if has_pattern_farms {
+        // What cannot be enumerated may be led to as well: requests follow those redirects as they come.
+        let lost = fixed.iter().filter(|redirect| !owners.contains_key(&redirect.host)).map(|fixed| fixed.entry);
+        let all: Vec<&Redirect> = open.iter().map(|open| open.entry).chain(lost).collect();
+        for (index, entry) in entries.iter().enumerate() {
+            if let Entry::Redirect(redirect) = entry
+                && all.iter().any(|other| std::ptr::eq(*other, &**redirect))
+            {
+                patterns.extend(redirect.server.matcher().is_quick.then(|| (index, to_pattern(redirect))));
+            }
+        }
+    }
     let targets: HashMap<&str, &str> = fixed.iter().map(|fixed| (&*fixed.host, &*fixed.target)).collect();
     for redirect in fixed.iter().filter(|redirect| !owners.contains_key(&redirect.host)) {
         findings.extend(lost(redirect, &targets, &owners, entries, has_pattern_farms));
@@ -141,9 +153,8 @@ fn sources<'e>(
 }
 
 fn pattern(index: usize, redirect: &Redirect, patterns: &mut Vec<(usize, Pattern)>, findings: &mut Vec<Finding>) {
-    let matcher = redirect.server.matcher().clone();
     let field = format!("{}.server", redirect.name);
-    if !matcher.is_quick {
+    if !redirect.server.matcher().is_quick {
         let message = "repeats something of no fixed length without end, and cannot be enumerated: matching it might \
                        take exponential time";
         findings.push(Finding::error(redirect.mark, field, message));
@@ -151,8 +162,12 @@ fn pattern(index: usize, redirect: &Redirect, patterns: &mut Vec<(usize, Pattern
     }
     let message = "has hosts that cannot be enumerated: each request is matched";
     findings.push(Finding::warning(redirect.mark, field, message));
+    patterns.push((index, to_pattern(redirect)));
+}
+
+fn to_pattern(redirect: &Redirect) -> Pattern {
     let target = Target::Redirect(redirect.target.template.written());
-    patterns.push((index, Pattern { farm: redirect.name.clone(), matcher, target, mark: redirect.mark }));
+    Pattern { farm: redirect.name.clone(), matcher: redirect.server.matcher().clone(), target, mark: redirect.mark }
 }
 
 impl Open<'_> {
