@@ -35,11 +35,9 @@ pub(in crate::run) fn build(tree: &Path, flags: &cli::Build, reporter: &dyn Repo
     let _lock = lock(&options.output, !flags.no_wait, reporter)?;
     // Read under the lock: another build may have published, or an update of a wiki have ended, while we waited.
     let configuration = super::read(&flags.inputs.config, tree)?;
-    super::warn(&configuration.findings, &configuration.sources, reporter);
     let mut trees = Trees::read(&configuration);
     let mut compilation = trees.compile(&configuration);
-    let before = configuration.findings.len();
-    super::warn(&compilation.model.findings[before..], &configuration.sources, reporter);
+    super::warn(&compilation.model.findings, &configuration.sources, reporter);
     let mut failed = std::mem::take(&mut trees.failed);
     for version in failed.keys() {
         compilation.drop_version(version);
