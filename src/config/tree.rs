@@ -110,7 +110,9 @@ mod tests {
         ] {
             let directory = tree.path().join(directory);
             fs::create_dir_all(&directory).unwrap();
-            files.iter().for_each(|file| fs::write(directory.join(file), "").unwrap());
+            for file in files {
+                fs::write(directory.join(file), "").unwrap();
+            }
         }
         let read = Tree::read(tree.path()).unwrap();
         let facts = |name: &str| {

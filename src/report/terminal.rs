@@ -415,6 +415,6 @@ mod tests {
             ExitCode::OutOfDate,
             ExitCode::Bug,
         ];
-        assert_eq!(codes.map(|code| code.code()), [0, 1, 2, 4, 5, 6, 70]);
+        assert_eq!(codes.map(ExitCode::code), [0, 1, 2, 4, 5, 6, 70]);
     }
 }
