@@ -388,6 +388,7 @@ fn an_update_that_is_killed(served: &Served<'_>, old: &str, new: &str) {
     let mut update = piped(farm.mwfarm(&["run", "update", "--wiki=frbooks", "--", "--quick"]));
     let mut update = update.spawn().expect("mwfarm runs");
     let open = gate.wait();
+    gate.remove();
     update.kill().expect("killed");
     update.wait().expect("ended");
 
@@ -403,7 +404,6 @@ fn an_update_that_is_killed(served: &Served<'_>, old: &str, new: &str) {
     assert!(said.contains("wiki `frbooks` is being updated already"), "{said}");
     farm.expect(0, &["build"]);
     refused("built");
-    gate.remove();
     drop(open);
     // It has said its last word when nobody can write to our pipe any more.
     let output = update.wait_with_output().expect("read to the end");
