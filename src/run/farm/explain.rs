@@ -55,11 +55,10 @@ pub(in crate::run) fn explain(tree: &Path, flags: &cli::Explain) -> Result<Outpu
         for contribution in &found {
             let _ = write!(
                 text,
-                "{:<10} {:<12} {}{} {}\n           {}\n",
+                "{:<10} {:<12} {}{}\n           {}\n",
                 state(contribution.state),
                 level(contribution.level),
-                if contribution.track == Track::Diff { "diff, " } else { "" },
-                key(contribution),
+                about(contribution),
                 escaped(&place(contribution)),
                 literal(contribution.node).replace('\n', "\n           "),
             );
@@ -97,8 +96,16 @@ fn literal(node: &Node) -> String {
     text
 }
 
-fn key(contribution: &Contribution<'_, '_>) -> String {
-    contribution.key.as_ref().map_or_else(String::new, |key| format!("key `{}`,", escaped(&key.to_string())))
+/// Which kind of value it is, and of which key.
+fn about(contribution: &Contribution<'_, '_>) -> String {
+    let mut text = String::new();
+    if contribution.track == Track::Diff {
+        text.push_str("diff, ");
+    }
+    if let Some(key) = &contribution.key {
+        let _ = write!(text, "key `{}`, ", escaped(&key.to_string()));
+    }
+    text
 }
 
 fn level(level: Level<'_>) -> String {
