@@ -13,6 +13,7 @@
 //!
 //! Each farm is compiled once with `freshness: compiled`, and once with `check`.
 
+mod corners;
 mod farm;
 
 use std::collections::{BTreeMap, BTreeSet};

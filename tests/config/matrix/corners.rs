@@ -1,0 +1,117 @@
+//! What happens between the cases of the product.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use super::farm::{Answer, Farm, Kind, Seen};
+use super::{Cache, Mechanism, Mode, Source, wiki, wikis};
+use crate::fpm::{Pool, Settings};
+
+fn kind(mode: Mode) -> Kind {
+    Kind { mode, source: Source::VersionsFile, delayed: false, registration: true, checks: true }
+}
+
+/// Tree, name and loading list of a page.
+#[track_caller]
+fn page(answer: Answer) -> (String, String, Vec<String>) {
+    let Answer::Page(Seen { tree, settings, loads, .. }) = answer else { panic!("no page: {answer:?}") };
+    (tree, settings["Sitename"].as_str().expect("a name").to_owned(), loads)
+}
+
+/// A pool whose OPcache looks at files once a minute sees what its own request has compiled, and so do those after it.
+#[test]
+fn changes_are_seen_although_opcache_looks_seldom() {
+    for mode in [Mode::Mono, Mode::Multi] {
+        let pool = Pool::start(&Settings::new(1).ini("opcache.revalidate_freq", "60"));
+        let farm = Farm::new(kind(mode), &wikis());
+        farm.build();
+        for name in ["First", "Second", "Third"] {
+            farm.set_sitename(name, &wikis());
+            for _ in 0..2 {
+                assert_eq!(page(farm.web(&pool, "reg")).1, name, "{mode:?}");
+            }
+        }
+    }
+}
+
+/// A version may be a link to a directory of another name.
+#[test]
+fn versions_may_be_links() {
+    let pool = Pool::start(&Settings::new(1).ini("opcache.revalidate_freq", "0"));
+    let farm = Farm::new(kind(Mode::Multi), &wikis());
+    fs::rename(farm.path("code/1.40"), farm.path("release-a")).expect("moved");
+    symlink("../release-a", farm.path("code/1.40")).expect("a link");
+    farm.build();
+    let expected = |name: &str| {
+        let loads = vec!["wfLoadExtension Both".to_owned(), "wfLoadSkin Plain".to_owned()];
+        ("release-a".to_owned(), name.to_owned(), loads)
+    };
+    assert_eq!(page(farm.web(&pool, "both")), expected("First"));
+    farm.set_sitename("Second", &wikis());
+    assert_eq!(page(farm.run("show", "both")), expected("Second"));
+    farm.set_sitename("Third", &wikis());
+    assert_eq!(page(farm.web(&pool, "both")), expected("Third"));
+}
+
+/// The environment that only the chosen version knows: whether there is extension registration.
+#[test]
+fn an_upgrade_brings_extension_registration() {
+    let pool = Pool::start(&Settings::new(1).ini("opcache.revalidate_freq", "0"));
+    let farm = Farm::new(Kind { delayed: true, registration: false, ..kind(Mode::Multi) }, &wikis());
+    farm.write("code/1.50/includes/Registration/ExtensionRegistry.php", "<?php\n");
+    farm.build();
+    farm.set_version("1.50", &wikis());
+    farm.build();
+    let fresh = |mechanism| wiki(mechanism, Some(Cache::UpToDate));
+    for (mechanism, before, after) in [
+        (Mechanism::Composer, None, Some("wfLoadExtension Dep, wfLoadExtension Comp")),
+        (Mechanism::Registration, None, Some("wfLoadExtension Reg")),
+        (Mechanism::RequireOnce, Some("require_once extensions/Old"), Some("require_once extensions/Old")),
+        (Mechanism::Both, Some("require_once extensions/Both"), Some("wfLoadExtension Both")),
+    ] {
+        let loads =
+            |extension: Option<&str>, skin: &str| extension.into_iter().chain([skin]).collect::<Vec<_>>().join(", ");
+        let (tree, _, loaded) = page(farm.web(&pool, &fresh(mechanism)));
+        assert_eq!((tree.as_str(), loaded.join(", ")), ("1.40", loads(before, "require_once skins/Plain")));
+        for answer in [farm.run("update", &fresh(mechanism)), farm.web(&pool, &fresh(mechanism))] {
+            let (tree, _, loaded) = page(answer);
+            assert_eq!((tree.as_str(), loaded.join(", ")), ("1.50", loads(after, "wfLoadSkin Plain")));
+        }
+    }
+}
+
+/// A process in the tree of a version that its wiki no longer has ends; it does not take the settings of another one.
+#[test]
+fn a_version_that_changes_on_the_way_is_no_mixture() {
+    let pool = Pool::start(&Settings::new(1).ini("opcache.revalidate_freq", "0"));
+    let farm = Farm::new(kind(Mode::Multi), &wikis());
+    farm.build();
+    assert_eq!(page(farm.run("show", "old")).0, "1.40");
+    farm.set_version("1.50", &wikis());
+    assert_eq!(farm.run("show", "old"), Answer::Ended(1));
+    assert_eq!(page(farm.run("show", "old")).0, "1.50");
+    farm.set_version("1.40", &wikis());
+    assert_eq!(page(farm.web(&pool, "old")).0, "1.40");
+}
+
+/// update.php that fails changes nothing, and is not taken for one that succeeded: neither by its wiki nor by the next.
+#[test]
+fn a_failed_update_leaves_the_version() {
+    let pool = Pool::start(&Settings::new(1).ini("opcache.revalidate_freq", "0"));
+    for checks in [false, true] {
+        let farm = Farm::new(Kind { delayed: true, checks, ..kind(Mode::Multi) }, &wikis());
+        farm.build();
+        farm.set_version("1.50", &wikis());
+        farm.build();
+        let update = fs::read_to_string(farm.path("code/1.50/maintenance/update.php")).expect("a file");
+        farm.write("code/1.50/maintenance/update.php", "<?php\nfwrite( STDERR, 'no' );\nexit( 3 );\n");
+        for _ in 0..2 {
+            assert_eq!(farm.run("update", "comp"), Answer::Ended(3));
+            assert_eq!(page(farm.web(&pool, "comp")).0, "1.40");
+        }
+        farm.write("code/1.50/maintenance/update.php", &update);
+        assert_eq!(page(farm.run("update", "comp")).0, "1.50");
+        assert_eq!(page(farm.web(&pool, "comp")).0, "1.50");
+        assert_eq!(page(farm.web(&pool, "both")).0, "1.40");
+    }
+}
