@@ -22,7 +22,9 @@ final class Freshness_RUNTIMEKEY
         $log = tmpfile();
         // An array of arguments: no shell sees them.
         $nothing = ['file', '/dev/null', 'r+'];
-        $process = $log === false ? false : proc_open($command, [$nothing, $nothing, $log], $pipes);
+        $process = $log !== false && function_exists('proc_open')
+            ? proc_open($command, [$nothing, $nothing, $log], $pipes)
+            : false;
         $code = $process === false ? -1 : proc_close($process);
         $said = $log !== false && rewind($log) ? (string)stream_get_contents($log, 4000) : '';
         if ($code !== 0) {

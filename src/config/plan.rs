@@ -20,6 +20,17 @@ pub struct SettingsFile {
     pub access: Access,
 }
 
+/// A settings file that is there already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptFile {
+    /// Its name in the output directory.
+    pub name: String,
+    /// Who may read it now.
+    pub access: Access,
+    /// It was not in use until now: its wiki comes back to it.
+    pub returns: bool,
+}
+
 /// Who may read a file: nobody but those who may read all that went into it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Access {
@@ -53,8 +64,8 @@ impl Access {
 pub struct Plan {
     /// The settings files that are not there yet.
     pub create: Vec<SettingsFile>,
-    /// Those that are there already, with who may read them now.
-    pub kept: Vec<(String, Access)>,
+    /// Those that are there already.
+    pub kept: Vec<KeptFile>,
     /// The farm's table.
     pub table: Texts,
     /// The runtime's key.
@@ -146,10 +157,17 @@ impl Plan {
             let name = file.name.rsplit('/').next().unwrap_or(&file.name);
             published.settings.contains(name)
         });
+        let compiled = published.manifest.iter().flat_map(|manifest| manifest.wikis.values());
+        let in_use: BTreeSet<&str> =
+            compiled.flat_map(|wiki| wiki.compiled.values()).map(|compiled| compiled.settings.as_str()).collect();
+        let kept_file = |file: SettingsFile| {
+            let returns = !in_use.contains(file.name.as_str());
+            KeptFile { name: file.name, access: file.access, returns }
+        };
         Self {
             gone: before.filter(|id| !manifest.wikis.contains_key(*id)).cloned().collect(),
             entry_points: if multiversion { entry_points } else { Vec::new() },
-            kept: kept.into_iter().map(|file| (file.name, file.access)).collect(),
+            kept: kept.into_iter().map(kept_file).collect(),
             check,
             create,
             table,

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::entry::{self, WWW};
-use super::plan::Plan;
+use super::plan::{KeptFile, Plan};
 use super::published::{MANIFEST, SETTINGS, VERSIONS};
 use crate::disk::{self, Found, Linked, Lock, LockError, Staging};
 use crate::farm::WikiId;
@@ -57,8 +57,13 @@ pub fn lock(output: &Path, wait: bool) -> Result<Lock, Error> {
 /// See [`Error`].
 pub fn settings(plan: &Plan, output: &Path) -> Result<(), Error> {
     let system = |source| Error::System { directory: output.to_owned(), source };
-    for (name, access) in &plan.kept {
-        disk::restrict(&output.join(name), access.mode, access.group).map_err(system)?;
+    for KeptFile { name, access, returns } in &plan.kept {
+        let file = output.join(name);
+        disk::restrict(&file, access.mode, access.group).map_err(system)?;
+        if *returns {
+            // MediaWiki takes its time for that of the last change, before which nothing cached counts.
+            disk::renew(&file).map_err(system)?;
+        }
     }
     if plan.create.is_empty() {
         return Ok(());

@@ -12,6 +12,7 @@ use std::fs::{File, FileTimes, Metadata, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use fs_err as fs;
 
@@ -276,6 +277,14 @@ pub fn restrict(path: &Path, mode: u32, group: Option<u32>) -> io::Result<()> {
         return Ok(());
     }
     fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
+}
+
+/// Makes a file as young as if it were written now.
+///
+/// # Errors
+/// Those of the system.
+pub fn renew(path: &Path) -> io::Result<()> {
+    open(path)?.set_modified(SystemTime::now()).map_err(|error| named(path, &error))
 }
 
 /// Removes a directory if nothing is in it.
