@@ -12,6 +12,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
+use serde_json::{Value, json};
+
 use super::demo::{copy, entries};
 
 /// A copy of a case.
@@ -157,6 +159,39 @@ impl Hidden {
     }
 }
 
+#[test]
+fn the_plan_of_a_farm_is_json() {
+    let case = Case::new("farm");
+    let plan = |arguments: &str| -> Value { serde_json::from_str(&case.run(arguments)).expect("JSON") };
+    let planned = plan("config compile --config-dir config --dry-run --format json");
+    assert!(!case.path("output").exists() && !case.path("tree/vendor/autoload.php").exists());
+    let created: Vec<&str> = planned["created"].as_array().expect("names").iter().filter_map(Value::as_str).collect();
+    let ids: Vec<&str> = created.iter().filter_map(|name| Some(name.split_once('_')?.0)).collect();
+    assert_eq!(ids, ["settings/atlaswiki", "settings/newswiki", "settings/researchwiki"]);
+    let loaded = ["extensions/Bootstrap", "extensions/Validator", "extensions/Maps", "skins/chameleon"];
+    let expected = json!({
+        "farm": "demo",
+        "suffix": "wiki",
+        "tags": ["small"],
+        "hosts": ["atlas.example.org", "atlas.example.com"],
+        "version": "",
+        "delayed": false,
+        "compiled": { "": {
+            "settings": created[0], "extensions": loaded, "wanted": ["skins/chameleon", "extensions/Maps"],
+        } },
+    });
+    assert_eq!(planned["wikis"]["atlaswiki"], expected);
+    assert_eq!((&planned["broken"], &planned["kept"], &planned["invalidated"]), (&json!([]), &json!(0), &json!([])));
+    assert_eq!((&planned["schema"], &planned["trees"][""]["schema"]), (&json!("1.0.0"), &json!("1.1.0")));
+
+    let built = plan("build --config-dir config --format json");
+    for field in ["created", "generation", "kept", "wikis"] {
+        assert_eq!(built[field], planned[field], "{field}");
+    }
+    let again = plan("plan --config-dir config --format json");
+    assert_eq!((&again["created"], &again["kept"], &again["wikis"]), (&json!([]), &json!(3), &planned["wikis"]));
+}
+
 /// What is made of private files is as private; only what changes is written, and nothing else is left.
 #[test]
 fn settings_are_as_private_as_what_they_are_made_of() {
@@ -241,4 +276,30 @@ fn errors_leave_what_is_published() {
     };
     assert_eq!(files(case.stat()), files(first));
     assert_eq!(case.output("build --config-dir config --locked").status.code(), Some(5));
+}
+
+/// A configuration that comes back is a change, too: what MediaWiki has cached meanwhile was made under another one, and
+/// counts until settings are younger.
+#[test]
+fn settings_that_come_back_are_young() {
+    let case = Case::new("farm");
+    let build = || {
+        case.run("build --config-dir config");
+        fs::canonicalize(case.path("output/LocalSettings/atlaswiki.php")).expect("a file")
+    };
+    let first = build();
+    case.write("config/atlas.yml", "wgSitename: Other\n");
+    let second = build();
+    assert_ne!(first, second);
+    let long_ago = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+    for file in [&first, &second] {
+        fs::File::open(file).and_then(|file| file.set_modified(long_ago)).expect("a time");
+    }
+    let time = |file: &Path| fs::metadata(file).and_then(|stat| stat.modified()).expect("a time");
+    build();
+    assert_eq!(time(&second), long_ago, "nothing has changed");
+    case.write("config/atlas.yml", "wgSitename: Atlas\n");
+    assert_eq!(build(), first);
+    assert!(time(&first) > long_ago);
+    assert_eq!(time(&second), long_ago);
 }
