@@ -404,7 +404,7 @@ impl Life<'_> {
     /// A wiki gets another extension, while requests look for changes: what is loaded already cannot be taken back.
     fn other_extensions(&mut self) {
         let Kind { mode, source, delayed, registration, .. } = self.farm.kind;
-        self.sitename = "Both".to_owned();
+        "Both".clone_into(&mut self.sitename);
         self.farm.set_sitename("Both", &wikis());
         let file = self.farm.path("config/wikis.yml");
         let text = fs::read_to_string(&file).expect("a file");

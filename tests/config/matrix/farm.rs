@@ -1,6 +1,7 @@
 //! A farm of the matrix: its trees, its configuration, and how its wikis answer.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -61,8 +62,8 @@ impl Farm {
         let place = match kind.mode {
             Mode::Mono => {
                 farm.tree("mediawiki", "1.41.0", true);
-                let settings = farm.path("output/LocalSettings.php");
-                farm.write("mediawiki/LocalSettings.php", &format!("<?php\nrequire {settings:?};\n"));
+                let settings = "<?php\nrequire dirname( __DIR__ ) . '/output/LocalSettings.php';\n";
+                farm.write("mediawiki/LocalSettings.php", settings);
                 "tree: ../mediawiki"
             }
             Mode::Multi => {
@@ -142,11 +143,11 @@ impl Farm {
     pub(super) fn set_version(&self, version: &str, wikis: &[String]) {
         match self.kind.source {
             Source::Variables => {
-                let lines = wikis.iter().map(|wiki| format!("{wiki}: {version}\n"));
-                self.write("config/list.yml", &lines.collect::<String>());
+                let lines: Vec<String> = wikis.iter().map(|wiki| format!("{wiki}: {version}\n")).collect();
+                self.write("config/list.yml", &lines.concat());
             }
             Source::VersionsFile => {
-                self.write("config/list.yml", &wikis.iter().map(|wiki| format!("- {wiki}\n")).collect::<String>());
+                self.write("config/list.yml", &format!("- {}\n", wikis.join("\n- ")));
                 // As text, whatever YAML would make of it.
                 self.write("config/versions.yml", &format!("wiki: {version}\n"));
             }
@@ -159,7 +160,7 @@ impl Farm {
         for mechanism in Mechanism::ALL {
             let on = wikis.iter().filter(|wiki| wiki.starts_with(mechanism.wiki()));
             let on: Vec<String> = on.map(|wiki| format!("{wiki}: {}", mechanism.value())).collect();
-            text.push_str(&format!("wgUseExtension{}: {{ {} }}\n", mechanism.extension(), on.join(", ")));
+            let _ = writeln!(text, "wgUseExtension{}: {{ {} }}", mechanism.extension(), on.join(", "));
         }
         self.write("config/wikis.yml", &text);
     }
@@ -254,9 +255,13 @@ fn seen(json: &[u8], said: &str) -> Seen {
 pub(super) fn leftovers(directory: &Path) -> Vec<String> {
     let names = fs::read_dir(directory).expect("a directory").map(|entry| entry.expect("an entry").file_name());
     let names = names.map(|name| name.into_string().expect("UTF-8"));
-    let known = ["LocalSettings", "settings", "versions", "updates", "www"];
+    let fixed = [
+        ["LocalSettings", "settings", "versions", "updates", "www"].as_slice(),
+        &["LocalSettings.php", "farm.php", "mwfarm.json", "unavailable.php"],
+    ]
+    .concat();
     let known = |name: &String| {
-        known.contains(&name.as_str()) || name.ends_with(".php") || name == "mwfarm.json" || name.starts_with("mwfarm_")
+        fixed.contains(&name.as_str()) || ["farm_", "mwfarm_"].iter().any(|prefix| name.starts_with(prefix))
     };
     names.filter(|name| !known(name)).collect()
 }
