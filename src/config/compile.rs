@@ -2,16 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
+use std::sync::Arc;
 
 use super::configuration::Configuration;
 use super::entry::ENTRY_POINTS;
 use super::farms::{self, FarmWiki, Target};
 use super::finding::Finding;
-use super::model::{Model, Wiki, loading};
+use super::local_settings::Written;
+use super::model::{Loading, Model, Wiki, loading};
 use super::options::Freshness;
 use super::plan::{Access, Inputs, Missing, Pattern, Plan, SettingsFile, settings_name};
 use super::published::{self, Compiled, Manifest, SCHEMA};
 use super::settings_file::{self, Content};
+use super::threads;
 use crate::farm::{self, ExtensionId, Farm, Host, Wanted, WikiId};
 use crate::key::Key;
 
@@ -32,6 +35,17 @@ pub struct Compilation<'c> {
     pub settings: Vec<SettingsFile>,
 }
 
+/// What loads the extensions of a wiki under one of its versions, both by their numbers.
+struct Loaded {
+    wiki: usize,
+    variant: usize,
+    /// The directory of the version.
+    tree: String,
+    loading: Loading,
+    /// What its settings turn on and a build knows.
+    wanted: Vec<ExtensionId>,
+}
+
 impl<'c> Compilation<'c> {
     /// Compiles.
     #[must_use]
@@ -39,47 +53,73 @@ impl<'c> Compilation<'c> {
         let model = Model::new(configuration);
         let mut compilation = Self { configuration, model, wikis: BTreeMap::new(), settings: Vec::new() };
         let wikis = std::mem::take(&mut compilation.model.wikis);
-        let (good, bad): (Vec<_>, Vec<_>) = wikis.into_iter().partition(|wiki| compilation.compile(wiki, order));
-        compilation.model.broken.extend(bad.into_iter().map(|wiki| wiki.farm.id.clone()));
+        let (good, loading) = compilation.loading(wikis, order);
+        compilation.write(&good, loading);
         compilation.model.wikis = good;
         compilation.keep_last_good();
         compilation
     }
 
-    /// Compiles a wiki for each of its versions. Says whether nothing is wrong.
-    fn compile(&mut self, wiki: &Wiki<'c>, order: &mut Order<'_>) -> bool {
-        let configuration = self.configuration;
-        let mut compiled = BTreeMap::new();
-        let mut files = Vec::new();
-        for variant in &wiki.variants {
-            let Some(tree) = configuration.trees.get(&variant.version) else { return false };
-            let on: Vec<ExtensionId> = variant.on.iter().map(|(id, _)| id.clone()).collect();
-            let known = order(&variant.version, &on);
-            let loading = match loading(variant, &known, tree) {
-                Ok(loading) => loading,
-                Err(findings) => {
-                    self.model.findings.extend(findings);
-                    return false;
+    /// What loads the extensions of each wiki under each of its versions. The wikis for which there is an answer.
+    fn loading(&mut self, wikis: Vec<Wiki<'c>>, order: &mut Order<'_>) -> (Vec<Wiki<'c>>, Vec<Loaded>) {
+        let mut good = Vec::with_capacity(wikis.len());
+        let mut all = Vec::with_capacity(wikis.len());
+        for wiki in wikis {
+            let mut of_wiki = Vec::new();
+            for variant in &wiki.variants {
+                let Some(tree) = self.configuration.trees.get(&variant.version) else { break };
+                let on: Vec<ExtensionId> = variant.on.iter().map(|(id, _)| id.clone()).collect();
+                let known = order(&variant.version, &on);
+                match loading(variant, &known, tree) {
+                    Ok(loading) => {
+                        let wanted = on.into_iter().filter(|id| known.contains(id)).collect();
+                        let tree = tree.directory.to_string_lossy().into_owned();
+                        of_wiki.push(Loaded { wiki: good.len(), variant: of_wiki.len(), tree, loading, wanted });
+                    }
+                    Err(findings) => {
+                        self.model.findings.extend(findings);
+                        break;
+                    }
                 }
-            };
-            let text = settings_file::text(&Content {
+            }
+            if of_wiki.len() == wiki.variants.len() {
+                all.extend(of_wiki);
+                good.push(wiki);
+            } else {
+                self.model.broken.insert(wiki.farm.id.clone());
+            }
+        }
+        (good, all)
+    }
+
+    /// Writes the settings file of each wiki under each of its versions, as texts.
+    fn write(&mut self, wikis: &[Wiki<'c>], all: Vec<Loaded>) {
+        let options = &self.configuration.options;
+        let (config, output) = (options.config.to_string_lossy(), options.output.to_string_lossy());
+        let texts = threads::map(&all, Written::default, |written, loaded| {
+            let variant = &wikis[loaded.wiki].variants[loaded.variant];
+            let content = Content {
                 wiki: variant.farm,
                 version: &variant.version,
-                tree: &tree.directory.to_string_lossy(),
-                config: &configuration.options.config.to_string_lossy(),
-                output: &configuration.options.output.to_string_lossy(),
+                tree: &loaded.tree,
+                config: &config,
+                output: &output,
                 settings: &variant.settings(),
-                loading: &loading,
-            });
-            let name = settings_name(&wiki.farm.id, &text);
-            let wanted = on.into_iter().filter(|id| known.contains(id)).collect();
-            let of_version = Compiled { settings: name.clone(), extensions: loading.extensions, wanted };
-            compiled.insert(variant.version.clone(), of_version);
-            files.push(SettingsFile { name, text, access: access(configuration, variant.farm) });
+                loading: &loaded.loading,
+            };
+            let text: Arc<str> = settings_file::text(&content, written).into();
+            (settings_name(&variant.farm.id, &text), text)
+        });
+        let mut compiled: Vec<BTreeMap<String, Compiled>> = wikis.iter().map(|_| BTreeMap::new()).collect();
+        for (loaded, (name, text)) in all.into_iter().zip(texts) {
+            let variant = &wikis[loaded.wiki].variants[loaded.variant];
+            let of_version =
+                Compiled { settings: name.clone(), extensions: loaded.loading.extensions, wanted: loaded.wanted };
+            compiled[loaded.wiki].insert(variant.version.clone(), of_version);
+            self.settings.push(SettingsFile { name, text, access: access(self.configuration, variant.farm) });
         }
-        self.settings.extend(files);
-        self.wikis.insert(wiki.farm.id.clone(), published_wiki(wiki, compiled));
-        true
+        let published = wikis.iter().zip(compiled).map(|(wiki, of)| (wiki.farm.id.clone(), published_wiki(wiki, of)));
+        self.wikis.extend(published);
     }
 
     /// A wiki that cannot be compiled stays as it was, unless others have its hosts now.

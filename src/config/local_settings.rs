@@ -1,6 +1,9 @@
 //! LocalSettings.php as text: the part that sets a wiki's settings.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::marker::PhantomData;
 
 use super::settings::Setting;
 use super::value::{Key, Node, Value};
@@ -14,14 +17,16 @@ const PREPEND: &str = "\\MwFarm\\Settings::prepend";
 ///
 /// What the statements make of a diff at run time is what [`onto`](super::settings::merge::onto) makes of it: first its
 /// mappings, with empty lists where it has lists, by one `array_replace_recursive`; then each list before what is there.
-pub fn settings(settings: &[Setting<'_>], out: &mut String) {
-    let values = settings.iter().filter_map(|setting| Some((&setting.variable, setting.value.as_deref()?)));
+pub fn settings<'d>(settings: &[Setting<'d>], written: &mut Written<'d>, out: &mut String) {
+    let values = settings.iter().filter_map(|setting| Some((&setting.variable, setting.value.as_ref()?)));
     let diffs = settings.iter().filter_map(|setting| Some((&setting.variable, setting.diff.as_deref()?)));
     let mut heading = "\n# General settings\n";
     for (variable, node) in values {
         out.push_str(std::mem::take(&mut heading));
-        let _ = write!(out, "${variable} = ");
-        php::Value::from(&node.value).write(out, 0);
+        for text in ["$", variable, " = "] {
+            out.push_str(text);
+        }
+        written.write(node, out);
         out.push_str(";\n");
     }
     let mut heading = "\n# Array settings\n";
@@ -30,6 +35,29 @@ pub fn settings(settings: &[Setting<'_>], out: &mut String) {
         match &node.value {
             Value::List(items) if !items.is_empty() => prepend(variable, &[], node, out),
             _ => replace(variable, node, out),
+        }
+    }
+}
+
+/// Arrays as they were written for other wikis: those of the files themselves, which outlive it, by their address.
+#[derive(Debug, Default)]
+pub struct Written<'d>(HashMap<usize, String>, PhantomData<&'d Node>);
+
+impl<'d> Written<'d> {
+    fn write(&mut self, node: &Cow<'d, Node>, out: &mut String) {
+        match node {
+            Cow::Borrowed(node) if node.value.is_array() => {
+                let text = self.0.entry(std::ptr::from_ref(*node).addr()).or_insert_with(|| {
+                    let mut text = String::new();
+                    php::Value::from(&node.value).write(&mut text, 0);
+                    text
+                });
+                out.push_str(text);
+            }
+            node => match &node.value {
+                Value::Text(text) => php::string(out, text.as_bytes()),
+                value => php::Value::from(value).write(out, 0),
+            },
         }
     }
 }
@@ -115,8 +143,6 @@ impl From<&Key> for php::Key {
 
 #[cfg(test)]
 mod tests {
-    use std::borrow::Cow;
-
     use super::*;
     use crate::config::value::{FileId, Mark};
 
@@ -150,7 +176,7 @@ mod tests {
             setting("wgEmpty", None, Some(map([]))),
         ];
         let mut out = String::new();
-        settings(&all, &mut out);
+        settings(&all, &mut Written::default(), &mut out);
         let expected = r"
 # General settings
 $wgSitename = '$wgX';
@@ -181,7 +207,7 @@ $wgEmpty = is_array( $wgEmpty ?? null ) ? $wgEmpty : [];
         assert_eq!(out, expected);
 
         out.clear();
-        settings(&[], &mut out);
+        settings(&[], &mut Written::default(), &mut out);
         assert_eq!(out, "");
     }
 }

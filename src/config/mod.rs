@@ -10,6 +10,8 @@ pub mod wikis;
 
 pub mod value;
 
+mod threads;
+
 pub mod finding;
 pub mod options;
 pub mod read;

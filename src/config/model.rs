@@ -9,7 +9,8 @@ use super::extensions::{self, Load, Mechanism};
 use super::farms::{Entry, FarmWiki, Scope};
 use super::finding::{Finding, Severity, joined};
 use super::read::Document;
-use super::settings::{Kind, Levels, Names, Original, Prepared, Setting, differences, resolve};
+use super::settings::{Kind, Levels, Names, Original, Prepared, Resolved, Setting, differences, resolve};
+use super::threads;
 use super::tree::Tree;
 use super::value::{Mark, Node, Value};
 use crate::farm::{ExtensionId, WikiId};
@@ -64,11 +65,28 @@ impl<'c> Model<'c> {
             prepared: HashMap::new(),
         };
         let failed = model.prepare(configuration);
-        for farm in &configuration.wikis {
-            if model.broken.contains(&farm.id) {
-                continue;
-            }
-            match model.wiki(configuration, farm, &failed) {
+        let farms: Vec<_> = configuration.wikis.iter().filter(|farm| !model.broken.contains(&farm.id)).collect();
+        let versions = farms.iter().enumerate().flat_map(|(index, farm)| {
+            let upgraded = configuration.upgraded.get(&farm.id);
+            let versions = configuration.versions(farm);
+            let last = versions.len() - 1;
+            let of = move |at| upgraded.filter(|_| at == last).unwrap_or(*farm);
+            versions.into_iter().enumerate().map(move |(at, version)| (index, of(at), version, at == last))
+        });
+        let versions: Vec<_> = versions.collect();
+        let resolved = threads::map(
+            &versions,
+            || (),
+            |(), (_, farm, ..)| {
+                let can = farm.config.iter().all(|entry| !failed.contains(&(entry.file.as_str(), is_star(entry))));
+                can.then(|| resolve(&model.names, &Levels::of(farm), &model.files(farm)))
+            },
+        );
+        let mut versions = versions.into_iter().zip(resolved).peekable();
+        for (index, farm) in farms.into_iter().enumerate() {
+            let of_wiki = std::iter::from_fn(|| versions.next_if(|((of, ..), _)| *of == index));
+            let of_wiki = of_wiki.map(|((_, farm, version, last), resolved)| (farm, version, last, resolved));
+            match model.wiki(configuration, farm, of_wiki.collect()) {
                 Some(wiki) => model.wikis.push(wiki),
                 None => {
                     model.broken.insert(farm.id.clone());
@@ -80,25 +98,18 @@ impl<'c> Model<'c> {
         model
     }
 
-    /// A wiki under each of its versions; nothing when something is wrong with it.
+    /// A wiki under each of its versions, the one asked for last; nothing when something is wrong with it.
     fn wiki(
         &mut self,
         configuration: &'c Configuration,
         farm: &'c FarmWiki,
-        failed: &HashSet<(&'c str, bool)>,
+        versions: Vec<(&'c FarmWiki, String, bool, Option<Resolved<'c>>)>,
     ) -> Option<Wiki<'c>> {
         let mut variants: Vec<Variant<'c>> = Vec::new();
-        let versions = configuration.versions(farm);
-        let last = versions.len() - 1;
-        for (index, version) in versions.into_iter().enumerate() {
-            let upgraded = configuration.upgraded.get(&farm.id).filter(|_| index == last);
-            let farm = upgraded.unwrap_or(farm);
-            if farm.config.iter().any(|entry| failed.contains(&(entry.file.as_str(), is_star(entry)))) {
-                return None;
-            }
-            let resolved = resolve(&self.names, &Levels::of(farm), &self.files(farm));
+        for (farm, version, last, resolved) in versions {
+            let resolved = resolved?;
             let wrong = resolved.findings.iter().any(|finding| finding.severity == Severity::Error);
-            if index == last {
+            if last {
                 // The others say the same, or are about files that are no longer asked for.
                 self.findings.extend(resolved.findings);
             }

@@ -1,6 +1,7 @@
 //! What is to be written for a farm, as a value.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::entry;
 use super::published::{Manifest, Published, SETTINGS};
@@ -15,7 +16,7 @@ pub struct SettingsFile {
     /// Its name in the output directory: `settings/<wikiID>_<32 hex digits>.php`, after its content.
     pub name: String,
     /// Its content.
-    pub text: String,
+    pub text: Arc<str>,
     /// Who may read it.
     pub access: Access,
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::entry::{self, WWW};
 use super::plan::{KeptFile, Plan};
 use super::published::{MANIFEST, SETTINGS, VERSIONS};
+use super::threads;
 use crate::disk::{self, Found, Linked, Lock, LockError, Staging};
 use crate::farm::WikiId;
 use crate::table::Texts;
@@ -71,9 +72,12 @@ pub fn settings(plan: &Plan, output: &Path) -> Result<(), Error> {
     let staging = Staging::new(output).map_err(system)?;
     let result = (|| {
         staging.directory(SETTINGS)?;
-        for file in &plan.create {
-            staging.write_private(&file.name, file.text.as_bytes(), file.access.mode, file.access.group)?;
-        }
+        let written = threads::map(
+            &plan.create,
+            || (),
+            |(), file| staging.write_private(&file.name, file.text.as_bytes(), file.access.mode, file.access.group),
+        );
+        written.into_iter().collect::<io::Result<()>>()?;
         staging.publish_hashed(plan.create.iter().map(|file| file.name.as_str()))
     })();
     staging.remove().map_err(system)?;

@@ -96,8 +96,8 @@ pub(super) const RULES: &[Rule] = &[
         kept: ("src/build/graph.rs", "use petgraph::algo::kosaraju_scc;\n"),
     },
     Rule {
-        name: "only `build/scan` and `build/write` name rayon",
-        check: |source| outside(source, &["src/build/scan", "src/build/write"], &["rayon"]),
+        name: "only `build/scan`, `build/write` and `config/threads` name rayon",
+        check: |source| outside(source, &["src/build/scan", "src/build/write", "src/config/threads"], &["rayon"]),
         broken: ("src/build/mod.rs", "use rayon::prelude::*;\n"),
         kept: ("src/build/write.rs", "use rayon::prelude::*;\n"),
     },

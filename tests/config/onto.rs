@@ -22,7 +22,7 @@ fn statements_put_diffs_onto_what_mediawiki_has() {
         let setting =
             Setting { name: "wgX", variable: "wgX".into(), value: None, diff: Some(std::borrow::Cow::Borrowed(&diff)) };
         let mut code = String::new();
-        local_settings::settings(&[setting], &mut code);
+        local_settings::settings(&[setting], &mut local_settings::Written::default(), &mut code);
         let result = onto(&base, &diff);
         all.push(map([("base", base), ("code", text(&code)), ("result", result)]));
         if random.chance(5) {

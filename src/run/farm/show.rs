@@ -99,7 +99,7 @@ pub(in crate::run) fn show(tree: &Path, flags: &cli::Show, reporter: &dyn Report
         ShowFormat::Php => {
             let name = compiled.compiled.get(&compiled.version).map(|compiled| compiled.settings.as_str());
             let file = compilation.settings.iter().find(|file| Some(file.name.as_str()) == name);
-            file.map(|file| file.text.clone()).unwrap_or_default()
+            file.map(|file| file.text.to_string()).unwrap_or_default()
         }
         ShowFormat::Json => {
             json_of(&settings).and_then(|value| serde_json::to_string_pretty(&value).map_err(|error| failed(&error)))?
@@ -276,7 +276,7 @@ impl Change<'_> {
 /// Each wiki's version and settings file, as compiled now.
 fn texts(compilation: &Compilation<'_>) -> BTreeMap<WikiId, (String, String)> {
     let texts: BTreeMap<&str, &str> =
-        compilation.settings.iter().map(|file| (file.name.as_str(), file.text.as_str())).collect();
+        compilation.settings.iter().map(|file| (file.name.as_str(), &*file.text)).collect();
     let wikis = compilation.model.wikis.iter().filter_map(|wiki| {
         let compiled = compilation.wikis.get(&wiki.farm.id)?;
         let text = texts.get(compiled.compiled.get(&compiled.version)?.settings.as_str())?;
