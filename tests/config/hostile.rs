@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// What a harmful text tries to make.
 const CANARY: &str = "CANARY";
 
-const MAIN: &str = "\
+pub(super) const MAIN: &str = "\
 farm:
   server: '(?<wiki>[a-z0-9-]+)\\.example\\.org'
   variables: [{variable: wiki, file: wikis.dblist}]
@@ -36,7 +36,7 @@ farm:
 
 /// Something in the configuration directory.
 #[derive(Debug, Clone)]
-enum Put {
+pub(super) enum Put {
     /// A file.
     Text(Vec<u8>),
     /// A link.
@@ -64,22 +64,22 @@ impl From<String> for Put {
 }
 
 /// A farm in a directory of its own: `etc`, a tree of MediaWiki, and `out`.
-struct Farm {
+pub(super) struct Farm {
     directory: tempfile::TempDir,
 }
 
 /// How the program ended.
 #[derive(Debug)]
-struct Ran {
-    code: Option<i32>,
-    err: String,
+pub(super) struct Ran {
+    pub(super) code: Option<i32>,
+    pub(super) err: String,
 }
 
 /// Everything in a directory, with all that changes when something is written.
-type Listing = BTreeMap<PathBuf, (u32, Vec<u8>)>;
+pub(super) type Listing = BTreeMap<PathBuf, (u32, Vec<u8>)>;
 
 impl Farm {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let farm = Self { directory: tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory") };
         farm.tree("tree");
         farm.write("etc/mwfarm.yml", "tree: ../tree\noutput: ../out\n");
@@ -99,18 +99,18 @@ impl Farm {
         self.write(&format!("{name}/vendor/composer/installed.json"), "{\"packages\": [], \"dev\": false}\n");
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
-    fn write(&self, name: &str, text: impl AsRef<[u8]>) {
+    pub(super) fn write(&self, name: &str, text: impl AsRef<[u8]>) {
         let file = self.path(name);
         fs::create_dir_all(file.parent().expect("a directory")).expect("a directory");
         fs::write(file, text).expect("a file");
     }
 
     /// Puts something into the configuration directory. [`CANARY`] is replaced by a path outside.
-    fn put(&self, name: &str, put: &Put) {
+    pub(super) fn put(&self, name: &str, put: &Put) {
         let path = self.path("etc").join(name);
         let _ = fs::remove_file(&path);
         fs::create_dir_all(path.parent().expect("a directory")).expect("a directory");
@@ -158,10 +158,17 @@ impl Farm {
 
     /// Runs the program, and kills it when it does not end.
     #[track_caller]
-    fn run(&self, arguments: &[&str]) -> Ran {
+    pub(super) fn run(&self, arguments: &[&str]) -> Ran {
+        self.run_with(arguments, &[])
+    }
+
+    /// As [`Farm::run`], with more in the environment.
+    #[track_caller]
+    pub(super) fn run_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Ran {
         let mut child = Command::new(env!("CARGO_BIN_EXE_mwfarm"))
             .args(arguments)
             .args(["--config-dir", "etc"])
+            .envs(environment.iter().copied())
             .current_dir(self.directory.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -189,7 +196,7 @@ impl Farm {
     }
 
     /// What is in a directory: kinds and modes, contents and targets.
-    fn listing(&self, names: &[&str]) -> Listing {
+    pub(super) fn listing(&self, names: &[&str]) -> Listing {
         let mut listing = Listing::new();
         let mut open: Vec<PathBuf> = names.iter().map(|name| self.path(name)).collect();
         while let Some(path) = open.pop() {
@@ -231,7 +238,7 @@ impl Farm {
     }
 
     /// The settings file of a wiki that counts.
-    fn settings(&self, wiki: &str) -> PathBuf {
+    pub(super) fn settings(&self, wiki: &str) -> PathBuf {
         fs::canonicalize(self.path(&format!("out/LocalSettings/{wiki}.php"))).expect("settings")
     }
 

@@ -2,6 +2,7 @@
 
 mod core;
 mod hostile;
+mod incremental;
 mod literals;
 mod many;
 mod matrix;
