@@ -26,10 +26,14 @@ repository=$(dirname "$(dirname "$(readlink -f "$0")")")
 directory=$(realpath -m -- "${directory:-$repository/target/config}")
 mkdir -p "$directory"
 [ -z "$(ls -A "$directory")" ] || [ -e "$directory/.config" ] || die "$directory is not empty, and not of this script"
+rm -rf "$directory"
+mkdir -p "$directory"
+: >"$directory/.config"
 cd "$repository"
-cargo build --release --locked
 mwfarm=${MWFARM:-$repository/target/release/mwfarm}
-make=$(cargo bench --locked --bench make_config --no-run 2>&1 | sed -n 's/^ *Executable .*(\(.*\))$/\1/p')
+[ -n "${MWFARM:-}" ] || cargo build --release --locked
+# Its own time does not count.
+make=$(cargo bench --profile dev --locked --bench make_config --no-run 2>&1 | sed -n 's/^ *Executable .*(\(.*\))$/\1/p')
 [ -x "$make" ] || die "cargo bench made no program"
 
 # Prints seconds and the peak of memory in MB of one run.
@@ -43,20 +47,19 @@ rows=''
 for wikis in $sizes; do
   clean='' same='' one='' memory=''
   for ((round = 0; round < rounds; round++)); do
-    rm -rf "$directory"
-    mkdir -p "$directory"
-    : >"$directory/.config"
-    "$make" "$directory" --wikis "$wikis" >/dev/null
+    # A directory of its own: file systems are slow to make files right after others were removed.
+    farm=$directory/$wikis-$round
+    "$make" "$farm" --wikis "$wikis" >/dev/null
     sync
-    read -r time kilobytes <<<"$(timed "$directory")"
+    read -r time kilobytes <<<"$(timed "$farm")"
     clean+="$time"$'\n' memory+="$kilobytes"$'\n'
-    read -r time _ <<<"$(timed "$directory")"
+    read -r time _ <<<"$(timed "$farm")"
     same+="$time"$'\n'
-    sed -i 's/^  w52: .*/  w52: changed/' "$directory/etc/settings/2.yml"
-    read -r time _ <<<"$(timed "$directory")"
+    sed -i 's/^  w52: .*/  w52: changed/' "$farm/etc/settings/2.yml"
+    read -r time _ <<<"$(timed "$farm")"
     one+="$time"$'\n'
   done
-  size=$(du -sm "$directory/out/settings" | cut -f1)
+  size=$(du -sm "$directory/$wikis-0/out/settings" | cut -f1)
   rows+="| $wikis | $(printf %s "$clean" | median) s | $(printf %s "$same" | median) s | $(printf %s "$one" | median) s |"
   rows+=" $(($(printf %s "$memory" | median) / 1024)) MB | $size MB |"$'\n'
 done

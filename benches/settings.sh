@@ -16,6 +16,7 @@ options:
 environment, as `eval "$(tests/all.sh materials)"` sets it:
   MWFARM_TREES the MediaWiki trees
   MWFARM_FPM   the PHP-FPM to measure
+  MWFARM       the program that compiles the farm, instead of a release build
 U
 }
 die() { printf 'settings.sh: %s\n' "$*" >&2; exit 1; }
@@ -38,9 +39,10 @@ rm -rf "$directory"
 mkdir -p "$directory"
 : >"$directory/.settings"
 cd "$repository"
-cargo build --release --locked
-mwfarm=$repository/target/release/mwfarm
-bench() { cargo bench --locked --bench "$1" --no-run 2>&1 | sed -n 's/^ *Executable .*(\(.*\))$/\1/p'; }
+mwfarm=${MWFARM:-$repository/target/release/mwfarm}
+[ -n "${MWFARM:-}" ] || cargo build --release --locked
+# What is measured is measured by PHP: these programs may be slow.
+bench() { cargo bench --profile dev --locked --bench "$1" --no-run 2>&1 | sed -n 's/^ *Executable .*(\(.*\))$/\1/p'; }
 make=$(bench make_config) measure=$(bench settings)
 [ -x "$make" ] && [ -x "$measure" ] || die "cargo bench made no program"
 

@@ -86,7 +86,7 @@ final class Extensions
     {
         $file = self::$files[self::vendor()] ?? null;
 
-        return $file === null || is_file($file) ? $file : dirname($file, 2) . '/unavailable.php';
+        return $file === null || \is_file($file) ? $file : dirname($file, 2) . '/unavailable.php';
     }
 
     /** Where this class lies, with others that settings files ask for. */
@@ -104,9 +104,13 @@ final class Extensions
     /** The vendor directory of this MediaWiki: another tree may have brought this class. */
     private static function vendor(): string
     {
-        $vendor = defined('MW_INSTALL_PATH') ? realpath(MW_INSTALL_PATH . '/vendor') : false;
+        $own = \dirname(__DIR__);
+        if (!\defined('MW_INSTALL_PATH') || \MW_INSTALL_PATH . '/vendor' === $own) {
+            return $own;
+        }
+        $vendor = realpath(MW_INSTALL_PATH . '/vendor');
 
-        return $vendor !== false && isset(self::$loaded[$vendor]) ? $vendor : dirname(__DIR__);
+        return $vendor !== false && isset(self::$loaded[$vendor]) ? $vendor : $own;
     }
 
     /**

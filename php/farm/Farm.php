@@ -7,6 +7,9 @@ namespace MwFarm;
 /** The class behind farm.php and the entry points in www/. It looks up, and computes nothing. */
 final class Farm_RUNTIMEKEY
 {
+    /** @var array<string, array> The parts of the table that this request has looked at. */
+    private static $parts = [];
+
     /**
      * Enters the MediaWiki of the wiki that is asked for.
      *
@@ -92,7 +95,9 @@ final class Farm_RUNTIMEKEY
     /** The part of the table that knows a name. */
     private static function part(string $wikis, string $name): array
     {
-        return require $wikis[-1] === '/' ? $wikis . (\crc32($name) & 255) . '.php' : $wikis;
+        $file = $wikis[-1] === '/' ? $wikis . (\crc32($name) & 255) . '.php' : $wikis;
+
+        return self::$parts[$file] ?? self::$parts[$file] = require $file;
     }
 
     /** What the table says of no single wiki. */
