@@ -18,15 +18,14 @@ const PREPEND: &str = "\\MwFarm\\Settings::prepend";
 /// What the statements make of a diff at run time is what [`onto`](super::settings::merge::onto) makes of it: first its
 /// mappings, with empty lists where it has lists, by one `array_replace_recursive`; then each list before what is there.
 pub fn settings<'d>(settings: &[Setting<'d>], written: &mut Written<'d>, out: &mut String) {
-    let values = settings.iter().filter_map(|setting| Some((&setting.variable, setting.value.as_ref()?)));
     let diffs = settings.iter().filter_map(|setting| Some((&setting.variable, setting.diff.as_deref()?)));
     let mut heading = "\n# General settings\n";
-    for (variable, node) in values {
+    for setting in settings.iter().filter(|setting| setting.value.is_some()) {
         out.push_str(std::mem::take(&mut heading));
-        for text in ["$", variable, " = "] {
+        for text in ["$", &*setting.variable, " = "] {
             out.push_str(text);
         }
-        written.write(node, out);
+        written.write(setting, out);
         out.push_str(";\n");
     }
     let mut heading = "\n# Array settings\n";
@@ -44,9 +43,9 @@ pub fn settings<'d>(settings: &[Setting<'d>], written: &mut Written<'d>, out: &m
 pub struct Written<'d>(HashMap<usize, String>, PhantomData<&'d Node>);
 
 impl<'d> Written<'d> {
-    fn write(&mut self, node: &Cow<'d, Node>, out: &mut String) {
-        match node {
-            Cow::Borrowed(node) if node.value.is_array() => {
+    fn write(&mut self, setting: &Setting<'d>, out: &mut String) {
+        match &setting.value {
+            Some(Cow::Borrowed(node)) if node.value.is_array() => {
                 let text = self.0.entry(std::ptr::from_ref(*node).addr()).or_insert_with(|| {
                     let mut text = String::new();
                     php::Value::from(&node.value).write(&mut text, 0);
@@ -54,9 +53,9 @@ impl<'d> Written<'d> {
                 });
                 out.push_str(text);
             }
-            node => match &node.value {
-                Value::Text(text) => php::string(out, text.as_bytes()),
-                value => php::Value::from(value).write(out, 0),
+            value => match value.as_deref().map(|node| &node.value) {
+                Some(Value::Text(text)) => php::string(out, text.as_bytes()),
+                value => value.map_or(php::Value::Null, php::Value::from).write(out, 0),
             },
         }
     }

@@ -89,13 +89,14 @@ pub(super) fn follow(
     }
     if has_pattern_farms {
         // What cannot be enumerated may be led to as well: requests follow those redirects as they come.
-        let lost = fixed.iter().filter(|redirect| !owners.contains_key(&redirect.host)).map(|fixed| fixed.entry);
-        let all: Vec<&Redirect> = open.iter().map(|open| open.entry).chain(lost).collect();
+        let lost = fixed.iter().filter(|redirect| !owners.contains_key(&redirect.host)).map(|fixed| &*fixed.entry.name);
+        let names: HashSet<&str> = open.iter().map(|open| &*open.entry.name).chain(lost).collect();
         for (index, entry) in entries.iter().enumerate() {
             if let Entry::Redirect(redirect) = entry
-                && all.iter().any(|other| std::ptr::eq(*other, &**redirect))
+                && names.contains(&*redirect.name)
+                && redirect.server.matcher().is_quick
             {
-                patterns.extend(redirect.server.matcher().is_quick.then(|| (index, to_pattern(redirect))));
+                patterns.push((index, to_pattern(redirect)));
             }
         }
     }

@@ -13,7 +13,7 @@ pub(super) fn parse(bytes: &[u8], file: FileId) -> Result<Node, Problem> {
         if name.is_empty() {
             continue;
         }
-        if name.iter().any(|byte| byte.is_ascii_control()) {
+        if name.iter().any(u8::is_ascii_control) {
             return Err(Problem::new(line, "holds a control character, and a list has one name a line"));
         }
         if names.len() == MAX_VALUES {
