@@ -64,7 +64,10 @@ fn key(file: usize) -> &'static str {
 }
 
 fn list(wikis: impl Iterator<Item = usize>, suffix: &str) -> String {
-    wikis.map(|wiki| format!("w{wiki}{suffix}\n")).collect()
+    wikis.fold(String::new(), |mut list, wiki| {
+        let _ = writeln!(list, "w{wiki}{suffix}");
+        list
+    })
 }
 
 /// The settings whose number leaves `file` when divided by the number of files; those of a file for the tag are elsewhere,
@@ -100,7 +103,10 @@ fn content(file: usize, wikis: usize) -> String {
 /// Groups with rights.
 fn array(salt: usize) -> String {
     let rights = |group: usize| {
-        (0..8).map(|right| format!("right{right}: {}", (right + group + salt) % 3 == 0)).collect::<Vec<_>>().join(", ")
+        (0..8)
+            .map(|right| format!("right{right}: {}", (right + group + salt).is_multiple_of(3)))
+            .collect::<Vec<_>>()
+            .join(", ")
     };
     let groups = ["'*'", "user", "sysop"].iter().enumerate();
     let groups: Vec<String> = groups.map(|(at, group)| format!("{group}: {{{}}}", rights(at))).collect();

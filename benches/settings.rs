@@ -7,6 +7,7 @@ mod server;
 mod statistics;
 
 use std::env;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
@@ -90,15 +91,16 @@ fn run(directory: &Path, rounds: usize) -> Result<String, String> {
             variant.samples.iter().zip(&other.samples).map(|(own, other)| own / other).collect()
         };
         let first = ratios(&variants[0]);
-        text.push_str(&format!(
-            "| {} | {:.1} µs | {:.3} ({:.3}–{:.3}) | {:.3} |\n",
+        let _ = writeln!(
+            text,
+            "| {} | {:.1} µs | {:.3} ({:.3}–{:.3}) | {:.3} |",
             variant.name,
             median(&variant.samples),
             median(&first),
             quantile(&first, 0.25),
             quantile(&first, 0.75),
             median(&ratios(&variants[1])),
-        ));
+        );
     }
     Ok(text)
 }

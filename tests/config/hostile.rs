@@ -2,6 +2,7 @@
 //! out of the output directory, or changes what is published when it is refused.
 
 mod cases;
+mod files;
 mod hosts;
 mod partly;
 
@@ -246,7 +247,7 @@ impl Farm {
     #[track_caller]
     fn evaluated(&self, wiki: &str, expected: &Value) -> String {
         let file = self.settings(wiki);
-        self.lint(&file);
+        Self::lint(&file);
         let json = self.path("expected.json");
         let text = expected.to_string().replace(CANARY, self.path("canary").to_str().expect("a path in UTF-8"));
         fs::write(&json, text).expect("written");
@@ -257,7 +258,7 @@ impl Farm {
     }
 
     #[track_caller]
-    fn lint(&self, file: &Path) {
+    fn lint(file: &Path) {
         let said = php(&[Path::new("-l"), file]);
         assert!(said.starts_with("No syntax errors"), "{said}\n{}", fs::read_to_string(file).unwrap_or_default());
     }

@@ -4,6 +4,9 @@
 use super::{Farm, MAIN};
 use crate::fpm::{Pool, Settings};
 
+/// FastCGI parameters, and the wiki that answers; none when it is 404.
+type Row<'r> = (&'r [(&'r str, &'r str)], Option<&'r str>);
+
 /// A farm of paths behind the one of hosts.
 const PATHS: &str = "\
 paths:
@@ -64,7 +67,7 @@ fn settings(ids: &[&str]) -> String {
 
 /// Asks for everything in the table. `None` is 404.
 #[track_caller]
-fn check(farm: &Farm, script: &str, table: &[(&[(&str, &str)], Option<&str>)]) {
+fn check(farm: &Farm, script: &str, table: &[Row<'_>]) {
     let pool = Pool::start(&Settings::new(1));
     let mut wrong = Vec::new();
     for (parameters, expected) in table {
@@ -171,11 +174,10 @@ fn hosts() -> Vec<(String, Option<&'static str>)> {
 
 /// A table of hosts as parameters, with more rows.
 #[track_caller]
-fn check_hosts(farm: &Farm, script: &str, more: &[(&[(&str, &str)], Option<&str>)]) {
+fn check_hosts(farm: &Farm, script: &str, more: &[Row<'_>]) {
     let hosts = hosts();
     let parameters: Vec<_> = hosts.iter().map(|(host, wiki)| ([("HTTP_HOST", host.as_str())], *wiki)).collect();
-    let mut table: Vec<(&[(&str, &str)], Option<&str>)> =
-        parameters.iter().map(|(one, wiki)| (&one[..], *wiki)).collect();
+    let mut table: Vec<Row<'_>> = parameters.iter().map(|(one, wiki)| (&one[..], *wiki)).collect();
     table.extend_from_slice(more);
     check(farm, script, &table);
 }
@@ -202,6 +204,7 @@ fn hosts_of_a_tree_without_versions() {
 
 /// With versions, through `www/index.php`: hosts, paths, and patterns.
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn hosts_and_paths_of_a_farm_with_versions() {
     let farm = Farm::new();
     farm.tree("code/1.43");
@@ -232,7 +235,7 @@ fn hosts_and_paths_of_a_farm_with_versions() {
     let ran = farm.run(&["config", "compile"]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
 
-    let mut table: Vec<([(&str, &str); 2], Option<&str>)> = Vec::new();
+    let mut table = Vec::new();
     let mut at = |host: &'static str, uri: &'static str, wiki: Option<&'static str>| {
         table.push(([("HTTP_HOST", host), ("REQUEST_URI", uri)], wiki));
     };
@@ -387,7 +390,7 @@ fn hosts_and_paths_of_a_farm_with_versions() {
     at("known.", "x.wild.test/", None);
     at("known.x.wild", ".test/", None);
 
-    let mut more: Vec<(&[(&str, &str)], Option<&str>)> = table.iter().map(|(one, wiki)| (&one[..], *wiki)).collect();
+    let mut more: Vec<Row<'_>> = table.iter().map(|(one, wiki)| (&one[..], *wiki)).collect();
     let long_path = format!("/alpha/{}", "a/".repeat(5000));
     let long = [("HTTP_HOST", "www.paths.test"), ("REQUEST_URI", long_path.as_str())];
     let long_host = format!("{}.x.wild.test", "a".repeat(10_000));
