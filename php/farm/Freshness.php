@@ -4,7 +4,13 @@
 
 namespace MwFarm;
 
-/** Looks at the files of the configuration on every request. */
+/**
+ * Looks at the files of the configuration on every request.
+ *
+ * @phpstan-type Compiled array{extensions: list<string>, settings: string, wanted: list<string>}
+ * @phpstan-type Manifest array{config?: string, sources?: array<string, string>, trees?: array<string, string>,
+ *   wikis?: array<string, array{compiled: array<string, Compiled>}>}
+ */
 final class Freshness_RUNTIMEKEY
 {
     /**
@@ -21,9 +27,8 @@ final class Freshness_RUNTIMEKEY
         }
         $log = tmpfile();
         // An array of arguments: no shell sees them.
-        $nothing = ['file', '/dev/null', 'r+'];
         $process = $log !== false && function_exists('proc_open')
-            ? proc_open($command, [$nothing, $nothing, $log], $pipes)
+            ? proc_open($command, [['pipe', 'r'], ['file', '/dev/null', 'w'], $log], $pipes)
             : false;
         $code = $process === false ? -1 : proc_close($process);
         $said = $log !== false && rewind($log) ? (string)stream_get_contents($log, 4000) : '';
@@ -66,7 +71,7 @@ final class Freshness_RUNTIMEKEY
         $loaded = Extensions::directories();
         // What is on now is loaded, with all that it requires, and nothing else is.
         $more = array_diff($compiled['wanted'] ?? [], $loaded);
-        if ($compiled === null || $more || array_diff($loaded, $compiled['extensions'])) {
+        if ($compiled === null || $more !== [] || array_diff($loaded, $compiled['extensions']) !== []) {
             // Other packages than those that are loaded: the next request finds them.
             class_exists(Refusal_RUNTIMEKEY::class, false) || require __DIR__ . '/Refusal.php';
             Refusal_RUNTIMEKEY::changed();
@@ -78,26 +83,27 @@ final class Freshness_RUNTIMEKEY
     /**
      * Whether the farm is compiled from the files as they are.
      *
-     * @param mixed[] $manifest
+     * @param Manifest $manifest
      */
     private static function isFresh(array $manifest): bool
     {
-        $sources = $manifest['sources'] ?? null;
-        foreach (is_array($sources) ? $sources : [] as $name => $digest) {
-            $file = "{$manifest['config']}/$name";
+        foreach ($manifest['sources'] ?? [] as $name => $digest) {
+            $file = ($manifest['config'] ?? '') . "/$name";
             if ((is_file($file) ? substr((string)hash_file('sha256', $file), 0, 32) : '') !== $digest) {
                 return false;
             }
         }
 
-        return is_array($sources);
+        return isset($manifest['sources']);
     }
 
+    /** @return Manifest */
     private static function manifest(string $farm): array
     {
         $json = is_file("$farm/mwfarm.json") ? file_get_contents("$farm/mwfarm.json") : '';
+        /** @var Manifest|null $manifest mwfarm wrote it. */
         $manifest = json_decode((string)$json, true);
 
-        return is_array($manifest) ? $manifest : [];
+        return $manifest ?? [];
     }
 }

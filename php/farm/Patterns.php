@@ -25,6 +25,8 @@ final class Patterns_RUNTIMEKEY
             return null;
         }
         $at = strtolower($host) . ($uri === '' || strpos('/?#', $uri[0]) !== false ? '' : '/') . $uri;
+        // What is no host is not to be taken for one with a path.
+        $patterns = preg_match('/\A[a-z0-9.:-]+\z/i', $host) === 1 ? $patterns : [];
         foreach ($patterns as [$pattern, $target, $suffix]) {
             $groups = [];
             if (preg_match($pattern, $at, $groups) !== 1) {

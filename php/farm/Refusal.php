@@ -24,7 +24,10 @@ final class Refusal_RUNTIMEKEY
         }
         http_response_code(404);
         $index = (defined('MWFARM_ENTRY') ? \MWFARM_ENTRY : (defined('MW_ENTRY_POINT') ? \MW_ENTRY_POINT : '')) ?: 'index';
-        $at = strtolower(strval($_SERVER['HTTP_HOST'] ?? '')) . strval($_SERVER['REQUEST_URI'] ?? '');
+        $host = strtolower(strval($_SERVER['HTTP_HOST'] ?? ''));
+        // Patterns are for hosts and nothing else.
+        $missing = preg_match('/\A[a-z0-9.:-]*\z/', $host) === 1 ? $missing : [];
+        $at = $host . strval($_SERVER['REQUEST_URI'] ?? '');
         foreach ($index === 'index.php' || $index === 'index' ? $missing : [] as [$pattern, $file]) {
             if (preg_match($pattern, $at) === 1 && is_file($file)) {
                 require $file;

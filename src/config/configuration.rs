@@ -267,7 +267,16 @@ impl Configuration {
     pub fn versions(&self, wiki: &FarmWiki) -> Vec<String> {
         let Some((asked, _)) = &wiki.version else { return vec![String::new()] };
         let in_use = wiki.deployments.as_ref().and_then(|_| self.in_use(&wiki.id));
-        in_use.filter(|version| *version != asked).into_iter().chain([asked.as_str()]).map(str::to_owned).collect()
+        let mut versions: Vec<String> = in_use.map(str::to_owned).into_iter().collect();
+        if self.published.in_use.get(&wiki.id).is_some_and(|state| state.updating) {
+            // What update.php is on the way to may not be what is asked for any more.
+            let before = self.published.manifest.as_ref().and_then(|manifest| manifest.wikis.get(&wiki.id));
+            versions.extend(before.into_iter().flat_map(|wiki| wiki.compiled.keys().cloned()));
+        }
+        versions.retain(|version| version != asked);
+        versions.dedup();
+        versions.push(asked.clone());
+        versions
     }
 
     /// The version that the data of a wiki is for, as far as anybody knows.
