@@ -272,9 +272,10 @@ impl Configuration {
             // What update.php is on the way to may not be what is asked for any more.
             let before = self.published.manifest.as_ref().and_then(|manifest| manifest.wikis.get(&wiki.id));
             versions.extend(before.into_iter().flat_map(|wiki| wiki.compiled.keys().cloned()));
+            versions.sort();
+            versions.dedup();
         }
         versions.retain(|version| version != asked);
-        versions.dedup();
         versions.push(asked.clone());
         versions
     }
