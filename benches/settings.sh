@@ -78,7 +78,7 @@ printf "default: '1.43'\n" >"$directory/etc-versions/versions.yml"
 for tree in composer bundle; do cp "$directory/out/LocalSettings/w0wiki.php" "$directory/$tree/LocalSettings.php"; done
 printf '%s' "$start" >"$directory/bundle/index.php"
 runtime=$(sed -n "s/.*'\(\/mwfarm_[0-9a-f]*\)\/.*/\1/p" "$directory/tree/vendor/autoload.php" | head -1)
-bundle=$(cd "$directory/tree/vendor" && ls -d bundle_*.php | grep -v _installed | head -1)
+bundle=$(cd "$directory/tree/vendor" && find . -maxdepth 1 -name 'bundle_*.php' ! -name '*_installed.php' -printf '%f\n' | sort | head -1)
 printf "<?php\nrequire '%s/Extensions.php';\nreturn require '%s';\n" "$directory/tree/vendor$runtime" \
   "$directory/tree/vendor/$bundle" >"$directory/bundle/vendor/autoload.php"
 

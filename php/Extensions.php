@@ -86,7 +86,7 @@ final class Extensions
     {
         $file = self::$files[self::vendor()] ?? null;
 
-        return $file === null || \is_file($file) ? $file : dirname($file, 2) . '/unavailable.php';
+        return $file === null || \is_readable($file) ? $file : dirname($file, 2) . '/unavailable.php';
     }
 
     /** Where this class lies, with others that settings files ask for. */

@@ -50,6 +50,9 @@ pub struct Check {
     /// The configuration.
     #[command(flatten)]
     pub config: ConfigDir,
+    /// Say also which settings have other values with the extension MediaWikiFarm, which reads the same files
+    #[arg(long)]
+    pub mediawikifarm: bool,
     /// How to print what was found
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: Format,

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use super::configuration::Configuration;
 use super::entry::ENTRY_POINTS;
 use super::farms::{self, FarmWiki, Target};
-use super::finding::Finding;
+use super::finding::{Finding, joined};
 use super::local_settings::Written;
 use super::model::{Loading, Model, Wiki, loading};
 use super::options::Freshness;
 use super::plan::{Access, Inputs, Missing, Pattern, Plan, SettingsFile, settings_name};
 use super::published::{self, Compiled, Manifest, SCHEMA};
+use super::read::Document;
+use super::settings::{Levels, says};
 use super::settings_file::{self, Content};
 use super::threads;
 use crate::farm::{self, ExtensionId, Farm, Host, Wanted, WikiId};
@@ -116,10 +118,33 @@ impl<'c> Compilation<'c> {
             let of_version =
                 Compiled { settings: name.clone(), extensions: loaded.loading.extensions, wanted: loaded.wanted };
             compiled[loaded.wiki].insert(variant.version.clone(), of_version);
-            self.settings.push(SettingsFile { name, text, access: access(self.configuration, variant.farm) });
+            let access = self.access(variant.farm);
+            self.settings.push(SettingsFile { name, text, access });
         }
+        self.model.findings = joined(std::mem::take(&mut self.model.findings));
         let published = wikis.iter().zip(compiled).map(|(wiki, of)| (wiki.farm.id.clone(), published_wiki(wiki, of)));
         self.wikis.extend(published);
+    }
+
+    /// Who may read a wiki's settings file: whoever may read all files that say something to it.
+    fn access(&mut self, wiki: &'c FarmWiki) -> Access {
+        let levels = Levels::of(wiki);
+        let files = self.model.files(wiki).into_iter().filter(|(entry, file)| says(&levels, entry, file));
+        let documents: Vec<&Document> = files
+            .filter_map(|(entry, _)| self.configuration.documents.get(&entry.file))
+            .map(std::convert::AsRef::as_ref)
+            .collect();
+        let access = Access::of(documents.iter().map(|document| (document.mode, document.group)));
+        if access.mode & 0o044 == 0 {
+            let private = documents.iter().find(|document| document.mode & 0o044 == 0).or(documents.last());
+            if let Some(document) = private {
+                let message = "is for its owner only, and so are the settings of wikis that it says something to";
+                let hint = "PHP-FPM has to read them: give the file the group of its user, and the mode 0640";
+                let finding = Finding::warning(document.root.mark, "", message);
+                self.model.findings.push(finding.of_wiki(&wiki.id).hint(hint));
+            }
+        }
+        access
     }
 
     /// A wiki that cannot be compiled stays as it was, unless others have its hosts now.
@@ -290,12 +315,6 @@ fn published_wiki(wiki: &Wiki<'_>, compiled: BTreeMap<String, Compiled>) -> publ
         delayed: farm.deployments.is_some() && farm.version.is_some(),
         compiled,
     }
-}
-
-/// Who may read a wiki's settings file: whoever may read all files that went into it.
-fn access(configuration: &Configuration, wiki: &FarmWiki) -> Access {
-    let documents = wiki.config.iter().filter_map(|entry| configuration.documents.get(&entry.file));
-    Access::of(documents.map(|document| (document.mode, document.group)))
 }
 
 /// A pattern as requests match it. One that might take them exponential time is none.

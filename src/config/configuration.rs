@@ -31,6 +31,8 @@ pub struct Configuration {
     pub not_found: Vec<NotFound>,
     /// Wikis of which something cannot be read.
     pub broken: BTreeSet<WikiId>,
+    /// The tags that farms have, whether a wiki has them or not.
+    pub tags: BTreeSet<String>,
     /// What was found.
     pub findings: Vec<Finding>,
     /// Settings files by name; those that cannot be read are missing, with a finding.
@@ -88,6 +90,7 @@ impl Configuration {
             wikis: found.wikis,
             upgraded: BTreeMap::new(),
             patterns: found.patterns,
+            tags: tags(&main),
             not_found: found.missing,
             broken,
             findings: found.findings,
@@ -100,6 +103,7 @@ impl Configuration {
             sources,
             options,
         };
+        configuration.look_at_versions(&main);
         configuration.look_at_pages();
         configuration.import();
         configuration.begin_delays();
@@ -107,6 +111,22 @@ impl Configuration {
         configuration.read_settings();
         configuration.read_trees(tree)?;
         Ok(configuration)
+    }
+
+    /// With one MediaWiki, `versions` and `deployments` say nothing.
+    fn look_at_versions(&mut self, main: &Document) {
+        if self.options.code.is_some() {
+            return;
+        }
+        for (farm, node) in main.root.map().unwrap_or_default() {
+            for (key, value) in node.map().unwrap_or_default() {
+                if let Some(name @ ("versions" | "deployments")) = key.name().as_deref() {
+                    let message = format!("`{name}` is not looked at: the farm has one MediaWiki");
+                    let hint = "`code` of mwfarm.yml names the directory that holds a directory for each version";
+                    self.findings.push(Finding::warning(value.mark, format!("{farm}.{name}"), message).hint(hint));
+                }
+            }
+        }
     }
 
     /// The pages of `HTTP404` must be there.
@@ -228,7 +248,14 @@ impl Configuration {
         let mut directories: BTreeMap<String, PathBuf> = BTreeMap::new();
         match &self.options.code {
             None => {
-                directories.insert(String::new(), self.options.tree.clone().unwrap_or_else(|| tree.to_owned()));
+                let directory = self.options.tree.clone().unwrap_or_else(|| tree.to_owned());
+                if !tree::is_mediawiki(&directory) {
+                    let message = format!("there is no MediaWiki in `{}`", directory.display());
+                    let hint =
+                        "`tree` of mwfarm.yml names its directory, or `code` that of several versions; else `-d` does";
+                    self.findings.push(Finding::warning(options::FILE, "tree", message).hint(hint));
+                }
+                directories.insert(String::new(), directory);
             }
             Some(code) => {
                 for wiki in &self.wikis {
@@ -285,6 +312,15 @@ impl Configuration {
         let state = self.published.in_use.get(wiki).map(|state| state.version.as_str());
         state.or_else(|| self.imported.get(wiki).map(String::as_str))
     }
+}
+
+/// The tags that a main file declares.
+fn tags(main: &Document) -> BTreeSet<String> {
+    let farms = main.root.map().unwrap_or_default().iter();
+    let tags = farms.filter_map(|(_, farm)| farm.map()?.iter().find(|(key, _)| key.name().as_deref() == Some("tags")));
+    tags.flat_map(|(_, tags)| tags.map().unwrap_or_default())
+        .filter_map(|(tag, _)| tag.name().map(std::borrow::Cow::into_owned))
+        .collect()
 }
 
 /// All wikis, those that are named as they are under these versions.

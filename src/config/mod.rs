@@ -25,6 +25,7 @@ pub mod settings;
 pub mod configuration;
 
 pub mod model;
+pub mod slips;
 
 pub mod compile;
 pub mod local_settings;
@@ -34,3 +35,14 @@ pub mod settings_file;
 
 pub mod entry;
 pub mod write;
+
+/// The name that differs in the fewest letters, if it is close.
+#[must_use]
+pub fn near<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    if name.len() > 63 {
+        return None;
+    }
+    let most = if name.len() < 4 { 1 } else { 2 };
+    let near = names.map(|other| (strsim::damerau_levenshtein(name, other), other)).min();
+    near.filter(|(distance, _)| *distance <= most).map(|(_, other)| other)
+}

@@ -262,7 +262,12 @@ impl<'c> Variant<'c> {
                 Err(reason) => {
                     let under = if self.version.is_empty() { String::new() } else { format!(" in {}", self.version) };
                     let message = format!("`{}` stays off{under}: {reason}", id.name().escape_debug());
-                    findings.push(Finding::warning(node.mark, setting.name, message).of_wiki(&self.farm.id));
+                    let finding = Finding::warning(node.mark, setting.name, message).of_wiki(&self.farm.id);
+                    let meant = if tree.facts(&id).exists { None } else { tree.meant(&id) };
+                    findings.push(match meant {
+                        Some(meant) => finding.hint(format!("did you mean `{meant}`?")),
+                        None => finding,
+                    });
                 }
             }
         }

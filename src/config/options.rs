@@ -121,7 +121,7 @@ pub fn read(config: &Path) -> Result<Options, Error> {
     let file = config.join(FILE);
     let wrong = |reason: String| Error { file: file.clone(), reason };
     if !config.is_dir() {
-        return Err(wrong(format!("is not there: `{}` is no directory", config.display())));
+        return Err(Error { file: config.to_owned(), reason: "is no directory".to_owned() });
     }
     let bytes = disk::read_optional(&file).map_err(|error| wrong(format!("cannot be read: {error}")))?;
     let bytes = bytes.unwrap_or_default();
@@ -142,7 +142,7 @@ pub fn read(config: &Path) -> Result<Options, Error> {
         return Err(wrong("has both `tree`, for one MediaWiki, and `code`, for several".to_owned()));
     }
     // Generated PHP names these, whatever directory it runs in.
-    let config = disk::real_path(config).map_err(|error| wrong(format!("has no directory: {error}")))?;
+    let config = disk::real_path(config).map_err(|error| wrong(format!("is not there: {error}")))?;
     let absolute = |path: PathBuf| folded(&config.join(path));
     Ok(Options {
         tree: written.tree.map(absolute),

@@ -52,6 +52,27 @@ impl Tree {
         facts
     }
 
+    /// The setting of an extension or skin that may have been meant: one with the same name in other letters, or of the
+    /// other kind.
+    #[must_use]
+    pub fn meant(&self, id: &ExtensionId) -> Option<String> {
+        let plain = |name: &str| name.to_ascii_lowercase().replace(['_', '-'], "");
+        let wanted = plain(id.name());
+        let mut close = None;
+        for (directory, switch) in [("extensions", "wgUseExtension"), ("skins", "wgUseSkin")] {
+            let names = disk::names(&self.directory.join(directory)).unwrap_or_default();
+            if let Some(name) = names.iter().find(|name| plain(name) == wanted) {
+                return Some(format!("{switch}{name}"));
+            }
+            let begins = |name: &&String| wanted.len() > 4 && plain(name).starts_with(&wanted);
+            let near = names.iter().find(begins).cloned();
+            close = close.or(near
+                .or_else(|| super::near(id.name(), names.iter().map(String::as_str)).map(str::to_owned))
+                .map(|name| format!("{switch}{name}")));
+        }
+        close
+    }
+
     fn look(&self, id: &ExtensionId) -> Facts {
         let directory = self.directory.join(id.as_str());
         let Ok(names) = disk::names(&directory) else { return Facts::default() };

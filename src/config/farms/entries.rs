@@ -6,6 +6,7 @@ use super::lists::{self, Item, below};
 use super::server::Server;
 use super::template::Template;
 use crate::config::finding::Finding;
+use crate::config::near;
 use crate::config::value::{Mark, Node, Value};
 
 /// The keys of a farm.
@@ -365,7 +366,15 @@ impl Reader<'_> {
                 continue;
             }
             let finding = Finding::error(node.mark, below(path, &key.to_string()), "is no field that is known");
-            self.findings.push(finding.hint(format!("the fields here are `{}`", known.join("`, `"))));
+            let meant = match &*name {
+                // So in MediaWikiFarm's handbook.
+                "exec" => Some("executable"),
+                name => near(name, known.iter().copied()),
+            };
+            self.findings.push(finding.hint(match meant {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("the fields here are `{}`", known.join("`, `")),
+            }));
         }
         Some(fields)
     }

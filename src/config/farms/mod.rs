@@ -188,7 +188,7 @@ pub struct Entry {
 }
 
 /// Whom a file is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// `key` without star: `default`, a suffix, a tag or a wiki. The file maps names to values.
     Fixed(String),

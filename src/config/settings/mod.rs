@@ -31,6 +31,7 @@ pub use levels::{Level, Levels};
 pub use names::{Name, NameId, Names};
 pub use original::{Difference, Original, differences};
 pub use prepared::{Form, Kind, Prepared, Track};
+pub use walk::says;
 
 use walk::Walk;
 

@@ -52,6 +52,19 @@ pub(super) fn said<'d>(levels: &Levels<'_>, files: &[(&Entry, &Prepared<'d>)], o
     all
 }
 
+/// Whether a file says anything to a wiki.
+#[must_use]
+pub fn says(levels: &Levels<'_>, entry: &Entry, file: &Prepared<'_>) -> bool {
+    match (&entry.scope, &file.content) {
+        (Scope::Fixed(key), Content::Fixed(parts)) => !parts.is_empty() && levels.fixed(key).is_some(),
+        (Scope::Star { before, behind, default }, Content::Star(by_key)) => {
+            let heard = levels.star(before, behind, default.as_deref());
+            heard.iter().any(|heard| by_key.contains_key(heard.key.as_bytes()))
+        }
+        _ => false,
+    }
+}
+
 /// What is said of one name, by tracks: of its value, and of the diff.
 pub(super) fn tracks<'s, 'd>(of_name: &'s [Said<'d>]) -> (&'s [Said<'d>], &'s [Said<'d>]) {
     of_name.split_at(of_name.partition_point(|said| said.part.track == Track::Value))

@@ -30,8 +30,8 @@ pub(in crate::run) fn build(tree: &Path, flags: &cli::Build, reporter: &dyn Repo
     if flags.dry_run || flags.locked {
         return planned(tree, &flags.inputs, flags.format, flags.locked, reporter);
     }
-    let options = options::read(&super::directory(&flags.inputs.config))
-        .map_err(|error| vec![Problem::from_error(ExitCode::Farm, &error)])?;
+    let options =
+        options::read(&super::directory(&flags.inputs.config)).map_err(|error| vec![super::of_options(&error)])?;
     let _lock = lock(&options.output, !flags.no_wait, reporter)?;
     // Read under the lock: another build may have published, or an update of a wiki have ended, while we waited.
     let configuration = super::read(&flags.inputs.config, tree)?;
@@ -43,6 +43,7 @@ pub(in crate::run) fn build(tree: &Path, flags: &cli::Build, reporter: &dyn Repo
         compilation.drop_version(version);
     }
 
+    refuse_nothing(&compilation)?;
     write_settings(&compilation.plan(program().as_deref()), &options.output)?;
     let mut built = BTreeMap::new();
     for version in compilation.versions() {
@@ -135,6 +136,21 @@ fn planned(
     }
     let output = summary(&compilation, &plan, &built, &[], format, Tense::Planned)?;
     Ok(finished(output, &compilation, failed, stale))
+}
+
+/// A farm without any wiki is a list that was emptied by mistake: its wikis are not taken away.
+fn refuse_nothing(compilation: &Compilation<'_>) -> Result<(), Vec<Problem>> {
+    let configuration: &Configuration = compilation.configuration;
+    let published = configuration.published.manifest.as_ref().map_or(0, |manifest| manifest.wikis.len());
+    if published == 0 || !compilation.wikis.is_empty() {
+        return Ok(());
+    }
+    let mut problems = errors(&compilation.model.findings, &configuration.sources);
+    let what = format!("the configuration has no wiki that could be published, and {published} are");
+    let output = configuration.options.output.display();
+    let hint = format!("correct the lists; to take the farm away, remove `{output}` and `mwfarm eject` each tree");
+    problems.push(Problem::new(ExitCode::Farm, what).hint(hint));
+    Err(problems)
 }
 
 /// A vendor tree elsewhere would name settings of this farm.

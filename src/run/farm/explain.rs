@@ -9,6 +9,7 @@ use super::super::formatted;
 use super::Trees;
 use super::show::named;
 use crate::cli;
+use crate::config::farms::Scope;
 use crate::config::finding::Place;
 use crate::config::settings::{Contribution, Level, Levels, State, Track, explain as contributions};
 use crate::config::value::Node;
@@ -34,7 +35,10 @@ pub(in crate::run) fn explain(tree: &Path, flags: &cli::Explain) -> Result<Outpu
     let found = contributions(name, &compilation.model.names, &levels, &compilation.model.files(farm));
     if found.is_empty() {
         let what = format!("no file says anything of `{}` for wiki `{id}`", name.escape_debug());
-        let hint = "MediaWiki's own value counts; names are those of variables, such as `wgSitename`";
+        let hint = match farm.config.iter().rfind(|entry| entry.scope == Scope::Executable) {
+            Some(entry) => format!("`{}` comes later and may set it; it is PHP, which is not read", entry.file),
+            None => "MediaWiki's own value counts; names are those of variables, such as `wgSitename`".to_owned(),
+        };
         return Err(vec![Problem::new(ExitCode::Usage, what).hint(hint)]);
     }
     let setting = wiki.asked().and_then(|asked| asked.settings.iter().find(|setting| setting.name == name));

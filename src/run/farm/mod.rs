@@ -20,6 +20,7 @@ use crate::cli;
 use crate::config::compile::Compilation;
 use crate::config::configuration::{self, Configuration};
 use crate::config::finding::{Finding, Severity};
+use crate::config::options;
 use crate::config::read::Sources;
 use crate::farm::{ExtensionId, Farm};
 use crate::report::{ExitCode, Problem, Reporter};
@@ -50,8 +51,18 @@ fn read(config: &cli::ConfigDir, tree: &Path) -> Result<Configuration, Vec<Probl
             Problem::from_error(ExitCode::Farm, &error)
                 .hint("`tree` or `code` of mwfarm.yml names it; without them, `-d` does"),
         ],
-        _ => vec![Problem::from_error(ExitCode::Farm, &error)],
+        configuration::Error::Options(options) => vec![of_options(&options)],
+        configuration::Error::Published(_) => vec![Problem::from_error(ExitCode::Farm, &error)],
     })
+}
+
+/// Options that cannot be read.
+fn of_options(error: &options::Error) -> Problem {
+    let problem = Problem::from_error(ExitCode::Farm, error);
+    if error.file.is_dir() || error.file.ends_with(options::FILE) {
+        return problem;
+    }
+    problem.hint("`--config-dir` names the directory of farms.yml")
 }
 
 /// The wikis of a farm that a tree serves.

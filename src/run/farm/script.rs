@@ -21,7 +21,7 @@ pub(in crate::run) fn run(
     reporter: &dyn Reporter,
 ) -> Result<Output, Vec<Problem>> {
     let directory = super::directory(&flags.config);
-    let options = options::read(&directory).map_err(|error| vec![Problem::from_error(ExitCode::Farm, &error)])?;
+    let options = options::read(&directory).map_err(|error| vec![super::of_options(&error)])?;
     let farm = Farm::read(options)?;
     let is_update = plain_name(&flags.script).is_some_and(|name| name.eq_ignore_ascii_case("update"))
         || flags.script == "maintenance/update.php";

@@ -11,10 +11,11 @@ use super::{Trees, line};
 use crate::cli::{self, ConfigDir, ShowFormat};
 use crate::config::compile::Compilation;
 use crate::config::configuration::Configuration;
-use crate::config::finding::{Finding, Severity};
+use crate::config::finding::{Finding, Severity, joined};
 use crate::config::model::Variant;
 use crate::config::settings::Setting;
 use crate::config::settings_file::statements;
+use crate::config::slips::slips;
 use crate::config::value::{Key, Node, Value};
 use crate::disk;
 use crate::farm::WikiId;
@@ -29,8 +30,10 @@ pub(in crate::run) fn check(tree: &Path, flags: &cli::Check) -> Result<Output, V
     let configuration = super::read(&flags.config, tree)?;
     let mut trees = Trees::read(&configuration);
     let compilation = trees.compile(&configuration);
-    let differences = compilation.model.differences();
-    let mut findings: Vec<&Finding> = compilation.model.findings.iter().chain(&differences).collect();
+    let slips = joined(slips(&configuration));
+    let differences = if flags.mediawikifarm { compilation.model.differences() } else { Vec::new() };
+    let all = compilation.model.findings.iter().chain(&slips).chain(&differences);
+    let mut findings: Vec<&Finding> = all.collect();
     findings.sort_by(|a, b| a.order(&configuration.sources).cmp(&b.order(&configuration.sources)));
     let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
@@ -43,8 +46,12 @@ pub(in crate::run) fn check(tree: &Path, flags: &cli::Check) -> Result<Output, V
                 let _ = writeln!(text, "  hint: {}", escaped(hint));
             }
         }
-        let wikis = compilation.model.wikis.len();
-        let _ = writeln!(text, "{}, {}, {}", some(wikis, "wiki"), some(errors, "error"), some(warnings, "warning"));
+        let wikis = some(compilation.model.wikis.len(), "wiki");
+        let _ = writeln!(text, "{wikis}, {}, {}", some(errors, "error"), some(warnings, "warning"));
+        if !compilation.model.broken.is_empty() {
+            let broken: Vec<&str> = compilation.model.broken.iter().map(WikiId::as_str).collect();
+            let _ = writeln!(text, "with errors, left as published: {}", broken.join(", "));
+        }
         text
     };
     let json = || {
@@ -128,22 +135,10 @@ pub(super) fn named(compilation: &Compilation<'_>, name: &str) -> Result<WikiId,
 /// No wiki has this name.
 pub(super) fn unknown<'n>(name: &str, wikis: impl Iterator<Item = &'n str>) -> Problem {
     let problem = Problem::new(ExitCode::Usage, format!("there is no wiki `{}`", name.escape_debug()));
-    match near(name, wikis) {
+    match crate::config::near(name, wikis) {
         Some(near) => problem.hint(format!("did you mean `{near}`? `mwfarm wikis` lists all")),
         None => problem.hint("`mwfarm wikis` lists all; a wiki is named by its wikiID or by one of its hosts"),
     }
-}
-
-/// The name that differs in the fewest letters, if it is close.
-fn near<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    if name.len() > 63 {
-        return None;
-    }
-    names
-        .map(|other| (strsim::damerau_levenshtein(name, other), other))
-        .min()
-        .filter(|(distance, _)| *distance <= 2)
-        .map(|(_, other)| other)
 }
 
 /// What keeps a wiki from being compiled.
@@ -214,6 +209,9 @@ pub(in crate::run) fn diff(tree: &Path, flags: &cli::Diff, reporter: &dyn Report
     for id in ids {
         let change = match (before.get(id), after.get(id)) {
             (None, None) => continue,
+            (Some(_), None) if compilation.model.broken.contains(id) => {
+                Change { id, kind: "kept", version: None, removed: Vec::new(), added: Vec::new() }
+            }
             (Some(_), None) => Change { id, kind: "removed", version: None, removed: Vec::new(), added: Vec::new() },
             (None, Some(_)) => Change { id, kind: "added", version: None, removed: Vec::new(), added: Vec::new() },
             (Some(old), Some(new)) => {
