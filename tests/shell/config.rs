@@ -83,6 +83,11 @@ fn everything_that_is_wrong_is_said_at_once() {
 }
 
 #[test]
+fn slips_are_told_with_what_was_meant() {
+    session("slips");
+}
+
+#[test]
 fn versions_wait_for_updates() {
     session("versions");
 }
