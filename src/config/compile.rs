@@ -58,7 +58,8 @@ impl<'c> Compilation<'c> {
         let (good, loading) = compilation.loading(wikis, order);
         compilation.write(&good, loading);
         compilation.model.wikis = good;
-        compilation.keep_last_good();
+        let broken = compilation.model.broken.clone();
+        compilation.keep_last_good(&broken);
         compilation
     }
 
@@ -147,11 +148,11 @@ impl<'c> Compilation<'c> {
         access
     }
 
-    /// A wiki that cannot be compiled stays as it was, unless others have its hosts now.
-    fn keep_last_good(&mut self) {
+    /// Wikis that cannot be compiled stay as they were, unless others have their hosts now.
+    fn keep_last_good(&mut self, wikis: &BTreeSet<WikiId>) {
         let Some(manifest) = &self.configuration.published.manifest else { return };
         let taken: BTreeSet<&Host> = self.wikis.values().flat_map(|wiki| &wiki.hosts).collect();
-        let kept = self.model.broken.iter().filter_map(|id| {
+        let kept = wikis.iter().filter_map(|id| {
             let wiki = manifest.wikis.get(id)?;
             let there = wiki.compiled.values().all(|compiled| self.has_settings(&compiled.settings));
             let trees = wiki.compiled.keys().all(|version| self.tree(version).is_some());
@@ -222,17 +223,14 @@ impl<'c> Compilation<'c> {
         }
     }
 
-    /// Leaves the wikis of a tree as they were, because it cannot be built.
+    /// Leaves the wikis of a tree as they were, because it cannot be built: what was built before still has them.
     pub fn drop_version(&mut self, version: &str) {
-        let wikis: Vec<WikiId> = self
-            .wikis
-            .iter()
-            .filter(|(_, wiki)| wiki.compiled.contains_key(version))
-            .map(|(id, _)| id.clone())
-            .collect();
-        for id in wikis {
-            self.restore(&id, version);
-        }
+        let wikis = self.wikis.iter().filter(|(_, wiki)| wiki.compiled.contains_key(version));
+        let wikis: BTreeSet<WikiId> = wikis.map(|(id, _)| id.clone()).collect();
+        self.wikis.retain(|id, _| !wikis.contains(id));
+        self.model.wikis.retain(|wiki| !wikis.contains(&wiki.farm.id));
+        self.keep_last_good(&wikis);
+        self.model.broken.extend(wikis);
     }
 
     /// Leaves a wiki as it was, because the tree of this version cannot have it as it should be; drops it when it was

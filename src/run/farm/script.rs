@@ -57,7 +57,7 @@ pub(super) struct Farm {
 }
 
 impl Farm {
-    fn read(options: Options) -> Result<Self, Vec<Problem>> {
+    pub(super) fn read(options: Options) -> Result<Self, Vec<Problem>> {
         let published =
             Published::read(&options.output).map_err(|error| vec![Problem::from_error(ExitCode::Failed, &error)])?;
         let Some(manifest) = published.manifest.clone() else {

@@ -63,7 +63,7 @@ pub(super) fn all(
     let mut queue = VecDeque::new();
     for (id, wiki) in &farm.manifest.wikis {
         if needs_update(farm, id, wiki)? {
-            queue.push_back((id, wiki));
+            queue.push_back(id);
         }
     }
     let total = queue.len();
@@ -83,9 +83,9 @@ pub(super) fn all(
             scope.spawn(|| {
                 loop {
                     let next = queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop_front();
-                    let Some((id, wiki)) = next else { return };
-                    match logged(farm, id, wiki, &arguments) {
-                        Ok(()) => reporter.note(Verbosity::Normal, &format!("{id}: updated for {}", shown(farm, wiki))),
+                    let Some(id) = next else { return };
+                    match logged(farm, id, &arguments) {
+                        Ok(what) => reporter.note(Verbosity::Normal, &format!("{id}: updated for {what}")),
                         Err(problems) => {
                             reporter.warning(&format!("{id}: not updated"));
                             let mut failed = failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -108,8 +108,11 @@ fn shown(farm: &Farm, wiki: &Wiki) -> String {
     format!("MediaWiki {}", release.unwrap_or_default())
 }
 
-/// Updates a wiki; what update.php says goes into a file.
-fn logged(farm: &Farm, id: &WikiId, wiki: &Wiki, arguments: &[OsString]) -> Result<(), Vec<Problem>> {
+/// Updates a wiki; what update.php says goes into a file. Says for what it was updated.
+fn logged(farm: &Farm, id: &WikiId, arguments: &[OsString]) -> Result<String, Vec<Problem>> {
+    // As it is published now: a queue may take hours.
+    let farm = &Farm::read(farm.options.clone())?;
+    let Some(wiki) = farm.manifest.wikis.get(id) else { return Err(vec![of_meanwhile(id)]) };
     let program = farm.program(id, &wiki.version, "update", arguments)?;
     let log = farm.options.output.join(UPDATES).join(format!("{id}.log"));
     let run = || {
@@ -117,7 +120,7 @@ fn logged(farm: &Farm, id: &WikiId, wiki: &Wiki, arguments: &[OsString]) -> Resu
         program.run_into(file).map_err(|error| vec![Problem::from_error(ExitCode::Failed, &error)])
     };
     match update(farm, id, wiki, &run)? {
-        Status::Exited(0) => Ok(()),
+        Status::Exited(0) => Ok(shown(farm, wiki)),
         status => {
             let what = format!("update.php of wiki `{id}` ended with {}", status.code());
             Err(vec![
@@ -127,6 +130,11 @@ fn logged(farm: &Farm, id: &WikiId, wiki: &Wiki, arguments: &[OsString]) -> Resu
             ])
         }
     }
+}
+
+fn of_meanwhile(id: &WikiId) -> Problem {
+    let what = format!("wiki `{id}` is compiled for another version since this began");
+    Problem::new(ExitCode::Failed, what).hint("run it again")
 }
 
 fn of_file(path: &std::path::Path, error: &std::io::Error) -> Problem {
@@ -155,13 +163,22 @@ fn update(
     })?;
     // Should we be killed, update.php goes on, and no second one may run beside it.
     lock.share().map_err(file)?;
-    // As it is now: another update may have ended since.
+    // As it is now: another update may have ended since. No build may be on its way: it would not know that this version
+    // is about to be that of the wiki's data.
+    let building = write::lock(output, true).map_err(|error| vec![of_write(&error)])?;
+    let published = Farm::read(farm.options.clone())?.manifest.wikis;
+    if published.get(id).is_none_or(|now| now.version != wiki.version || now.delayed != wiki.delayed) {
+        return Err(vec![of_meanwhile(id)]);
+    }
     let before = published::state(output, id).map_err(file)?.filter(|_| wiki.delayed);
     let changes = before.as_ref().is_some_and(|state| state.version != wiki.version || state.updating);
     let switch =
         |version: &str, updating| write::version(output, id, version, updating).map_err(|error| vec![of_write(&error)]);
     if let Some(InUse { version, .. }) = before.as_ref().filter(|_| changes) {
         switch(version, true)?;
+    }
+    drop(building);
+    if changes {
         // Requests that were let in before still use the data.
         thread::sleep(Duration::from_secs(farm.options.drain));
     }

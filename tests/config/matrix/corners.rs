@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::process::Command;
 
 use super::farm::{Answer, Farm, Kind, Seen};
 use super::{Cache, Mechanism, Mode, Source, wiki, wikis};
@@ -114,4 +115,54 @@ fn a_failed_update_leaves_the_version() {
         assert_eq!(page(farm.web(&pool, "comp")).0, "1.50");
         assert_eq!(page(farm.web(&pool, "both")).0, "1.40");
     }
+}
+
+/// A tree that cannot be built, for whatever reason, leaves its wikis as they were, and so it leaves the others.
+#[test]
+fn a_tree_that_cannot_be_built_takes_no_wiki_away() {
+    let pool = Pool::start(&Settings::new(1).ini("opcache.revalidate_freq", "0"));
+    for mode in [Mode::Mono, Mode::Multi] {
+        let farm = Farm::new(Kind { checks: false, ..kind(mode) }, &wikis());
+        farm.build();
+        let tree = if mode == Mode::Mono { "mediawiki" } else { "code/1.40" };
+        let composer = fs::read_to_string(farm.path(&format!("{tree}/composer.json"))).expect("a file");
+        // Its wikis want the same, another one is new.
+        farm.write(&format!("{tree}/composer.json"), r#"{ "name": "acme/core", "require": { "acme/none": "^3" } }"#);
+        let more = [wikis(), vec!["newcomer".to_owned()]].concat();
+        farm.set_version("1.40", &more);
+        farm.set_sitename("Second", &more);
+        let build = farm.mwfarm(&["build", "--quiet"]);
+        assert_eq!(build.status.code(), Some(2), "{}", String::from_utf8_lossy(&build.stderr));
+        assert_eq!(page(farm.web(&pool, "both")).1, "First", "{mode:?}");
+        assert_eq!(page(farm.run("show", "both")).1, "First", "{mode:?}");
+        farm.write(&format!("{tree}/composer.json"), &composer);
+        farm.build();
+        assert_eq!(page(farm.web(&pool, "both")).1, "Second", "{mode:?}");
+    }
+}
+
+/// A build while `run update --all` works on its queue: what it has not begun is updated for what is published then.
+#[test]
+fn a_build_between_two_updates_leaves_no_wiki_behind() {
+    let pool = Pool::start(&Settings::new(1).ini("opcache.revalidate_freq", "0"));
+    let two = ["first", "second"].map(str::to_owned);
+    let farm = Farm::new(Kind { delayed: true, checks: false, ..kind(Mode::Multi) }, &two);
+    let copied = Command::new("cp").arg("-r").args([farm.path("code/1.50"), farm.path("code/1.60")]).status();
+    assert!(copied.expect("cp runs").success());
+    farm.build();
+    farm.set_version("1.50", &two);
+    farm.build();
+    let program =
+        format!("{} build --quiet --config-dir {}", env!("CARGO_BIN_EXE_mwfarm"), farm.path("config").display());
+    farm.write(
+        "code/1.50/maintenance/update.php",
+        &format!(
+            "<?php\nfile_put_contents( '{}', 'wiki: 1.60' );\nexec( '{program}', $said, $code );\nexit( $code );\n",
+            farm.path("config/versions.yml").display()
+        ),
+    );
+    let update = farm.mwfarm(&["run", "update", "--all", "-j", "1"]);
+    assert!(update.status.success(), "{}", String::from_utf8_lossy(&update.stderr));
+    assert_eq!(page(farm.web(&pool, "first")).0, "1.50");
+    assert_eq!(page(farm.web(&pool, "second")).0, "1.60");
 }

@@ -172,7 +172,7 @@ impl Farm {
         }
     }
 
-    fn mwfarm(&self, arguments: &[&str]) -> Output {
+    pub(super) fn mwfarm(&self, arguments: &[&str]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_mwfarm"))
             .args(&arguments[..1])
             .arg("--config-dir")
