@@ -35,6 +35,8 @@ pub struct Compilation<'c> {
     pub wikis: BTreeMap<WikiId, published::Wiki>,
     /// Their settings files.
     pub settings: Vec<SettingsFile>,
+    /// Wikis whose trees cannot have them, with the version: requests are told to come back.
+    shut: BTreeSet<(WikiId, String)>,
 }
 
 /// What loads the extensions of a wiki under one of its versions, both by their numbers.
@@ -53,7 +55,8 @@ impl<'c> Compilation<'c> {
     #[must_use]
     pub fn new(configuration: &'c Configuration, order: &mut Order<'_>) -> Self {
         let model = Model::new(configuration);
-        let mut compilation = Self { configuration, model, wikis: BTreeMap::new(), settings: Vec::new() };
+        let mut compilation =
+            Self { configuration, model, wikis: BTreeMap::new(), settings: Vec::new(), shut: BTreeSet::new() };
         let wikis = std::mem::take(&mut compilation.model.wikis);
         let (good, loading) = compilation.loading(wikis, order);
         compilation.write(&good, loading);
@@ -192,7 +195,9 @@ impl<'c> Compilation<'c> {
         // A wiki that is gone altogether is gone at once.
         let left = left.filter(|(id, _)| !version.is_empty() && self.wikis.contains_key(*id));
         for (id, wiki) in self.wikis.iter().chain(left) {
-            if let Some(compiled) = wiki.compiled.get(version) {
+            if let Some(compiled) = wiki.compiled.get(version)
+                && !self.shut.contains(&(id.clone(), version.to_owned()))
+            {
                 wikis.insert(id, self.to_build(id, wiki, compiled));
             }
         }
@@ -233,8 +238,9 @@ impl<'c> Compilation<'c> {
         self.model.broken.extend(wikis);
     }
 
-    /// Leaves a wiki as it was, because the tree of this version cannot have it as it should be; drops it when it was
-    /// the same before. Says whether that changes anything.
+    /// Leaves a wiki as it was, because the tree of this version cannot have it as it should be. When it was the same
+    /// before, it goes from that tree alone: it is there, has other versions perhaps, and cannot answer with this one.
+    /// Says whether that changes anything.
     pub fn restore(&mut self, id: &WikiId, version: &str) -> bool {
         self.model.broken.insert(id.clone());
         self.model.wikis.retain(|wiki| wiki.farm.id != *id);
@@ -245,6 +251,10 @@ impl<'c> Compilation<'c> {
         };
         match (now, before) {
             (Some(now), Some(before)) if !same(&now, before) => {
+                self.wikis.insert(id.clone(), before.clone());
+                true
+            }
+            (Some(_), Some(before)) if self.shut.insert((id.clone(), version.to_owned())) => {
                 self.wikis.insert(id.clone(), before.clone());
                 true
             }

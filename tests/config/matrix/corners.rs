@@ -166,3 +166,24 @@ fn a_build_between_two_updates_leaves_no_wiki_behind() {
     assert_eq!(page(farm.web(&pool, "first")).0, "1.50");
     assert_eq!(page(farm.web(&pool, "second")).0, "1.60");
 }
+
+/// An extension of a tree comes to require what is not there: its wikis say so, the others go on, and an upgrade that
+/// waits for that tree takes nothing from the version in use.
+#[test]
+fn what_a_tree_cannot_have_is_no_missing_wiki() {
+    let pool = Pool::start(&Settings::new(1).ini("opcache.revalidate_freq", "0"));
+    let farm = Farm::new(Kind { delayed: true, checks: false, ..kind(Mode::Multi) }, &wikis());
+    farm.build();
+    farm.set_version("1.50", &wikis());
+    farm.build();
+    let manifest = r#"{ "name": "Reg", "manifest_version": 2, "requires": { "extensions": { "Gone": "*" } } }"#;
+    farm.write("code/1.50/extensions/Reg/extension.json", manifest);
+    farm.build_in_vain();
+    assert_eq!(page(farm.web(&pool, "reg")).0, "1.40");
+    assert_eq!(page(farm.run("update", "both")).0, "1.50");
+    farm.write("code/1.40/extensions/Reg/extension.json", manifest);
+    farm.build_in_vain();
+    assert_eq!(farm.web(&pool, "reg"), Answer::Unavailable);
+    assert_eq!(page(farm.web(&pool, "comp")).0, "1.40");
+    assert_eq!(page(farm.web(&pool, "both")).0, "1.50");
+}
