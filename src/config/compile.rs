@@ -167,7 +167,7 @@ impl<'c> Compilation<'c> {
     }
 
     fn has_settings(&self, name: &str) -> bool {
-        name.rsplit('/').next().is_some_and(|name| self.configuration.published.settings.contains(name))
+        name.rsplit('/').next().is_some_and(|name| self.configuration.published.settings.contains_key(name))
     }
 
     /// The directory of a version: as it is now, else as it was when it was compiled for.
@@ -272,6 +272,7 @@ impl<'c> Compilation<'c> {
     #[must_use]
     pub fn plan(&self, program: Option<&Path>) -> Plan {
         let configuration = self.configuration;
+        let options = &configuration.options;
         let trees = self.wikis.values().flat_map(|wiki| wiki.compiled.keys());
         let trees: BTreeMap<_, _> =
             trees.filter_map(|version| Some((version.clone(), self.tree(version)?.to_owned()))).collect();
@@ -282,10 +283,16 @@ impl<'c> Compilation<'c> {
             settings: self.settings.iter().filter(|file| names.contains(file.name.as_str())).cloned().collect(),
             entry_points: entry_points.collect(),
             imported: configuration.imported.clone(),
-            check: program.filter(|_| configuration.options.freshness == Freshness::Check).map(|program| {
-                let config = configuration.options.config.to_string_lossy();
+            check: program.filter(|_| options.freshness == Freshness::Check).map(|program| {
+                let config = options.config.to_string_lossy();
                 let arguments = ["config", "compile", "--quiet", "--config-dir", &config].map(str::to_owned);
-                std::iter::once(program.to_string_lossy().into_owned()).chain(arguments).collect()
+                let mut command = vec![program.to_string_lossy().into_owned()];
+                command.extend(arguments);
+                if let (None, None, Some(tree)) = (&options.code, &options.tree, configuration.trees.get("")) {
+                    // The one of `-d`: requests run wherever they like.
+                    command.extend(["--working-dir".to_owned(), tree.directory.to_string_lossy().into_owned()]);
+                }
+                command
             }),
             patterns: self.configuration.patterns.iter().filter_map(pattern).collect(),
             missing: self.missing(),

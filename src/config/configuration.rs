@@ -225,6 +225,11 @@ impl Configuration {
     fn begin_delays(&mut self) {
         let Some(manifest) = &self.published.manifest else { return };
         for wiki in self.wikis.iter().filter(|wiki| wiki.deployments.is_some() && wiki.version.is_some()) {
+            let at_once = |before: &published::Wiki| !before.delayed && !before.version.is_empty();
+            if manifest.wikis.get(&wiki.id).is_some_and(at_once) {
+                // A version kept here is from an earlier time of delays; since then it has changed at once.
+                self.published.in_use.remove(&wiki.id);
+            }
             if self.published.in_use.contains_key(&wiki.id) {
                 continue;
             }

@@ -156,7 +156,8 @@ impl Plan {
         let before = published.manifest.iter().flat_map(|manifest| manifest.wikis.keys());
         let (kept, create): (Vec<_>, Vec<_>) = settings.into_iter().partition(|file| {
             let name = file.name.rsplit('/').next().unwrap_or(&file.name);
-            published.settings.contains(name)
+            // Their names tell what is in them, and their sizes whether somebody has cut them.
+            published.settings.get(name) == Some(&(file.text.len() as u64))
         });
         let compiled = published.manifest.iter().flat_map(|manifest| manifest.wikis.values());
         let in_use: BTreeSet<&str> =

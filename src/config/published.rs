@@ -1,6 +1,6 @@
 //! What is compiled already: `mwfarm.json` of the farm's output directory, and the version that each wiki's data is for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -90,8 +90,8 @@ pub struct Published {
     pub manifest: Option<Manifest>,
     /// The versions in use, of wikis whose upgrades are delayed.
     pub in_use: BTreeMap<WikiId, InUse>,
-    /// The settings files that are there.
-    pub settings: BTreeSet<String>,
+    /// The settings files that are there, with their sizes in bytes.
+    pub settings: BTreeMap<String, u64>,
 }
 
 /// An output directory that cannot be used.
@@ -133,7 +133,12 @@ impl Published {
                 in_use.insert(id, state);
             }
         }
-        let settings = disk::names(&output.join(SETTINGS)).map_err(failed)?;
+        let mut settings = BTreeMap::new();
+        for name in disk::names(&output.join(SETTINGS)).map_err(failed)? {
+            if let Some(found) = disk::look(&output.join(SETTINGS).join(&name)).map_err(failed)? {
+                settings.insert(name, found.len());
+            }
+        }
         Ok(Self { manifest, in_use, settings })
     }
 }

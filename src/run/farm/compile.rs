@@ -36,6 +36,10 @@ pub(in crate::run) fn build(tree: &Path, flags: &cli::Build, reporter: &dyn Repo
     // Read under the lock: another build may have published, or an update of a wiki have ended, while we waited.
     let configuration = super::read(&flags.inputs.config, tree)?;
     let mut trees = Trees::read(&configuration);
+    if let Some(problems) = trees.failed.remove("") {
+        // The farm's only MediaWiki. Perhaps it is another directory, and `-d` was forgotten: nothing is changed.
+        return Err(problems);
+    }
     let mut compilation = trees.compile(&configuration);
     super::warn(&compilation.model.findings, &configuration.sources, reporter);
     let mut failed = std::mem::take(&mut trees.failed);

@@ -187,3 +187,55 @@ fn what_a_tree_cannot_have_is_no_missing_wiki() {
     assert_eq!(page(farm.web(&pool, "comp")).0, "1.40");
     assert_eq!(page(farm.web(&pool, "both")).0, "1.50");
 }
+
+/// Delays that end and begin again: the version in use is the one that the wiki had last, not the one of the first time.
+#[test]
+fn delays_that_begin_again_know_the_version_in_between() {
+    let pool = Pool::start(&Settings::new(1).ini("opcache.revalidate_freq", "0"));
+    let farm = Farm::new(Kind { delayed: true, checks: false, ..kind(Mode::Multi) }, &wikis());
+    let delayed = fs::read_to_string(farm.path("config/farms.yml")).expect("a file");
+    farm.build();
+    farm.write("config/farms.yml", &delayed.replace("  deployments: deployments\n", ""));
+    farm.set_version("1.50", &wikis());
+    farm.build();
+    assert_eq!(page(farm.web(&pool, "both")).0, "1.50");
+    farm.write("config/farms.yml", &delayed);
+    farm.build();
+    assert_eq!(page(farm.web(&pool, "both")).0, "1.50");
+}
+
+/// Settings that somebody has cut are written again: half of them would be those of a wiki without its restrictions.
+#[test]
+fn settings_that_were_cut_are_written_again() {
+    let pool = Pool::start(&Settings::new(1).ini("opcache.revalidate_freq", "0"));
+    let farm = Farm::new(Kind { checks: false, ..kind(Mode::Multi) }, &wikis());
+    farm.build();
+    for file in fs::read_dir(farm.path("output/settings")).expect("settings") {
+        fs::write(file.expect("a file").path(), "<?php\n").expect("cut");
+    }
+    assert_eq!(farm.mwfarm(&["build", "--quiet", "--locked"]).status.code(), Some(6));
+    farm.build();
+    assert_eq!(page(farm.web(&pool, "both")).1, "First");
+}
+
+/// Without `tree`, the tree is that of `-d`, wherever a request comes from; and a build elsewhere changes nothing.
+#[test]
+fn requests_compile_the_tree_that_was_built() {
+    let farm = Farm::new(kind(Mode::Mono), &wikis());
+    let options = fs::read_to_string(farm.path("config/mwfarm.yml")).expect("a file");
+    farm.write("config/mwfarm.yml", &options.replace("tree: ../mediawiki\n", ""));
+    let tree = farm.path("mediawiki").display().to_string();
+    assert!(farm.mwfarm(&["build", "--quiet", "-d", &tree]).status.success());
+    let show = || {
+        let mut show = Command::new("php");
+        show.arg(farm.path("mediawiki/maintenance/show.php")).arg("--wiki=both-wiki").current_dir("/");
+        String::from_utf8(show.output().expect("PHP runs").stdout).expect("UTF-8")
+    };
+    for name in ["Second", "Third"] {
+        farm.set_sitename(name, &wikis());
+        assert!(show().contains(&format!(r#""Sitename":"{name}""#)), "{}", show());
+        let manifest = fs::read(farm.path("output/mwfarm.json")).expect("a manifest");
+        assert_eq!(farm.mwfarm(&["build", "--quiet", "-d", "/"]).status.code(), Some(1));
+        assert_eq!(fs::read(farm.path("output/mwfarm.json")).expect("a manifest"), manifest);
+    }
+}
