@@ -279,8 +279,14 @@ impl<'c> Compilation<'c> {
         let entry_points = ENTRY_POINTS.into_iter().filter(|entry| configuration.entry_points.contains(*entry));
         let names: BTreeSet<&str> =
             self.wikis.values().flat_map(|wiki| wiki.compiled.values()).map(|c| c.settings.as_str()).collect();
+        // Two versions of a wiki may have the same settings, made of different files.
+        let mut settings: BTreeMap<&str, SettingsFile> = BTreeMap::new();
+        for file in self.settings.iter().filter(|file| names.contains(file.name.as_str())) {
+            let known = settings.entry(&file.name).or_insert_with(|| file.clone());
+            known.access = known.access.and(file.access);
+        }
         Plan::new(Inputs {
-            settings: self.settings.iter().filter(|file| names.contains(file.name.as_str())).cloned().collect(),
+            settings: settings.into_values().collect(),
             entry_points: entry_points.collect(),
             imported: configuration.imported.clone(),
             check: program.filter(|_| options.freshness == Freshness::Check).map(|program| {

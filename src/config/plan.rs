@@ -58,6 +58,15 @@ impl Access {
         }
         access
     }
+
+    /// That of what is made of both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let mode = self.mode & other.mode;
+        let both = self.group.zip(other.group);
+        let is_one = both.is_none_or(|(group, other)| group == other);
+        Self { mode: if is_one { mode } else { mode & 0o600 }, group: self.group.or(other.group) }
+    }
 }
 
 /// What is to be written.
@@ -245,5 +254,14 @@ mod tests {
         assert_eq!(access(&[(0o640, 33), (0o640, 44)]).mode, 0o600);
         assert_eq!(access(&[(0o640, 33), (0o600, 0)]).mode, 0o600);
         assert_eq!(access(&[(0o604, 0)]).mode, 0o604);
+        for (a, b) in [
+            (&[(0o644, 0)][..], &[(0o640, 33)][..]),
+            (&[(0o640, 33)], &[(0o640, 33)]),
+            (&[(0o640, 33)], &[(0o640, 44)]),
+            (&[(0o600, 0)], &[(0o640, 44)]),
+        ] {
+            let all = access(&[a, b].concat());
+            assert_eq!((access(a).and(access(b)), access(b).and(access(a)).mode), (all, all.mode));
+        }
     }
 }

@@ -349,6 +349,8 @@ fn is_directory(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= 255
         && !name.starts_with(['.', '-'])
+        // So links in `versions/` say that update.php runs.
+        && !name.ends_with('!')
         && !name.contains(['/', '\\'])
         && !name.chars().any(char::is_control)
 }

@@ -239,3 +239,20 @@ fn requests_compile_the_tree_that_was_built() {
         assert_eq!(fs::read(farm.path("output/mwfarm.json")).expect("a manifest"), manifest);
     }
 }
+
+/// Settings that are the same under the version in use and under the one that is asked for are one file.
+#[test]
+fn two_versions_may_have_the_same_settings() {
+    let pool = Pool::start(&Settings::new(1).ini("opcache.revalidate_freq", "0"));
+    let farm = Farm::new(Kind { delayed: true, checks: false, ..kind(Mode::Multi) }, &wikis());
+    let main = fs::read_to_string(farm.path("config/farms.yml")).expect("a file");
+    farm.write("config/farms.yml", &main.replace("    - { file: last.php, executable: true }\n", ""));
+    farm.write("config/defaults.yml", "wgSitename: Default\n");
+    farm.build();
+    farm.set_version("1.50", &wikis());
+    farm.write("config/wikis.yml", "wgSitename: { default: Second }\n");
+    farm.build();
+    assert_eq!(page(farm.web(&pool, "both")), ("1.40".to_owned(), "Second".to_owned(), vec![]));
+    assert_eq!(page(farm.run("update", "both")).0, "1.50");
+    assert_eq!(page(farm.web(&pool, "both")), ("1.50".to_owned(), "Second".to_owned(), vec![]));
+}

@@ -33,12 +33,13 @@ fn a_version_that_is_no_directory_is_an_error_of_its_wiki() {
         ("../v1", "the version `../v1` is no plain name of a directory"),
         ("-v1", "the version `-v1` is no plain name"),
         (".v1", "the version `.v1` is no plain name"),
+        ("v1!", "the version `v1!` is no plain name"),
         ("''", "the version `` is no plain name"),
         ("[v1]", "the version is no text"),
         ("\"v1\\n\"", "the version `v1\\n` is no plain name"),
     ] {
         Case::new(FARM)
-            .versions(&["v1", "../v1", "-v1", ".v1", "", "v1\n"])
+            .versions(&["v1", "../v1", "-v1", ".v1", "v1!", "", "v1\n"])
             .file("versions.yml", &format!("{{frwiki: {version}, wiki: v1, default: v1}}"))
             .finds(&[&format!("error frwiki: {reason}")], &["dewiki de.wiki.org"]);
     }
