@@ -56,8 +56,12 @@ final class Farm_RUNTIMEKEY
         for ($hops = 0; $wiki === null && $patterns !== [] && $hops <= 5; $hops++) {
             class_exists(Patterns_RUNTIMEKEY::class, false) || require __DIR__ . '/Patterns.php';
             $lead = Patterns_RUNTIMEKEY::lead($patterns, $host, $uri);
-            if ($lead === null || $lead[1]) {
-                return $lead[0] ?? null;
+            if ($lead === null) {
+                return null;
+            }
+            if ($lead[1] !== null) {
+                // Another farm may have a wiki of that name, with hosts of its own.
+                return (self::part($wikis, $lead[0])['wikis'][$lead[0]][2] ?? null) === $lead[1] ? $lead[0] : null;
             }
             [$host, $uri] = explode('/', "{$lead[0]}/", 2);
             $uri = "/$uri";

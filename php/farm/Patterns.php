@@ -7,8 +7,8 @@ namespace MwFarm;
 /**
  * Patterns of hosts: a wiki whose name is not in any list answers where its farm's pattern leads to it.
  *
- * @phpstan-type Pattern array{string, string, string|null} Hosts with paths, as a regular expression; where it leads, a
- *   text with `$name` for groups; the suffix when that is a wiki's name, and null when it is another host.
+ * @phpstan-type Pattern array{0: string, 1: string, 2?: string, 3?: string} Hosts with paths, as a regular expression;
+ *   where it leads, a text with `$name` for groups; when that is a wiki's name and no other host, its suffix and its farm.
  */
 final class Patterns_RUNTIMEKEY
 {
@@ -16,7 +16,8 @@ final class Patterns_RUNTIMEKEY
      * Where the first pattern leads that fits.
      *
      * @param list<Pattern> $patterns
-     * @return array{string, bool}|null A wiki's name, or a host to look for in turn, and which of these it is.
+     * @return array{string, string|null}|null A wiki's name with the farm that it must be of, or a host to look for in
+     *   turn.
      */
     public static function lead(array $patterns, string $host, string $uri): ?array
     {
@@ -27,9 +28,9 @@ final class Patterns_RUNTIMEKEY
         $at = strtolower($host) . ($uri === '' || strpos('/?#', $uri[0]) !== false ? '' : '/') . $uri;
         // What is no host is not to be taken for one with a path.
         $patterns = preg_match('/\A[a-z0-9.:-]+\z/i', $host) === 1 ? $patterns : [];
-        foreach ($patterns as [$pattern, $target, $suffix]) {
+        foreach ($patterns as $pattern) {
             $groups = [];
-            if (preg_match($pattern, $at, $groups) !== 1) {
+            if (preg_match($pattern[0], $at, $groups) !== 1) {
                 continue;
             }
             $variables = [];
@@ -37,9 +38,9 @@ final class Patterns_RUNTIMEKEY
                 $variables["\$$name"] = $value;
             }
             // In one pass, the longest name first.
-            $variables['$SUFFIX'] = strtr((string)$suffix, $variables);
+            $variables['$SUFFIX'] = strtr($pattern[2] ?? '', $variables);
 
-            return [strtolower(strtr($target, $variables)), $suffix !== null];
+            return [strtolower(strtr($pattern[1], $variables)), $pattern[3] ?? null];
         }
 
         return null;

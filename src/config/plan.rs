@@ -65,7 +65,7 @@ impl Access {
         let mode = self.mode & other.mode;
         let both = self.group.zip(other.group);
         let is_one = both.is_none_or(|(group, other)| group == other);
-        Self { mode: if is_one { mode } else { mode & 0o600 }, group: self.group.or(other.group) }
+        Self { mode: if is_one { mode } else { mode & 0o600 }, group: other.group.or(self.group) }
     }
 }
 
@@ -131,8 +131,9 @@ pub struct Pattern {
     pub pattern: String,
     /// The wiki, or the host to look for instead: a text in which `$name` stands for a group of the pattern.
     pub target: String,
-    /// `suffix`, which a wiki's name may have as `$SUFFIX`; none when a host is to be looked for.
-    pub suffix: Option<String>,
+    /// The farm that the wiki must be of, and `suffix`, which its name may have as `$SUFFIX`; none when a host is to be
+    /// looked for.
+    pub of_wiki: Option<(String, String)>,
 }
 
 /// The name of a settings file: after its content.
@@ -219,20 +220,28 @@ impl Plan {
 fn table(manifest: &Manifest, patterns: &[Pattern], missing: &[Missing], multiversion: bool) -> Texts {
     let wikis = if multiversion { manifest.wikis.len() } else { 0 };
     let mut table = Table::new(wikis, &["depths", "hosts", "paths", "wikis"]);
+    let matched = patterns.iter().filter_map(|pattern| pattern.of_wiki.as_ref().map(|(farm, _)| farm.as_str()));
+    let matched: BTreeSet<&str> = matched.collect();
     for (id, wiki) in manifest.wikis.iter().filter(|_| multiversion) {
         let trees = wiki.compiled.keys().filter_map(|version| {
             let tree = manifest.trees.get(version)?.to_str()?;
             Some((version.clone(), Value::text(tree)))
         });
         let fixed = if wiki.delayed { Value::Null } else { Value::text(&wiki.version) };
-        let row = Value::List(vec![fixed, Value::Map(trees.collect())]);
+        let mut row = vec![fixed, Value::Map(trees.collect())];
+        if matched.contains(wiki.farm.as_str()) {
+            // A pattern of one farm leads to no wiki of another one.
+            row.push(Value::text(&wiki.farm));
+        }
+        let row = Value::List(row);
         table.put(id.as_str(), "wikis", id.as_str(), row);
         wiki.hosts.iter().for_each(|host| table.put_host(host, id.as_str()));
     }
     let missing = missing.iter().map(|missing| Value::texts([&missing.pattern, &missing.file]));
     let patterns = patterns.iter().filter(|_| multiversion).map(|pattern| {
-        let suffix = pattern.suffix.as_deref().map_or(Value::Null, Value::text);
-        Value::List(vec![Value::text(&pattern.pattern), Value::text(&pattern.target), suffix])
+        let mut row = vec![Value::text(&pattern.pattern), Value::text(&pattern.target)];
+        row.extend(pattern.of_wiki.iter().flat_map(|(farm, suffix)| [Value::text(suffix), Value::text(farm)]));
+        Value::List(row)
     });
     let index = vec![
         ("missing".to_owned(), Value::List(missing.collect())),

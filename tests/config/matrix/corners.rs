@@ -256,3 +256,20 @@ fn two_versions_may_have_the_same_settings() {
     assert_eq!(page(farm.run("update", "both")).0, "1.50");
     assert_eq!(page(farm.web(&pool, "both")), ("1.50".to_owned(), "Second".to_owned(), vec![]));
 }
+
+/// Hosts that cannot be enumerated are those of their own farm's wikis, whatever names the patterns make.
+#[test]
+fn a_pattern_leads_to_no_wiki_of_another_farm() {
+    let pool = Pool::start(&Settings::new(1).ini("opcache.revalidate_freq", "0"));
+    let farm = Farm::new(Kind { checks: false, ..kind(Mode::Multi) }, &["secret".to_owned()]);
+    let main = fs::read_to_string(farm.path("config/farms.yml")).expect("a file");
+    let open = "open:\n  server: '(?<name>[a-z]+)\\.open[0-9]+\\.org'\n  suffix: wiki\n  wikiID: $name-wiki\n  \
+                versions: open.yml\n  config: []\n";
+    farm.write("config/farms.yml", &format!("{open}{main}"));
+    farm.write("config/open.yml", "open-wiki: '1.40'\n");
+    farm.build();
+    let index = farm.path("output/www/index.php");
+    for (host, status) in [("secret.example.org", 200), ("open.open1.org", 200), ("secret.open1.org", 404)] {
+        assert_eq!(pool.get(&index, &[("HTTP_HOST", host)]).status, status, "{host}");
+    }
+}
