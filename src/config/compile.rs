@@ -341,7 +341,7 @@ fn published_wiki(wiki: &Wiki<'_>, compiled: BTreeMap<String, Compiled>) -> publ
 /// A pattern as requests match it. One that might take them exponential time is none.
 fn pattern(pattern: &farms::Pattern) -> Option<Pattern> {
     let (target, of_wiki) = match &pattern.target {
-        Target::Wiki { suffix, id } => (id.clone(), Some((pattern.farm.to_string(), suffix.clone()))),
+        Target::Wiki { suffix, id } => (id.clone(), Some((pattern.farm.clone(), suffix.clone()))),
         Target::Redirect(host) => (host.clone(), None),
     };
     pattern.matcher.is_quick.then(|| Pattern { pattern: pattern.matcher.delimited(), target, of_wiki })
