@@ -19,6 +19,17 @@ impl Key {
         Self(text)
     }
 
+    /// The key of named texts, in their order.
+    #[must_use]
+    pub fn of_texts<'t>(texts: impl IntoIterator<Item = (&'t str, &'t str)>) -> Self {
+        let mut bytes = Vec::new();
+        for part in texts.into_iter().flat_map(|(name, text)| [name, text]) {
+            bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            bytes.extend_from_slice(part.as_bytes());
+        }
+        Self::of(&bytes)
+    }
+
     /// Reads a key back; only 32 lower-case hex digits are one.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

@@ -42,14 +42,7 @@ pub const ENTRY_POINTS: [&str; 8] = [
 /// The runtime's key: of its files as written.
 #[must_use]
 pub fn runtime() -> Key {
-    let mut bytes = Vec::new();
-    for (name, text) in FILES {
-        for part in [name, text] {
-            bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
-            bytes.extend_from_slice(part.as_bytes());
-        }
-    }
-    Key::of(&bytes)
+    Key::of_texts(FILES)
 }
 
 /// The runtime's files by name, with its key in class names.

@@ -54,7 +54,7 @@ pub(in crate::run) fn build(tree: &Path, flags: &cli::Build, reporter: &dyn Repo
         if failed.contains_key(&version) {
             continue;
         }
-        match build_tree(&mut compilation, &version, &flags.inputs, !flags.no_wait, reporter) {
+        match on_tree(&mut compilation, &version, &flags.inputs, !flags.no_wait, build::build, reporter) {
             Ok(Some(done)) => {
                 built.insert(version, done);
             }
@@ -118,7 +118,7 @@ fn planned(
         if failed.contains_key(&version) {
             continue;
         }
-        match plan_tree(&mut compilation, &version, inputs, reporter) {
+        match on_tree(&mut compilation, &version, inputs, true, build::plan, reporter) {
             Ok(Some(done)) => {
                 built.insert(version, done);
             }
@@ -205,50 +205,30 @@ pub(super) fn configured_pools(pools: &[String]) -> Result<Vec<Address>, Vec<Pro
     parsed.collect()
 }
 
-/// Builds one tree. Wikis whose extensions need what is not there are left as they were. Nothing when no wiki is left.
-fn build_tree(
-    compilation: &mut Compilation<'_>,
-    version: &str,
-    inputs: &cli::Inputs,
-    wait: bool,
-    reporter: &dyn Reporter,
-) -> Result<Option<Build>, Vec<Problem>> {
-    on_tree(compilation, version, inputs, wait, &mut |request| {
-        let build = build::build(request, reporter)?;
-        warn(reporter, &build.warnings);
-        verbose(&build, reporter);
-        Ok(build)
-    })
-}
+/// What is done with a tree: [`build::build`], or [`build::plan`].
+type Work = fn(&Request, &dyn Reporter) -> Result<Build, build::Error>;
 
-fn plan_tree(
-    compilation: &mut Compilation<'_>,
-    version: &str,
-    inputs: &cli::Inputs,
-    reporter: &dyn Reporter,
-) -> Result<Option<Build>, Vec<Problem>> {
-    on_tree(compilation, version, inputs, true, &mut |request| {
-        let build = build::plan(request, reporter)?;
-        warn(reporter, &build.warnings);
-        verbose(&build, reporter);
-        Ok(build)
-    })
-}
-
+/// Builds or plans one tree. Wikis whose extensions need what is not there are left as they were. Nothing when no wiki is
+/// left.
 fn on_tree(
     compilation: &mut Compilation<'_>,
     version: &str,
     inputs: &cli::Inputs,
     wait: bool,
-    work: &mut dyn FnMut(&Request) -> Result<Build, build::Error>,
+    work: Work,
+    reporter: &dyn Reporter,
 ) -> Result<Option<Build>, Vec<Problem>> {
     loop {
         let request = request(compilation, version, inputs, wait);
         if compilation.tree(version).is_none() {
             return Ok(None);
         }
-        match work(&request) {
-            Ok(build) => return Ok(Some(build)),
+        match work(&request, reporter) {
+            Ok(build) => {
+                warn(reporter, &build.warnings);
+                verbose(&build, reporter);
+                return Ok(Some(build));
+            }
             Err(build::Error::Dangling(dangling)) => {
                 // Each time, at least one wiki less.
                 let wikis: BTreeSet<_> = dangling.iter().map(|one| one.wiki.clone()).collect();
