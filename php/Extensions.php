@@ -78,15 +78,10 @@ final class Extensions
         return self::$wikis[self::vendor()] ?? null;
     }
 
-    /**
-     * The settings file that `mwfarm build` has compiled for this wiki, with all that it loads; null without a wiki. When
-     * it is not there, the file that says so instead of half a wiki.
-     */
+    /** The settings file that `mwfarm build` has compiled for this wiki, with all that it loads; null without a wiki. */
     public static function settings(): ?string
     {
-        $file = self::$files[self::vendor()] ?? null;
-
-        return $file === null || \is_readable($file) ? $file : dirname($file, 2) . '/unavailable.php';
+        return self::$files[self::vendor()] ?? null;
     }
 
     /** Where this class lies, with others that settings files ask for. */

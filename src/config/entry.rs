@@ -94,7 +94,12 @@ pub fn local_settings(runtime: &Key, check: Option<&[String]>) -> String {
             format!("MwFarm\\Freshness_{runtime}::settings(__DIR__, {})", list(command))
         }
     };
-    let _ = writeln!(text, "require {settings} ?? require __DIR__ . '/farm.php';");
+    // Settings that are not there, or not to be read, are no reason for half a wiki. To look before would cost every
+    // request a system call; so PHP says in its log what is missing.
+    let _ = writeln!(
+        text,
+        "(include {settings} ?? require __DIR__ . '/farm.php') === false && require __DIR__ . '/{UNAVAILABLE}';"
+    );
     text
 }
 

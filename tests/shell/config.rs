@@ -97,7 +97,7 @@ fn every_session_has_a_test() {
     let cases = fs::read_dir(fixtures().join("config")).expect("the cases");
     let mut cases: Vec<_> = cases.map(|case| case.expect("a case").file_name().into_string().expect("UTF-8")).collect();
     cases.sort();
-    assert_eq!(cases, ["errors", "farm", "versions"]);
+    assert_eq!(cases, ["errors", "farm", "slips", "versions"]);
 }
 
 /// Runs a session and compares it with what is recorded.
