@@ -178,11 +178,23 @@ impl<'c> Compilation<'c> {
         now.or_else(|| manifest?.trees.get(version).map(std::path::PathBuf::as_path))
     }
 
-    /// The versions that wikis are compiled for, and those that some were compiled for until now.
+    /// The versions that wikis are compiled for, and those that some were compiled for until now; of several that lead
+    /// to one directory the first.
     #[must_use]
     pub fn versions(&self) -> BTreeSet<String> {
         let before = self.configuration.published.manifest.iter().flat_map(|manifest| manifest.wikis.values());
-        self.wikis.values().chain(before).flat_map(|wiki| wiki.compiled.keys().cloned()).collect()
+        let all: BTreeSet<&String> = self.wikis.values().chain(before).flat_map(|wiki| wiki.compiled.keys()).collect();
+        let mut seen = BTreeSet::new();
+        all.into_iter().filter(|version| self.tree(version).is_none_or(|tree| seen.insert(tree))).cloned().collect()
+    }
+
+    /// What a wiki is compiled to in the directory of a version; in the version in use, when several lead there.
+    fn compiled_in<'w>(&self, id: &WikiId, wiki: &'w published::Wiki, version: &str) -> Option<&'w Compiled> {
+        let tree = self.tree(version);
+        let leads = |other: &String| other == version || tree.is_some() && self.tree(other) == tree;
+        let in_use = self.configuration.in_use(id);
+        let there = || wiki.compiled.iter().filter(|(other, _)| leads(other));
+        there().find(|(other, _)| in_use == Some(other)).or_else(|| there().last()).map(|(_, compiled)| compiled)
     }
 
     /// The wikis of one tree, for a build. One that has just left it is still among them: requests that found it there
@@ -191,11 +203,12 @@ impl<'c> Compilation<'c> {
     pub fn farm(&self, version: &str) -> Farm {
         let mut wikis: BTreeMap<&WikiId, farm::Wiki> = BTreeMap::new();
         let before = self.configuration.published.manifest.iter().flat_map(|manifest| &manifest.wikis);
-        let left = before.filter(|(id, _)| !self.wikis.get(*id).is_some_and(|now| now.compiled.contains_key(version)));
+        let left =
+            before.filter(|(id, _)| self.wikis.get(*id).is_none_or(|now| self.compiled_in(id, now, version).is_none()));
         // A wiki that is gone altogether is gone at once.
         let left = left.filter(|(id, _)| !version.is_empty() && self.wikis.contains_key(*id));
         for (id, wiki) in self.wikis.iter().chain(left) {
-            if let Some(compiled) = wiki.compiled.get(version)
+            if let Some(compiled) = self.compiled_in(id, wiki, version)
                 && !self.shut.contains(&(id.clone(), version.to_owned()))
             {
                 wikis.insert(id, self.to_build(id, wiki, compiled));
@@ -230,7 +243,7 @@ impl<'c> Compilation<'c> {
 
     /// Leaves the wikis of a tree as they were, because it cannot be built: what was built before still has them.
     pub fn drop_version(&mut self, version: &str) {
-        let wikis = self.wikis.iter().filter(|(_, wiki)| wiki.compiled.contains_key(version));
+        let wikis = self.wikis.iter().filter(|(id, wiki)| self.compiled_in(id, wiki, version).is_some());
         let wikis: BTreeSet<WikiId> = wikis.map(|(id, _)| id.clone()).collect();
         self.wikis.retain(|id, _| !wikis.contains(id));
         self.model.wikis.retain(|wiki| !wikis.contains(&wiki.farm.id));

@@ -313,7 +313,8 @@ impl Configuration {
     }
 
     /// The version that the data of a wiki is for, as far as anybody knows.
-    fn in_use(&self, wiki: &WikiId) -> Option<&str> {
+    #[must_use]
+    pub fn in_use(&self, wiki: &WikiId) -> Option<&str> {
         let state = self.published.in_use.get(wiki).map(|state| state.version.as_str());
         state.or_else(|| self.imported.get(wiki).map(String::as_str))
     }

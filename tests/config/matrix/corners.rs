@@ -273,3 +273,31 @@ fn a_pattern_leads_to_no_wiki_of_another_farm() {
         assert_eq!(pool.get(&index, &[("HTTP_HOST", host)]).status, status, "{host}");
     }
 }
+
+/// Two versions may be one directory: a release, and a link that some wikis follow.
+#[test]
+fn two_versions_may_be_one_directory() {
+    let pool = Pool::start(&Settings::new(1).ini("opcache.revalidate_freq", "0"));
+    let two = ["first", "second"].map(str::to_owned);
+    let source = Source::Variables;
+    let farm = Farm::new(Kind { source, delayed: true, checks: false, ..kind(Mode::Multi) }, &two);
+    symlink("1.40", farm.path("code/stable")).expect("a link");
+    farm.write("config/list.yml", "first: '1.40'\nsecond: stable\n");
+    farm.build();
+    let trees = |expected: [&str; 2]| {
+        let found = ["first", "second"].map(|wiki| page(farm.web(&pool, wiki)).0);
+        assert_eq!(found, expected);
+    };
+    trees(["1.40", "1.40"]);
+    assert_eq!(farm.mwfarm(&["build", "--quiet", "--locked"]).status.code(), Some(0));
+    // From one name to the other.
+    farm.write("config/list.yml", "first: stable\nsecond: stable\n");
+    farm.build();
+    trees(["1.40", "1.40"]);
+    assert_eq!(page(farm.run("update", "first")).0, "1.40");
+    farm.build();
+    fs::remove_file(farm.path("code/stable")).expect("removed");
+    symlink("1.50", farm.path("code/stable")).expect("a link");
+    farm.build();
+    trees(["1.50", "1.50"]);
+}
