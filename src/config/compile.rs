@@ -194,7 +194,7 @@ impl<'c> Compilation<'c> {
         let leads = |other: &String| other == version || tree.is_some() && self.tree(other) == tree;
         let in_use = self.configuration.in_use(id);
         let there = || wiki.compiled.iter().filter(|(other, _)| leads(other));
-        there().find(|(other, _)| in_use == Some(other)).or_else(|| there().last()).map(|(_, compiled)| compiled)
+        there().find(|(other, _)| in_use == Some(other)).or_else(|| there().next_back()).map(|(_, compiled)| compiled)
     }
 
     /// The wikis of one tree, for a build. One that has just left it is still among them: requests that found it there

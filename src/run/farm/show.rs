@@ -199,9 +199,10 @@ pub(in crate::run) fn diff(tree: &Path, flags: &cli::Diff, reporter: &dyn Report
             let from = super::read(&ConfigDir { config_dir: Some(from.clone()) }, tree)?;
             let mut trees = Trees::read(&from);
             let compilation = trees.compile(&from);
-            let here = configuration.options.config.as_path();
+            let (here, there) = (&configuration.options, &from.options);
+            let directories = [(&*there.config, &*here.config), (&*there.output, &*here.output)];
             let texts = texts(&compilation).into_iter();
-            texts.map(|(id, (version, text))| (id, (version, moved(&text, &from.options.config, here)))).collect()
+            texts.map(|(id, (version, text))| (id, (version, moved(&text, directories)))).collect()
         }
     };
     let ids: BTreeSet<&WikiId> = before.keys().chain(after.keys()).collect();
@@ -209,9 +210,8 @@ pub(in crate::run) fn diff(tree: &Path, flags: &cli::Diff, reporter: &dyn Report
     for id in ids {
         let change = match (before.get(id), after.get(id)) {
             (None, None) => continue,
-            (Some(_), None) if compilation.model.broken.contains(id) => {
-                Change { id, kind: "kept", version: None, removed: Vec::new(), added: Vec::new() }
-            }
+            // It stays as it was, with an error.
+            (Some(_), None) if compilation.model.broken.contains(id) => continue,
             (Some(_), None) => Change { id, kind: "removed", version: None, removed: Vec::new(), added: Vec::new() },
             (None, Some(_)) => Change { id, kind: "added", version: None, removed: Vec::new(), added: Vec::new() },
             (Some(old), Some(new)) => {
@@ -286,27 +286,35 @@ fn texts(compilation: &Compilation<'_>) -> BTreeMap<WikiId, (String, String)> {
 /// The same as published.
 fn published(configuration: &Configuration) -> Result<BTreeMap<WikiId, (String, String)>, Vec<Problem>> {
     let mut texts = BTreeMap::new();
+    let options = &configuration.options;
     let Some(manifest) = &configuration.published.manifest else { return Ok(texts) };
     for (id, wiki) in &manifest.wikis {
         let Some(compiled) = wiki.compiled.get(&wiki.version) else { continue };
-        let file = configuration.options.output.join(&compiled.settings);
+        let file = options.output.join(&compiled.settings);
         let text = disk::read_optional(&file).map_err(|error| {
             vec![Problem::new(ExitCode::Failed, format!("cannot read `{}`", file.display())).cause(error.to_string())]
         })?;
         let text = String::from_utf8_lossy(&text.unwrap_or_default()).into_owned();
-        let text = moved(&text, &manifest.config, &configuration.options.config);
+        let text = moved(&text, [(&*manifest.config, &*options.config), (&*options.output, &*options.output)]);
         texts.insert(id.clone(), (wiki.version.clone(), text));
     }
     Ok(texts)
 }
 
-/// A settings file, with PHP files included from another configuration directory.
-fn moved(text: &str, from: &Path, to: &Path) -> String {
-    let includes = |directory: &Path| {
-        let literal = php::string_literal(&format!("{}/", directory.display()));
-        format!("include {}", literal.strip_suffix('\'').unwrap_or(&literal))
+/// A settings file, with PHP files included from other directories: each pair leads from one to another.
+fn moved(text: &str, directories: [(&Path, &Path); 2]) -> String {
+    // As literals of PHP begin.
+    let within = |directory: &Path| {
+        let mut literal = php::string_literal(&format!("{}/", directory.display()));
+        literal.pop();
+        literal
     };
-    text.replace(&includes(from), &includes(to))
+    let directories = directories.map(|(from, to)| (within(from), within(to)));
+    let line = |line: &str| match line.strip_prefix("include ") {
+        None => line.to_owned(),
+        Some(_) => directories.iter().fold(line.to_owned(), |line, (from, to)| line.replace(from, to)),
+    };
+    text.split_inclusive('\n').map(line).collect()
 }
 
 /// Statements that only one of two settings files has.

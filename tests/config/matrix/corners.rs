@@ -301,3 +301,25 @@ fn two_versions_may_be_one_directory() {
     farm.build();
     trees(["1.50", "1.50"]);
 }
+
+/// Where the configuration lies is no difference, and a wiki that stays as it was is not removed.
+#[test]
+fn a_diff_tells_of_wikis_and_not_of_places() {
+    let farm = Farm::new(Kind { checks: false, ..kind(Mode::Multi) }, &wikis());
+    farm.build();
+    let diff = |more: &[&str]| {
+        let mut diff = Command::new(env!("CARGO_BIN_EXE_mwfarm"));
+        let output = diff.args(["config", "diff", "--config-dir"]).arg(farm.path("config")).args(more).output();
+        let output = output.expect("mwfarm runs");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    fs::create_dir(farm.path("elsewhere")).expect("a directory");
+    let copied = Command::new("cp").arg("-r").args([farm.path("config"), farm.path("elsewhere/config")]).status();
+    assert!(copied.expect("cp runs").success());
+    let options = fs::read_to_string(farm.path("config/mwfarm.yml")).expect("a file");
+    farm.write("elsewhere/config/mwfarm.yml", &options.replace("code: ../code", "code: ../../code"));
+    let elsewhere = farm.path("elsewhere/config").display().to_string();
+    assert!(diff(&["--from", &elsewhere]).starts_with("0 changes of "));
+    farm.write("config/wikis.yml", "wgSitename: [\n");
+    assert!(diff(&[]).starts_with("0 changes of "));
+}
