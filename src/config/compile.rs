@@ -153,17 +153,42 @@ impl<'c> Compilation<'c> {
 
     /// Wikis that cannot be compiled stay as they were, unless others have their hosts now.
     fn keep_last_good(&mut self, wikis: &BTreeSet<WikiId>) {
-        let Some(manifest) = &self.configuration.published.manifest else { return };
         let taken: BTreeSet<&Host> = self.wikis.values().flat_map(|wiki| &wiki.hosts).collect();
         let kept = wikis.iter().filter_map(|id| {
-            let wiki = manifest.wikis.get(id)?;
-            let there = wiki.compiled.values().all(|compiled| self.has_settings(&compiled.settings));
-            let trees = wiki.compiled.keys().all(|version| self.tree(version).is_some());
-            let free = !wiki.hosts.iter().any(|host| taken.contains(host));
-            (there && trees && free).then(|| (id.clone(), wiki.clone()))
+            let wiki = self.last_good(id)?;
+            (!wiki.hosts.iter().any(|host| taken.contains(host))).then(|| (id.clone(), wiki.clone()))
         });
         let kept: Vec<_> = kept.collect();
+        self.refuse_kept_prefixes(&kept);
         self.wikis.extend(kept);
+    }
+
+    /// A wiki as it is published, when all that it needs is still there.
+    fn last_good(&self, id: &WikiId) -> Option<&'c published::Wiki> {
+        let wiki = self.configuration.published.manifest.as_ref()?.wikis.get(id)?;
+        let there = wiki.compiled.values().all(|compiled| self.has_settings(&compiled.settings));
+        let trees = wiki.compiled.keys().all(|version| self.tree(version).is_some());
+        (there && trees).then_some(wiki)
+    }
+
+    /// A wiki whose caches would have the keys of one that stays as it was cannot be published.
+    fn refuse_kept_prefixes(&mut self, kept: &[(WikiId, published::Wiki)]) {
+        let owners: HashMap<&Key, &WikiId> =
+            kept.iter().filter_map(|(id, wiki)| Some((wiki.cache.as_ref()?, id))).collect();
+        let taken = self.wikis.iter().filter_map(|(id, wiki)| Some((id, *owners.get(wiki.cache.as_ref()?)?)));
+        let taken: Vec<(WikiId, String)> = taken
+            .map(|(id, owner)| (id.clone(), format!("its cache prefix is that of `{owner}`, which stays as it was")))
+            .collect();
+        for (id, reason) in taken {
+            self.refuse(&id, &reason);
+            self.wikis.remove(&id);
+            self.model.wikis.retain(|wiki| wiki.farm.id != id);
+            // It stays as it was, too.
+            if let Some(wiki) = self.last_good(&id) {
+                self.wikis.insert(id.clone(), wiki.clone());
+            }
+            self.model.broken.insert(id);
+        }
     }
 
     fn has_settings(&self, name: &str) -> bool {
@@ -206,7 +231,7 @@ impl<'c> Compilation<'c> {
         let left =
             before.filter(|(id, _)| self.wikis.get(*id).is_none_or(|now| self.compiled_in(id, now, version).is_none()));
         // A wiki that is gone altogether is gone at once.
-        let left = left.filter(|(id, _)| !version.is_empty() && self.wikis.contains_key(*id));
+        let left = left.filter(|(id, _)| self.wikis.contains_key(*id));
         for (id, wiki) in self.wikis.iter().chain(left) {
             if let Some(compiled) = self.compiled_in(id, wiki, version)
                 && !self.shut.contains(&(id.clone(), version.to_owned()))
@@ -345,6 +370,7 @@ fn published_wiki(wiki: &Wiki<'_>, compiled: BTreeMap<String, Compiled>) -> publ
         tags: farm.tags.clone(),
         hosts: farm.hosts.clone(),
         db: wiki.db().map(str::to_owned),
+        cache: wiki.cache_prefix().map(|prefix| Key::of(prefix.as_bytes())),
         version: wiki.asked().map(|variant| variant.version.clone()).unwrap_or_default(),
         delayed: farm.deployments.is_some() && farm.version.is_some(),
         compiled,

@@ -174,7 +174,7 @@ impl Configuration {
         }
         for ((name, executable), wiki) in seen {
             let result =
-                if executable { self.sources.file(name).map(|_| None) } else { self.sources.read(name).map(Some) };
+                if executable { self.sources.file(name).map(|()| None) } else { self.sources.read(name).map(Some) };
             match result {
                 Ok(Some(document)) => {
                     self.documents.insert(name.to_owned(), document);

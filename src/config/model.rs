@@ -226,7 +226,8 @@ impl<'c> Wiki<'c> {
     }
 
     /// What the keys of its caches begin with, as MediaWiki makes it; nothing when only PHP files know.
-    fn cache_prefix(&self) -> Option<String> {
+    #[must_use]
+    pub fn cache_prefix(&self) -> Option<String> {
         let variant = self.asked()?;
         if let Some(prefix) = variant.text("wgCachePrefix") {
             return Some(prefix.to_owned());

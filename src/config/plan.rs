@@ -190,12 +190,6 @@ impl Plan {
         }
     }
 
-    /// Whether nothing is to be written.
-    #[must_use]
-    pub fn is_published(&self, published: &Published) -> bool {
-        self.create.is_empty() && self.versions.is_empty() && published.manifest.as_ref() == Some(&self.manifest)
-    }
-
     /// The PHP files of fixed names in the output directory, which OPcache may know from before; what names the table
     /// comes last.
     #[must_use]

@@ -55,6 +55,9 @@ pub struct Wiki {
     /// Its database, when that is not named as the wiki.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub db: Option<String>,
+    /// The key of what the keys of its caches begin with, when that is known: no other wiki may have the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<Key>,
     /// The version that the configuration asks for; empty without versions.
     pub version: String,
     /// Whether a changed version waits for `update.php`.

@@ -147,22 +147,63 @@ fn publish_in(plan: &Plan, output: &Path, staging: &Staging) -> Result<usize, Er
             written += 1;
         }
     }
-    let mut replace = |name: &str, text: &[u8]| -> Result<(), Error> {
-        if disk::read_optional(&output.join(name)).map_err(system)?.is_none_or(|there| there != text) {
-            staging.replace(name, text, None).map_err(system)?;
+    for (name, text) in fixed(plan) {
+        if !is_there(output, &name, &text)? {
+            staging.replace(&name, &text, None).map_err(system)?;
             written += 1;
         }
-        Ok(())
-    };
-    for name in &plan.entry_points {
-        replace(&format!("{WWW}/{name}"), entry::entry_point(name).as_bytes())?;
     }
-    let check = plan.check.as_deref();
-    replace(entry::UNAVAILABLE, entry::unavailable(&plan.runtime).as_bytes())?;
-    replace(entry::LOCAL_SETTINGS, entry::local_settings(&plan.runtime, check).as_bytes())?;
-    replace(MANIFEST, &plan.manifest.to_json())?;
-    replace(entry::FARM, entry::farm(&plan.runtime, &plan.manifest.generation, &plan.table, check).as_bytes())?;
     Ok(written)
+}
+
+/// Whether everything of a plan is in place, as `publish` would leave it.
+///
+/// # Errors
+/// See [`Error`].
+pub fn is_published(plan: &Plan, output: &Path) -> Result<bool, Error> {
+    let system = |source| Error::System { directory: output.to_owned(), source };
+    if !plan.create.is_empty() || !plan.versions.is_empty() {
+        return Ok(false);
+    }
+    for name in [format!("mwfarm_{}", plan.runtime), plan.table_name()] {
+        if is_absent(output, &name)? {
+            return Ok(false);
+        }
+    }
+    for (wiki, settings) in &plan.links {
+        let there = disk::find(&output.join(LINKS).join(format!("{wiki}.php"))).map_err(system)?;
+        if there != Some(Found::Link(format!("../{settings}").into())) {
+            return Ok(false);
+        }
+    }
+    for (name, text) in fixed(plan) {
+        if !is_there(output, &name, &text)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The files of fixed names with what they hold; what names the table last.
+fn fixed(plan: &Plan) -> Vec<(String, Vec<u8>)> {
+    let check = plan.check.as_deref();
+    let entry_points = plan.entry_points.iter();
+    let mut files: Vec<(String, Vec<u8>)> =
+        entry_points.map(|name| (format!("{WWW}/{name}"), entry::entry_point(name).into_bytes())).collect();
+    let farm = entry::farm(&plan.runtime, &plan.manifest.generation, &plan.table, check);
+    files.extend([
+        (entry::UNAVAILABLE.to_owned(), entry::unavailable(&plan.runtime).into_bytes()),
+        (entry::LOCAL_SETTINGS.to_owned(), entry::local_settings(&plan.runtime, check).into_bytes()),
+        (MANIFEST.to_owned(), plan.manifest.to_json()),
+        (entry::FARM.to_owned(), farm.into_bytes()),
+    ]);
+    files
+}
+
+fn is_there(output: &Path, name: &str, text: &[u8]) -> Result<bool, Error> {
+    let there = disk::read_optional(&output.join(name));
+    let there = there.map_err(|source| Error::System { directory: output.to_owned(), source })?;
+    Ok(there.is_some_and(|there| there == text))
 }
 
 fn is_absent(output: &Path, name: &str) -> Result<bool, Error> {

@@ -308,3 +308,61 @@ fn settings_that_come_back_are_young() {
     assert!(time(&first) > long_ago);
     assert_eq!(time(&second), long_ago);
 }
+
+/// `--locked` looks at the files, not at what the manifest says of them.
+#[test]
+fn what_is_gone_is_out_of_date() {
+    let case = Case::new("farm");
+    case.run("build --config-dir config");
+    case.run("build --config-dir config --locked");
+    for gone in ["farm.php", "LocalSettings.php", "unavailable.php", "LocalSettings/atlaswiki.php"] {
+        fs::remove_file(case.path("output").join(gone)).expect("removed");
+        assert_eq!(case.output("build --config-dir config --locked").status.code(), Some(6), "{gone}");
+        case.run("build --config-dir config");
+        case.run("build --config-dir config --locked");
+    }
+}
+
+/// A PHP file that requests would stop at stops the build, and is not run for that.
+#[test]
+fn included_files_are_looked_at_and_not_run() {
+    let case = Case::new("farm");
+    let canary = case.path("canary");
+    case.write("config/last.php", &format!("<?php touch( '{}' );\n", canary.display()));
+    case.run("build --config-dir config");
+    assert!(!canary.exists());
+    case.write("config/last.php", "<?php\n$wgSitename = ;\n");
+    let said = case.output("build --config-dir config");
+    assert_eq!(said.status.code(), Some(5));
+    let stderr = String::from_utf8_lossy(&said.stderr);
+    assert!(stderr.contains("error: last.php:2: PHP says: "), "{stderr}");
+}
+
+/// A wiki with an error stays as it was, and with it what only it may have.
+#[test]
+fn a_wiki_that_stays_keeps_its_caches_for_itself() {
+    let case = Case::new("farm");
+    let farm = |first: &str, second: &str| {
+        let of = |name: &str, more: &str| {
+            format!(
+                "{name}:\n  server: '{name}\\.example\\.org'\n  suffix: wiki\n  wikiID: {name}wiki\n  config: [{{ file: {name}.yml, \
+                 key: default }}]\n{more}"
+            )
+        };
+        case.write("config/farms.yml", &format!("{}{}", of("one", ""), of("two", "")));
+        case.write("config/one.yml", first);
+        case.write("config/two.yml", second);
+    };
+    farm("wgDBname: one\n", "wgDBname: two\n");
+    case.run("build --config-dir config");
+    farm("wgDBname: one\nthis: 1\n", "wgDBname: one\n");
+    let said = case.output("build --config-dir config");
+    assert_eq!(said.status.code(), Some(5));
+    let stderr = String::from_utf8_lossy(&said.stderr);
+    assert!(stderr.contains("its cache prefix is that of `onewiki`, which stays as it was"), "{stderr}");
+    let settings = |wiki: &str| {
+        fs::read_to_string(case.path("output/LocalSettings").join(format!("{wiki}.php"))).expect("settings")
+    };
+    assert!(settings("onewiki").contains("'one'"));
+    assert!(settings("twowiki").contains("'two'"));
+}

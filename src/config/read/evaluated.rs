@@ -43,6 +43,24 @@ pub(super) fn read(php: &Path, directory: &Path, path: &Path, time: Duration, fi
     }
 }
 
+/// Asks PHP whether it could include a file, which is not run.
+pub(super) fn lint(php: &Path, directory: &Path, path: &Path, time: Duration) -> Result<(), Problem> {
+    let mut arguments: Vec<OsString> = Vec::new();
+    for setting in ["display_errors=stderr", "log_errors=0", "html_errors=0"] {
+        arguments.extend(["-d".into(), setting.into()]);
+    }
+    // The path is absolute, and so no option.
+    arguments.extend(["-l".into(), path.into()]);
+    let program = Program {
+        program: PathBuf::from(php),
+        arguments,
+        directory: directory.to_owned(),
+        environment: Environment::Clean(Vec::new()),
+    };
+    let captured = program.capture(MAX_OUTPUT, time).map_err(unusable)?;
+    if captured.status.code() == 0 { Ok(()) } else { Err(died(&captured, path)) }
+}
+
 fn program(php: &Path, directory: &Path, path: &Path, marker: &str) -> Program {
     let time = format!("max_execution_time={}", MAX_TIME.as_secs());
     let mut arguments: Vec<OsString> = Vec::new();

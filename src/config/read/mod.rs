@@ -155,13 +155,21 @@ impl Sources {
         result
     }
 
-    /// The path of a file that is only to be named, such as one that PHP includes: absolute, without links.
+    /// Looks at a file that is only to be named, such as one that PHP includes. Whether it is PHP is asked of PHP, which
+    /// does not run it.
     ///
     /// # Errors
-    /// What [`read`](Self::read) says of a file that is not there, or not in the directory.
-    pub fn file(&self, name: &str) -> Result<PathBuf, Box<Finding>> {
+    /// What [`read`](Self::read) says of a file that is not there, or not in the directory; its first syntax error.
+    pub fn file(&mut self, name: &str) -> Result<(), Box<Finding>> {
         let opened = confined::check(name).and_then(|()| confined::read(&self.directory, name, MAX_BYTES));
-        opened.map(|opened| opened.path).map_err(|problem| Box::new(about(name, problem)))
+        let opened = opened.map_err(|problem| Box::new(about(name, problem)))?;
+        if Format::of(name).is_ok_and(|format| format == Format::Php) {
+            let file = FileId(u32::try_from(self.names.len()).unwrap_or(u32::MAX));
+            self.names.push(name.to_owned());
+            evaluated::lint(&self.php, &opened.directory, &opened.path, self.time)
+                .map_err(|problem| Box::new(problem.finding(file)))?;
+        }
+        Ok(())
     }
 
     /// The name of a file.

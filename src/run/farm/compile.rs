@@ -133,7 +133,7 @@ fn planned(
     let mut stale = Vec::new();
     if locked {
         stale.extend(built.values().filter(|build| !build.is_published()).map(problem::out_of_date));
-        if !plan.is_published(&configuration.published) {
+        if !write::is_published(&plan, &configuration.options.output).map_err(|error| vec![of_write(&error)])? {
             let what = "what is compiled of the farm is out of date";
             stale.push(Problem::new(ExitCode::OutOfDate, what).hint("run `mwfarm build`"));
         }
