@@ -32,6 +32,8 @@ pub(in crate::run) fn build(tree: &Path, flags: &cli::Build, reporter: &dyn Repo
     }
     let options =
         options::read(&super::directory(&flags.inputs.config)).map_err(|error| vec![super::of_options(&error)])?;
+    let mut pools = flags.invalidate.clone();
+    pools.extend(configured_pools(&options.invalidate)?);
     let _lock = lock(&options.output, !flags.no_wait, reporter)?;
     // Read under the lock: another build may have published, or an update of a wiki have ended, while we waited.
     let configuration = super::read(&flags.inputs.config, tree)?;
@@ -67,8 +69,6 @@ pub(in crate::run) fn build(tree: &Path, flags: &cli::Build, reporter: &dyn Repo
     }
     let plan = compilation.plan(program().as_deref());
     let files = write::publish(&plan, &options.output).map_err(|error| vec![of_write(&error)])?;
-    let mut pools = flags.invalidate.clone();
-    pools.extend(configured_pools(&options.invalidate)?);
     let mut told = Vec::new();
     let mut untold = Vec::new();
     let of_trees = built.iter().map(|(version, build)| {

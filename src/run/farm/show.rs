@@ -66,6 +66,7 @@ pub(in crate::run) fn check(tree: &Path, flags: &cli::Check) -> Result<Output, V
                 "line": line,
                 "field": finding.field,
                 "wiki": finding.wiki,
+                "others": finding.others,
                 "message": finding.message,
                 "hint": finding.hint,
             })
