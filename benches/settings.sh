@@ -65,7 +65,8 @@ entry "$directory/tree"
 mkdir -p "$directory/composer" "$directory/bundle/vendor" "$directory/code"
 entry "$directory/composer"
 cp -r "$directory/tree" "$directory/code/1.43"
-printf "<?php\nrequire '%s';\n" "$directory/out/LocalSettings.php" >"$directory/tree/LocalSettings.php"
+# As docs/farm.md has it.
+ln -s ../out/LocalSettings.php "$directory/tree/LocalSettings.php"
 "$mwfarm" config compile -q --config-dir "$directory/etc" >/dev/null || die "mwfarm cannot compile the farm"
 
 cp -r "$directory/etc" "$directory/etc-versions"

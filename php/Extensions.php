@@ -81,6 +81,13 @@ final class Extensions
     /** The settings file that `mwfarm build` has compiled for this wiki, with all that it loads; null without a wiki. */
     public static function settings(): ?string
     {
+        // One vendor directory is the rule: nobody asks then which one is meant.
+        if (\count(self::$files) === 1) {
+            foreach (self::$files as $file) {
+                return $file;
+            }
+        }
+
         return self::$files[self::vendor()] ?? null;
     }
 

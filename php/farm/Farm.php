@@ -22,7 +22,8 @@ final class Farm_RUNTIMEKEY
     public static function enter(string $farm, string $wikis): string
     {
         // FastCGI parameters as well as the environment, as the dispatcher of vendor/ has them.
-        $wiki = \defined('MWFARM_WIKI') ? \MWFARM_WIKI : $_SERVER['MWFARM_WIKI'] ?? \getenv('MWFARM_WIKI');
+        $wiki = \defined('MWFARM_WIKI') ? \MWFARM_WIKI
+            : $_SERVER['MWFARM_WIKI'] ?? (\PHP_SAPI === 'fpm-fcgi' ? null : \getenv('MWFARM_WIKI'));
         $wiki = $wiki ?: self::of($wikis, $_SERVER['HTTP_HOST'] ?? $_SERVER['SERVER_NAME'] ?? '', $_SERVER['REQUEST_URI'] ?? '');
         $row = \is_string($wiki) ? self::part($wikis, $wiki)['wikis'][$wiki] ?? null : null;
         $entry = \defined('MWFARM_ENTRY') ? \strval(\constant('MWFARM_ENTRY')) : null;
