@@ -51,22 +51,8 @@ pub(in crate::run) fn build(tree: &Path, flags: &cli::Build, reporter: &dyn Repo
 
     refuse_nothing(&compilation)?;
     write_settings(&compilation.plan(program().as_deref()), &options.output)?;
-    let mut built = BTreeMap::new();
-    for version in compilation.versions() {
-        if failed.contains_key(&version) {
-            continue;
-        }
-        match on_tree(&mut compilation, &version, &flags.inputs, !flags.no_wait, build::build, reporter) {
-            Ok(Some(done)) => {
-                built.insert(version, done);
-            }
-            Ok(None) => {}
-            Err(problems) => {
-                compilation.drop_version(&version);
-                failed.insert(version, problems);
-            }
-        }
-    }
+    let wait = !flags.no_wait;
+    let built = on_trees(&mut compilation, &mut failed, &flags.inputs, wait, build::build, reporter);
     let plan = compilation.plan(program().as_deref());
     let files = write::publish(&plan, &options.output).map_err(|error| vec![of_write(&error)])?;
     let mut told = Vec::new();
@@ -113,22 +99,7 @@ fn planned(
     for version in failed.keys() {
         compilation.drop_version(version);
     }
-    let mut built = BTreeMap::new();
-    for version in compilation.versions() {
-        if failed.contains_key(&version) {
-            continue;
-        }
-        match on_tree(&mut compilation, &version, inputs, true, build::plan, reporter) {
-            Ok(Some(done)) => {
-                built.insert(version, done);
-            }
-            Ok(None) => {}
-            Err(problems) => {
-                compilation.drop_version(&version);
-                failed.insert(version, problems);
-            }
-        }
-    }
+    let built = on_trees(&mut compilation, &mut failed, inputs, true, build::plan, reporter);
     let plan = compilation.plan(program().as_deref());
     let mut stale = Vec::new();
     if locked {
@@ -207,6 +178,34 @@ pub(super) fn configured_pools(pools: &[String]) -> Result<Vec<Address>, Vec<Pro
 
 /// What is done with a tree: [`build::build`], or [`build::plan`].
 type Work = fn(&Request, &dyn Reporter) -> Result<Build, build::Error>;
+
+/// Builds or plans every tree. Of one that cannot be built the wikis stay as they were; why is added to `failed`.
+fn on_trees(
+    compilation: &mut Compilation<'_>,
+    failed: &mut BTreeMap<String, Vec<Problem>>,
+    inputs: &cli::Inputs,
+    wait: bool,
+    work: Work,
+    reporter: &dyn Reporter,
+) -> BTreeMap<String, Build> {
+    let mut built = BTreeMap::new();
+    for version in compilation.versions() {
+        if failed.contains_key(&version) {
+            continue;
+        }
+        match on_tree(compilation, &version, inputs, wait, work, reporter) {
+            Ok(Some(done)) => {
+                built.insert(version, done);
+            }
+            Ok(None) => {}
+            Err(problems) => {
+                compilation.drop_version(&version);
+                failed.insert(version, problems);
+            }
+        }
+    }
+    built
+}
 
 /// Builds or plans one tree. Wikis whose extensions need what is not there are left as they were. Nothing when no wiki is
 /// left.
