@@ -30,6 +30,7 @@ pub mod farm;
 
 pub mod build;
 pub mod config;
+pub mod deploy;
 
 pub mod report;
 

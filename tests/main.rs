@@ -3,6 +3,7 @@
 mod architecture;
 mod build;
 mod config;
+mod deploy;
 mod farm;
 mod fpm;
 mod linking;

@@ -111,6 +111,9 @@ struct Written {
     build: Build,
     #[serde(default)]
     invalidate: Vec<String>,
+    /// Said for `mwfarm deploy`, which reads it by itself.
+    #[serde(rename = "deploy")]
+    _deploy: Option<serde::de::IgnoredAny>,
 }
 
 /// Reads the file; one that is missing says nothing. Paths in it are relative to its directory.

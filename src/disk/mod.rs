@@ -209,6 +209,45 @@ pub fn replace_link(path: &Path, target: &str) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
+/// Puts a file with exactly this mode in the place of another one or of none, durably: readers see the old or the new
+/// one, also after a loss of power. What is at the path is replaced even if it is a link; links above it are the
+/// caller's affair.
+///
+/// # Errors
+/// Those of the system.
+pub fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    let mut staged = tempfile::Builder::new().prefix(".mwfarm-").tempfile_in(directory)?;
+    staged.write_all(content)?;
+    staged.as_file().set_permissions(std::fs::Permissions::from_mode(mode))?;
+    staged.as_file().sync_all()?;
+    staged.persist(path).map_err(|error| named(path, &error.error))?;
+    File::open(directory)?.sync_all()
+}
+
+/// Adds a line to a file, durably; a file that is not there is made with this mode. A last line without an end, which a
+/// loss of power left, is ended first.
+///
+/// # Errors
+/// Those of the system.
+pub fn append_line(path: &Path, line: &[u8], mode: u32) -> io::Result<()> {
+    let flags = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+    let mut file = OpenOptions::new().read(true).append(true).create(true).mode(mode).custom_flags(flags).open(path)?;
+    let length = file.metadata()?.len();
+    let mut text = Vec::with_capacity(line.len() + 2);
+    if length > 0 {
+        let mut last = [0];
+        std::os::unix::fs::FileExt::read_exact_at(&file, &mut last, length - 1)?;
+        if last != *b"\n" {
+            text.push(b'\n');
+        }
+    }
+    text.extend_from_slice(line);
+    text.push(b'\n');
+    file.write_all(&text).map_err(|error| named(path, &error))?;
+    file.sync_all()
+}
+
 /// Makes an empty file where none is.
 ///
 /// # Errors

@@ -6,6 +6,7 @@ fn shell(script: &str) -> Program {
         arguments: vec!["-c".into(), script.into()],
         directory: "/".into(),
         environment: Environment::Clean(vec![("GIVEN".into(), "a b".into())]),
+        user: None,
     }
 }
 

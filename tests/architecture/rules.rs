@@ -39,6 +39,7 @@ const EFFECTS: &[&str] = &[
     "src/config/published",
     "src/config/write",
     "src/config/read",
+    "src/deploy",
     "src/run",
 ];
 

@@ -56,6 +56,7 @@ pub(super) fn lint(php: &Path, directory: &Path, path: &Path, time: Duration) ->
         arguments,
         directory: directory.to_owned(),
         environment: Environment::Clean(Vec::new()),
+        user: None,
     };
     let captured = program.capture(MAX_OUTPUT, time).map_err(unusable)?;
     if captured.status.code() == 0 { Ok(()) } else { Err(died(&captured, path)) }
@@ -75,6 +76,7 @@ fn program(php: &Path, directory: &Path, path: &Path, marker: &str) -> Program {
         arguments,
         directory: directory.to_owned(),
         environment: Environment::Clean(Vec::new()),
+        user: None,
     }
 }
 

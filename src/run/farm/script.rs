@@ -123,6 +123,7 @@ impl Farm {
                 ("MW_CONFIG_FILE".into(), settings.into()),
                 ("MW_INSTALL_PATH".into(), tree.into()),
             ]),
+            user: None,
         })
     }
 }

@@ -1,0 +1,128 @@
+//! The journal of a wiki: one line of JSON for each thing that is about to be done, or was, with who and why.
+//!
+//! It is written before the thing itself. A last line that a crash cut is passed over.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::release::{ReleaseId, Sha};
+use crate::disk;
+
+/// A line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// When, in seconds since 1970.
+    pub at: u64,
+    /// The attempt's number; 0 for what is no deploy.
+    pub attempt: u64,
+    /// How far it is, or what was done.
+    pub stage: Stage,
+    /// Who: a user of the system, or a pusher's name as the event told it.
+    pub who: String,
+    /// Why: the message of the command, or what told of the push.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
+    /// The commit of the code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<Sha>,
+    /// The commit of the configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<Sha>,
+    /// The release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<ReleaseId>,
+    /// What went wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// How far a deploy is, and what else is noted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// It begins.
+    Queued,
+    /// The commits are here and pinned.
+    Fetched,
+    /// The release is complete under its name.
+    Built,
+    /// update.php is about to run.
+    SchemaBegun,
+    /// update.php has run; the schema is as before.
+    SchemaSame,
+    /// update.php has run; the schema has changed, so that the release before may not work any more.
+    SchemaChanged,
+    /// The release answered before it had traffic.
+    Checked,
+    /// The link is about to be switched.
+    Switching,
+    /// The link is switched.
+    Switched,
+    /// It answers with the new release.
+    Verified,
+    /// All is done.
+    Done,
+    /// It failed; what was served is served.
+    Failed,
+    /// It failed after the switch, and the release before is served again.
+    RolledBack,
+    /// It failed after the switch, and the release before cannot be served.
+    NeedsOperator,
+    /// A newer push took its place.
+    Superseded,
+    /// No deploy: the wiki was asked for, held, resumed, archived, restored, deleted, or somebody became it.
+    Noted,
+}
+
+impl Stage {
+    /// Whether nothing more comes of an attempt.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        matches!(
+            self,
+            Self::Done | Self::Failed | Self::RolledBack | Self::NeedsOperator | Self::Superseded | Self::Noted
+        )
+    }
+
+    /// The word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Fetched => "fetched",
+            Self::Built => "built",
+            Self::SchemaBegun => "schema-begun",
+            Self::SchemaSame => "schema-same",
+            Self::SchemaChanged => "schema-changed",
+            Self::Checked => "checked",
+            Self::Switching => "switching",
+            Self::Switched => "switched",
+            Self::Verified => "verified",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::RolledBack => "rolled-back",
+            Self::NeedsOperator => "needs-operator",
+            Self::Superseded => "superseded",
+            Self::Noted => "noted",
+        }
+    }
+}
+
+/// Adds a line, durably.
+///
+/// # Errors
+/// Those of the system.
+pub fn add(journal: &Path, entry: &Entry) -> std::io::Result<()> {
+    let line = serde_json::to_vec(entry)?;
+    disk::append_line(journal, &line, 0o600)
+}
+
+/// All lines that can be read, the oldest first. Cut ones are not told.
+///
+/// # Errors
+/// Those of the system.
+pub fn read(journal: &Path) -> std::io::Result<Vec<Entry>> {
+    let text = disk::read_optional(journal)?.unwrap_or_default();
+    Ok(text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
+}

@@ -1,0 +1,57 @@
+//! Locks: files that stay, held by open descriptors, so that no death leaves one behind.
+//!
+//! The order is fixed, so that nobody waits in a ring: farm, wiki, repository, web.
+
+use std::path::Path;
+
+use super::layout::Layout;
+use super::name::Name;
+use crate::disk;
+
+/// A lock that is held until it is dropped.
+#[derive(Debug)]
+pub struct Held(#[expect(dead_code, reason = "held until it is dropped")] disk::Lock);
+
+/// Why a lock was not had.
+pub type Error = disk::LockError;
+
+/// The lock of a wiki: one of its commands at a time.
+///
+/// # Errors
+/// Somebody holds it and `wait` is false, or the system refuses.
+pub fn wiki(layout: &Layout, name: &Name, wait: bool) -> Result<Held, Error> {
+    // No wiki's name has a dot.
+    take(layout, &format!("{name}.wiki"), wait)
+}
+
+/// The lock on the numbers and names of all wikis.
+///
+/// # Errors
+/// As of [`wiki`].
+pub fn farm(layout: &Layout) -> Result<Held, Error> {
+    take(layout, "farm.lock", true)
+}
+
+/// The lock on the core repository.
+///
+/// # Errors
+/// As of [`wiki`].
+pub fn repository(layout: &Layout) -> Result<Held, Error> {
+    take(layout, "repository.lock", true)
+}
+
+/// The lock on the generated configuration of web servers, of the proxy and of the cache.
+///
+/// # Errors
+/// As of [`wiki`].
+pub fn web(layout: &Layout) -> Result<Held, Error> {
+    take(layout, "web.lock", true)
+}
+
+fn take(layout: &Layout, file: &str, wait: bool) -> Result<Held, Error> {
+    let path = layout.locks().join(file);
+    let system = |path: &Path, source| Error::System { directory: path.to_owned(), source };
+    disk::make_directories(&layout.locks()).map_err(|source| system(&path, source))?;
+    disk::touch(&path).map_err(|source| system(&path, source))?;
+    disk::Lock::take(&path, wait).map(Held)
+}

@@ -1,0 +1,21 @@
+//! `deploy`: git branches → running wikis.
+//!
+//! ```text
+//! a push ─ watch ─ queue ─┐
+//! mwfarm deploy ──────────┴→ fetch → scan → build → schema → check → switch → verify
+//! mwfarm wiki create ──────→ user → secrets → branch → home → database → cache ─┘ → site → route
+//! ```
+
+pub mod name;
+pub mod options;
+
+pub mod layout;
+pub mod release;
+
+pub mod record;
+pub mod registry;
+
+pub mod journal;
+pub mod lock;
+
+pub mod git;

@@ -1,0 +1,124 @@
+//! What the registry knows of a wiki.
+
+use serde::{Deserialize, Serialize};
+
+use super::name::Name;
+use super::release::{ReleaseId, Sha};
+use crate::farm::Host;
+
+/// The version of the form of a record.
+pub const SCHEMA: u32 = 1;
+
+/// A wiki of the registry: `var/lib/mwfarm/wikis/<wiki>.json`. Which release is served is not in it: the link says that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wiki {
+    /// The version of this form.
+    pub schema: u32,
+    /// Its name.
+    pub name: Name,
+    /// How far it is.
+    pub state: State,
+    /// Where it answers.
+    pub host: Host,
+    /// The full ref of its branch: `refs/heads/wiki/alpha`.
+    pub branch: String,
+    /// What the branch began with: a commit, or a ref of the core repository.
+    pub base: String,
+    /// Its user and group, from the farm's range; `None` where all wikis run as mwfarm does.
+    pub uid: Option<u32>,
+    /// Who asked for it and may become it.
+    pub owners: Vec<String>,
+    /// When it was asked for, in seconds since 1970.
+    pub created: u64,
+    /// When it is archived by `expire`, in seconds since 1970.
+    pub expires: Option<u64>,
+    /// Why pushes are not deployed.
+    pub held: Option<Held>,
+    /// What broke.
+    pub broken: Option<Broken>,
+    /// What should be served, as far as pushes told.
+    pub desired: Option<Desired>,
+    /// What is never deployed again by itself.
+    pub bad: Vec<Bad>,
+    /// The release before the one that is served.
+    pub previous: Option<ReleaseId>,
+    /// The number of the next attempt.
+    pub next: u64,
+}
+
+/// How far a wiki is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Its name and number are taken; nothing else is sure.
+    Provisioning,
+    /// It is served.
+    Ready,
+    /// It is not served; everything of it is kept.
+    Archived,
+    /// It is being deleted: what is left of it goes.
+    Deleting,
+}
+
+impl State {
+    /// The word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Provisioning => "provisioning",
+            Self::Ready => "ready",
+            Self::Archived => "archived",
+            Self::Deleting => "deleting",
+        }
+    }
+}
+
+/// Why pushes to a wiki wait.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// Who holds it.
+    pub by: String,
+    /// Why.
+    pub why: String,
+    /// Since when, in seconds since 1970.
+    pub since: u64,
+}
+
+/// A step that failed and that nobody has repeated yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Broken {
+    /// The step.
+    pub step: String,
+    /// What failed, with its causes.
+    pub error: String,
+    /// What an operator has to do; without it, repeating is enough.
+    pub needs_operator: Option<String>,
+}
+
+/// What a push asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Desired {
+    /// The commit of the code.
+    pub code: Sha,
+    /// What told: `gerrit`, `hook`, `webhook`, `reconcile`, `deploy`.
+    pub event: String,
+}
+
+/// A commit, with a configuration, that was served badly or left by a rollback.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bad {
+    /// The commit of the code.
+    pub code: Sha,
+    /// That of the configuration.
+    pub config: Option<Sha>,
+    /// Why.
+    pub why: String,
+}
+
+impl Wiki {
+    /// Whether this pair was found to be bad.
+    #[must_use]
+    pub fn is_bad(&self, code: &Sha, config: Option<&Sha>) -> Option<&Bad> {
+        self.bad.iter().find(|bad| bad.code == *code && bad.config.as_ref() == config)
+    }
+}

@@ -1,0 +1,1 @@
+//! Deploying: from a branch to a running wiki.
