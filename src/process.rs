@@ -168,13 +168,14 @@ impl Program {
         self.capture_from(Stdio::null(), limit, time)
     }
 
-    /// The same with an input, which is never seen among arguments nor on the disk's names.
+    /// The same with an input, which is seen neither among the arguments nor on any disk.
     ///
     /// # Errors
     /// See [`Error`].
     pub fn capture_with(&self, input: &[u8], limit: usize, time: Duration) -> Result<Captured, Error> {
         let system = |source| Error::System { program: self.program.clone(), source };
-        let mut file = tempfile::tempfile().map_err(system)?;
+        let memory = rustix::fs::memfd_create("input", rustix::fs::MemfdFlags::CLOEXEC);
+        let mut file = File::from(memory.map_err(|error| system(error.into()))?);
         file.write_all(input).and_then(|()| file.rewind()).map_err(system)?;
         self.capture_from(file.into(), limit, time)
     }

@@ -22,6 +22,13 @@ fn both_streams_and_the_code_are_taken() {
 }
 
 #[test]
+fn an_input_arrives_whole() {
+    let input = vec![b'x'; 300_000];
+    let captured = shell("cat").capture_with(&input, 1 << 20, Duration::from_secs(20)).unwrap();
+    assert_eq!(captured.output, input);
+}
+
+#[test]
 fn a_death_by_signal_is_128_and_its_number() {
     let status = capture("kill -9 $$").unwrap().status;
     assert_eq!((status, status.code()), (Status::Killed(9), 137));
