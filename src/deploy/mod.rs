@@ -19,3 +19,6 @@ pub mod journal;
 pub mod lock;
 
 pub mod git;
+
+pub mod health;
+pub mod web;

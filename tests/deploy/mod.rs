@@ -1,1 +1,3 @@
 //! Deploying: from a branch to a running wiki.
+
+mod web;

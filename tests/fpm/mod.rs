@@ -9,4 +9,4 @@ mod server;
 mod tree;
 mod wiki;
 
-pub(crate) use server::{Pool, Settings};
+pub(crate) use server::{Pool, Settings, binary};

@@ -1,0 +1,212 @@
+//! Writes the configuration of what serves, and has the daemons take it.
+//!
+//! Each step can be repeated, and a death between any two of them is made good by the next call: what has to be written
+//! is seen on the disk, and what has to be loaded is asked of the daemon itself, which says by what it serves.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::daemon::{self, Daemon};
+use super::{Generated, Origin, Site};
+use crate::deploy::lock;
+use crate::deploy::name::Name;
+use crate::deploy::options::{Options, Web};
+use crate::disk;
+use crate::farm::Host;
+use crate::key::sha256;
+use crate::report::{ExitCode, Problem};
+
+/// Larger files are no configuration of ours.
+const LARGEST: u64 = 16 << 20;
+
+/// Writes what a daemon's own configuration includes, so that it can start before there is any wiki. All functions here
+/// do that first. Says whether anything changed.
+///
+/// # Errors
+/// As of [`ensure_site`].
+pub fn ensure_farm(options: &Options) -> Result<bool, Problem> {
+    publish(options, Change::default())
+}
+
+/// Has a wiki served by what is behind the proxy. Says whether anything changed. When it returns, the daemons serve by
+/// it. Nothing is written or told to them when all is as it should be.
+///
+/// # Errors
+/// A file lies there that mwfarm did not write; a daemon refuses its configuration (what was there before is put back);
+/// a daemon does not run (the configuration stays, so that repeating is enough); or the system refuses.
+pub fn ensure_site(options: &Options, site: &Site) -> Result<bool, Problem> {
+    let mut change = Change::default();
+    for &daemon in super::daemons(options) {
+        let file = super::site(options, daemon, site).map_err(|error| Problem::from_error(ExitCode::Usage, &error))?;
+        change.put.extend(file);
+    }
+    publish(options, change)
+}
+
+/// Has a wiki no longer served by what is behind the proxy. Says whether anything changed.
+///
+/// # Errors
+/// As of [`ensure_site`], except that daemons need not run.
+pub fn remove_site(options: &Options, name: &Name) -> Result<bool, Problem> {
+    let paths = super::daemons(options).iter().map(|&daemon| super::site_path(options, daemon, name));
+    publish(options, Change { remove: paths.collect(), ..Change::default() })
+}
+
+/// Has the proxy know these hosts and no others. Says whether anything changed.
+///
+/// # Errors
+/// As of [`ensure_site`].
+pub fn ensure_routes(options: &Options, hosts: &[Host]) -> Result<bool, Problem> {
+    publish(options, Change { put: vec![super::routes(options, hosts)], ..Change::default() })
+}
+
+/// What is to be on disk.
+#[derive(Debug, Default)]
+struct Change {
+    put: Vec<Generated>,
+    remove: Vec<PathBuf>,
+}
+
+/// A file that has to be written or removed, and what is there.
+#[derive(Debug)]
+struct Step {
+    path: PathBuf,
+    before: Option<Vec<u8>>,
+    after: Option<Vec<u8>>,
+}
+
+fn publish(options: &Options, mut change: Change) -> Result<bool, Problem> {
+    if options.web == Web::None {
+        return Ok(false);
+    }
+    super::check(options).map_err(|reason| Problem::new(ExitCode::Farm, reason))?;
+    let layout = &options.layout;
+    let _held = lock::web(layout).map_err(|error| Problem::from_error(ExitCode::Failed, &error))?;
+
+    let removes = !change.remove.is_empty();
+    let digests = complete(options, &mut change)?;
+    let steps = steps(change)?;
+    // The order in which nobody is sent to what is not there yet, or no longer.
+    let mut order: Vec<Daemon> = super::daemons(options).to_vec();
+    if removes {
+        order.reverse();
+    }
+    let stale: Vec<Daemon> = order
+        .into_iter()
+        .filter(|&daemon| daemon::loaded(options, daemon).as_deref() != Some(digests[&daemon].as_str()))
+        .collect();
+    let result = steps.iter().try_for_each(|step| write(&step.path, step.after.as_deref()));
+    let result = result.and_then(|()| stale.iter().try_for_each(|&daemon| daemon::check(options, daemon)));
+    if let Err(problem) = result {
+        return Err(restore(&steps, problem));
+    }
+    for &daemon in &stale {
+        if removes && !daemon::is_running(options, daemon) {
+            continue;
+        }
+        daemon::reload(options, daemon, &digests[&daemon])?;
+    }
+    Ok(!steps.is_empty() || !stale.is_empty())
+}
+
+/// Adds what every configuration has, and tells for each daemon the digest of all that will be said to it.
+fn complete(options: &Options, change: &mut Change) -> Result<BTreeMap<Daemon, String>, Problem> {
+    let etc = options.layout.etc();
+    let sockets = options.layout.root().join("run/mwfarm/fpm");
+    let directories = super::daemons(options).iter().map(|&daemon| super::site_directory(options, daemon));
+    for directory in directories.chain([etc.clone(), sockets]) {
+        disk::make_directories(&directory).map_err(|error| system(&directory, &error))?;
+        sweep(&directory).map_err(|error| system(&directory, &error))?;
+    }
+    let routes = super::routes_path(options);
+    if !change.put.iter().any(|file| file.path == routes) && read(&routes)?.is_none() {
+        change.put.push(super::routes(options, []));
+    }
+    if options.web == Web::Itk {
+        change.put.push(super::local_settings(options));
+    }
+    let mut digests = BTreeMap::new();
+    for &daemon in super::daemons(options) {
+        let directory = super::site_directory(options, daemon);
+        let names = disk::names(&directory).map_err(|error| system(&directory, &error))?;
+        let mut paths: BTreeSet<PathBuf> =
+            names.iter().filter(|name| name.ends_with(".conf")).map(|name| directory.join(name)).collect();
+        paths.extend(change.put.iter().map(|file| &file.path).filter(|path| path.starts_with(&directory)).cloned());
+        if daemon == Daemon::Nginx {
+            paths.insert(routes.clone());
+        }
+        let mut all = super::farm(options, daemon, "").content;
+        for path in paths.iter().filter(|path| !change.remove.contains(path)) {
+            let content = match change.put.iter().find(|file| file.path == *path) {
+                Some(file) => file.content.clone().into_bytes(),
+                None => read(path)?.unwrap_or_default(),
+            };
+            all.push_str(&format!("{} {}\n", path.display(), sha256(&content)));
+        }
+        let digest = sha256(all.as_bytes());
+        change.put.push(super::farm(options, daemon, &digest));
+        digests.insert(daemon, digest);
+    }
+    Ok(digests)
+}
+
+/// What of a change is not on disk yet.
+fn steps(change: Change) -> Result<Vec<Step>, Problem> {
+    let put = change.put.into_iter().map(|file| (file.path, Some(file.content.into_bytes())));
+    let remove = change.remove.into_iter().map(|path| (path, None));
+    let mut steps = Vec::new();
+    for (path, after) in put.chain(remove) {
+        let before = read(&path)?;
+        if before == after {
+            continue;
+        }
+        if before.as_ref().is_some_and(|content| super::origin(content) == Origin::Foreign) {
+            return Err(foreign(&path, "it has not the header of what mwfarm generates"));
+        }
+        steps.push(Step { path, before, after });
+    }
+    Ok(steps)
+}
+
+/// Puts back what was there, in the opposite order.
+fn restore(steps: &[Step], problem: Problem) -> Problem {
+    let failed = steps.iter().rev().filter_map(|step| write(&step.path, step.before.as_deref()).err());
+    let failed: Vec<String> = failed.flat_map(|problem| std::iter::once(problem.what).chain(problem.causes)).collect();
+    if failed.is_empty() { problem.cause("what was there before was put back") } else { problem.causes(failed) }
+}
+
+fn write(path: &Path, content: Option<&[u8]>) -> Result<(), Problem> {
+    let done = match content {
+        Some(content) => disk::replace(path, content, 0o644),
+        None => disk::discard(path),
+    };
+    done.map_err(|error| system(path, &error))
+}
+
+/// Reads a file of ours that may be missing. Nothing else has its name.
+fn read(path: &Path) -> Result<Option<Vec<u8>>, Problem> {
+    match disk::look(path).map_err(|error| system(path, &error))? {
+        None => Ok(None),
+        Some(found) if found.is_file() && found.len() <= LARGEST => {
+            disk::read_optional(path).map_err(|error| system(path, &error))
+        }
+        Some(_) => Err(foreign(path, "it is a link, a directory, or very large")),
+    }
+}
+
+/// Removes what a death left of files that were being written. Only the holder of the lock writes here.
+fn sweep(directory: &Path) -> io::Result<()> {
+    let names = disk::names(directory)?;
+    names.iter().filter(|name| name.starts_with(".mwfarm-")).try_for_each(|name| disk::discard(&directory.join(name)))
+}
+
+fn foreign(path: &Path, reason: &str) -> Problem {
+    Problem::new(ExitCode::Usage, format!("`{}` is not mwfarm's, and is left alone", path.display()))
+        .cause(reason)
+        .hint("move it to another name, and repeat the command")
+}
+
+fn system(path: &Path, error: &io::Error) -> Problem {
+    Problem::new(ExitCode::Failed, format!("cannot write `{}`", path.display())).cause(error.to_string())
+}

@@ -1,0 +1,86 @@
+//! PHP-FPM: a pool for each wiki, as the wiki's user.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use super::{Site, UPLOAD_MEGABYTES, site_directory};
+use crate::deploy::layout::Layout;
+use crate::deploy::options::Options;
+use crate::deploy::web::daemon::Daemon;
+
+/// How long requests may go on when the configuration is read again, in seconds. Others wait meanwhile; without it, all
+/// requests that are being served would be cut off.
+const RELOAD_SECONDS: u32 = 10;
+
+/// What all pools share, and a pool that serves nothing: PHP-FPM does not start without any.
+pub(super) fn farm(options: &Options, digest: &str) -> String {
+    let mut text = format!(
+        "[global]\n\
+         process_control_timeout = {RELOAD_SECONDS}s\n\
+         \n\
+         ; Says which configuration is in effect, to root.\n\
+         [mwfarm unknown]\n\
+         listen = {socket}\n\
+         listen.mode = 0600\n\
+         pm = ondemand\n\
+         pm.max_children = 1\n\
+         pm.process_idle_timeout = 5s\n\
+         ping.path = {PING}\n\
+         ping.response = {digest}\n\
+         security.limit_extensions = .none\n",
+        socket = probe_socket(&options.layout).display(),
+    );
+    if options.users.is_some() {
+        text.push_str("user = nobody\nlisten.owner = root\n");
+    }
+    let _ = write!(text, "\ninclude = {}/*.conf\n", site_directory(options, Daemon::Fpm).display());
+    text
+}
+
+/// The path at which the pool that serves nothing says which configuration is in effect.
+pub(super) const PING: &str = "/mwfarm";
+
+/// Where it listens.
+pub(super) fn probe_socket(layout: &Layout) -> PathBuf {
+    // No wiki has this name.
+    layout.root().join("run/mwfarm/fpm/unknown.sock")
+}
+
+/// The pool of a wiki.
+pub(super) fn pool(options: &Options, site: &Site) -> String {
+    let layout = &options.layout;
+    let home = layout.home(&site.name);
+    let home = home.display();
+    let mut text = format!("[{}]\n", site.name.user());
+    // By number: a pool whose user is gone would keep all others from starting.
+    if let Some(uid) = site.uid {
+        let _ = write!(text, "user = {uid}\ngroup = {uid}\nlisten.owner = {}\n", options.services.web_user);
+    }
+    let _ = write!(
+        text,
+        "listen = {socket}\n\
+         listen.mode = 0660\n\
+         pm = ondemand\n\
+         pm.max_children = 5\n\
+         pm.process_idle_timeout = 30s\n\
+         pm.max_requests = 1000\n\
+         security.limit_extensions = .php\n\
+         rlimit_core = 0\n\
+         clear_env = yes\n\
+         env[PATH] = /usr/local/bin:/usr/bin:/bin\n\
+         env[TMPDIR] = {home}/tmp\n\
+         ; All wikis share OPcache. Without these, one reads the code and the secrets of another, cached, or its paths.\n\
+         php_admin_value[opcache.validate_permission] = 1\n\
+         php_admin_value[opcache.restrict_api] = /nonexistent\n\
+         php_admin_value[sys_temp_dir] = {home}/tmp\n\
+         php_admin_value[upload_tmp_dir] = {home}/tmp\n\
+         php_admin_value[session.save_path] = {home}/tmp\n\
+         php_admin_value[error_log] = {home}/logs/php.log\n\
+         php_admin_value[log_errors] = 1\n\
+         php_admin_value[display_errors] = 0\n\
+         php_admin_value[upload_max_filesize] = {UPLOAD_MEGABYTES}M\n\
+         php_admin_value[post_max_size] = {UPLOAD_MEGABYTES}M\n",
+        socket = layout.socket(&site.name).display(),
+    );
+    text
+}

@@ -1,0 +1,4 @@
+//! What serves the wikis, with the daemons themselves.
+
+mod daemons;
+mod served;
