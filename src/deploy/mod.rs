@@ -22,3 +22,6 @@ pub mod git;
 
 pub mod health;
 pub mod web;
+pub mod event;
+pub mod queue;
+pub mod watch;

@@ -4,6 +4,7 @@
 //! our own, and reach their place by `rename`, which replaces a link rather than following it.
 
 mod lock;
+mod spool;
 mod staging;
 
 use std::collections::BTreeSet;
@@ -17,6 +18,7 @@ use std::time::SystemTime;
 use fs_err as fs;
 
 pub use lock::{Lock, LockError};
+pub use spool::{make_directory, read_small, rename};
 pub use staging::{STAGING, Staging};
 
 /// Reads a file that may be missing.

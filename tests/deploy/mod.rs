@@ -1,3 +1,4 @@
 //! Deploying: from a branch to a running wiki.
 
 mod web;
+mod watch;

@@ -1,0 +1,430 @@
+//! Takes what the queue has, and deploys: several wikis at a time, each by one at a time, the newest push only.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::super::event::{About, Event, Kind, Source};
+use super::super::layout::Layout;
+use super::super::lock;
+use super::super::name::Name;
+use super::super::options::Options;
+use super::super::queue::{self, Entry, Queue, Taken};
+use super::super::record::{Desired, State, Wiki};
+use super::super::registry;
+use super::{Outcome, Pushed, Stop, notify};
+use crate::report::{ExitCode, Problem, Reporter, Verbosity};
+
+pub use super::counts::Counts;
+
+/// How often the queue is looked at. Reading an empty directory takes microseconds, and works on every file system;
+/// a deploy takes seconds.
+const TICK: Duration = Duration::from_millis(250);
+
+/// How often the wikis' own directories are, of which there may be a thousand.
+const NOTIFY: Duration = Duration::from_secs(2);
+
+/// How long a wiki is let alone on which another command is at work.
+const BUSY: Duration = Duration::from_secs(1);
+
+/// How long nobody listens to a wiki after that has failed, so that it is not told four times a second.
+const DEAF: Duration = Duration::from_secs(60);
+
+/// What a worker does, and how.
+pub struct Work<'a> {
+    /// The farm.
+    pub options: &'a Options,
+    /// How many wikis are deployed at a time, at least 1.
+    pub jobs: usize,
+    /// Whether it ends as soon as nothing waits. What has to be repeated later stays in the queue then.
+    pub once: bool,
+    /// How often all wikis are looked at, the first time at once; not at all with `once`.
+    pub every: Duration,
+    /// How long after [`Outcome::Later`] it is tried again: so long at first, each time twice that, and so long at most.
+    pub pauses: (Duration, Duration),
+    /// Deploys a wiki that the registry knows. The lock of the wiki is not held: it takes it, and looks at the record
+    /// again.
+    pub deploy: &'a (dyn Fn(&Name, &Pushed) -> Outcome + Sync),
+    /// Makes a wiki of a branch for which nobody asked, on farms that want that; without it, such branches are told of.
+    pub create: Option<&'a (dyn Fn(&Name, &Pushed) -> Outcome + Sync)>,
+    /// Looks at the remote repository: [`super::missed`].
+    pub reconcile: &'a (dyn Fn() -> Result<Vec<Event>, Problem> + Sync),
+    /// Ends it. Deploys that run are waited for; what waits stays in the queue.
+    pub stop: &'a Stop,
+    /// Who is told.
+    pub reporter: &'a dyn Reporter,
+}
+
+/// Works until it is stopped, or nothing waits and `once` is set. Tells what came of how many deploys.
+///
+/// # Errors
+/// Another worker is there, or the queue cannot be used.
+pub fn work(work: &Work<'_>) -> Result<Counts, Problem> {
+    let queue = Queue::open(&work.options.layout)?;
+    let worker = Worker {
+        work,
+        queue: &queue,
+        jobs: Mutex::new(Jobs::default()),
+        changed: Condvar::new(),
+        counts: Mutex::new((Counts::default(), Counts::read(&work.options.layout))),
+    };
+    let left = queue.left(work.reporter)?;
+    std::thread::scope(|scope| {
+        for _ in 0..work.jobs.max(1) {
+            scope.spawn(|| worker.run());
+        }
+        let followed = worker.admit(left).and_then(|()| worker.follow());
+        worker.lock().ended = true;
+        worker.changed.notify_all();
+        followed
+    })?;
+    let counts = worker.counts.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(counts.0)
+}
+
+struct Worker<'a> {
+    work: &'a Work<'a>,
+    queue: &'a Queue,
+    jobs: Mutex<Jobs>,
+    changed: Condvar,
+    /// Those of this run, and those of the file.
+    counts: Mutex<(Counts, Counts)>,
+}
+
+/// A wiki to deploy, or all of them to be looked at.
+type Job = Option<Name>;
+
+#[derive(Default)]
+struct Jobs {
+    waiting: BTreeMap<Job, Waiting>,
+    running: BTreeSet<Job>,
+    /// The number of the next one to come.
+    next: u64,
+    ended: bool,
+}
+
+struct Waiting {
+    /// Its entry in the queue, which stays there until the job has ended.
+    file: Option<String>,
+    pushed: Pushed,
+    /// Its turn: a job that waits keeps it when newer pushes come.
+    turn: u64,
+    not_before: Instant,
+    /// How often it had to be put off.
+    put_off: u32,
+}
+
+impl Waiting {
+    fn new(file: Option<String>, entry: Entry) -> Self {
+        let Entry { source, kind, code, who, at, .. } = entry;
+        let pushed = Pushed { code, kind, source, who, at, superseded: 0 };
+        Self { file, pushed, turn: 0, not_before: Instant::now(), put_off: 0 }
+    }
+}
+
+/// How a job ended.
+enum Ended {
+    With(Outcome),
+    /// It did not begin: another command is at work on the wiki.
+    Busy,
+}
+
+impl Jobs {
+    /// Adds a job. It takes the place of one that waits for the same wiki, whose entry is given back: that one is done
+    /// with.
+    fn add(&mut self, job: Job, mut new: Waiting) -> Option<String> {
+        let before = self.waiting.remove(&job);
+        match &before {
+            Some(before) => {
+                new.turn = before.turn;
+                new.pushed.superseded += before.pushed.superseded + 1;
+                new.pushed.code = new.pushed.code.or_else(|| before.pushed.code.clone());
+            }
+            None => {
+                new.turn = self.next;
+                self.next += 1;
+            }
+        }
+        self.waiting.insert(job, new);
+        before.and_then(|before| before.file)
+    }
+
+    /// The job whose turn it is; or how long it takes until one may begin.
+    fn begin(&mut self, now: Instant) -> Result<(Job, Waiting), Option<Duration>> {
+        let free = || self.waiting.iter().filter(|(job, _)| !self.running.contains(*job));
+        let due = free().filter(|(_, waiting)| waiting.not_before <= now).min_by_key(|(_, waiting)| waiting.turn);
+        let Some(job) = due.map(|(job, _)| job.clone()) else {
+            let earliest = free().map(|(_, waiting)| waiting.not_before).min();
+            return Err(earliest.map(|earliest| earliest.saturating_duration_since(now)));
+        };
+        let waiting = self.waiting.remove(&job).ok_or(None)?;
+        self.running.insert(job.clone());
+        Ok((job, waiting))
+    }
+}
+
+impl Worker<'_> {
+    /// Takes what comes, until the end.
+    fn follow(&self) -> Result<(), Problem> {
+        let Work { once, every, stop, reporter, .. } = *self.work;
+        let layout = &self.work.options.layout;
+        let mut deaf = BTreeMap::new();
+        let (mut look, mut listen) = (Instant::now(), Instant::now());
+        while !stop.is_asked() {
+            let now = Instant::now();
+            if !once && now >= look {
+                look = now + every;
+                let look = Waiting::new(None, Entry::of_all(Source::Reconcile));
+                let superseded = self.lock().add(None, look);
+                superseded.map_or(Ok(()), |file| self.queue.done(&file))?;
+                self.changed.notify_all();
+            }
+            if now >= listen {
+                listen = now + NOTIFY;
+                listen_to_wikis(layout, &mut deaf, reporter);
+            }
+            // In this order: what a job that has just ended has added is seen.
+            let idle = self.is_idle();
+            let taken = self.queue.take(reporter)?;
+            if once && idle && taken.is_empty() {
+                break;
+            }
+            self.admit(taken)?;
+            // The answer is asked for above.
+            let _ = stop.wait(TICK);
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Jobs> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_idle(&self) -> bool {
+        let jobs = self.lock();
+        jobs.waiting.is_empty() && jobs.running.is_empty()
+    }
+
+    /// Adds what was taken, all at once: nobody begins with a push that another one of them supersedes.
+    fn admit(&self, taken: Vec<Taken>) -> Result<(), Problem> {
+        let mut finished = Vec::new();
+        let mut jobs = self.lock();
+        for Taken { file, entry } in taken {
+            match &entry.wiki {
+                Some(wiki) if entry.kind == Kind::Deleted => {
+                    self.tell_of_deletion(wiki, &entry);
+                    finished.push(file);
+                }
+                _ => finished.extend(jobs.add(entry.wiki.clone(), Waiting::new(Some(file), entry))),
+            }
+        }
+        drop(jobs);
+        self.changed.notify_all();
+        finished.iter().try_for_each(|file| self.queue.done(file))
+    }
+
+    fn tell_of_deletion(&self, wiki: &Name, entry: &Entry) {
+        let (who, source) = (entry.who.escape_debug(), entry.source.word());
+        self.work
+            .reporter
+            .warning(&format!("the branch of `{wiki}` is gone ({who}, told by {source}): the wiki stays"));
+    }
+
+    /// Does one job after another, until the end.
+    fn run(&self) {
+        loop {
+            let mut jobs = self.lock();
+            let (job, waiting) = loop {
+                if jobs.ended || self.work.stop.is_asked() {
+                    return;
+                }
+                match jobs.begin(Instant::now()) {
+                    Ok(begun) => break begun,
+                    // A signal wakes nobody who waits: one looks up now and then.
+                    Err(pause) => {
+                        let pause = pause.unwrap_or(TICK).min(TICK);
+                        jobs = self.changed.wait_timeout(jobs, pause).unwrap_or_else(PoisonError::into_inner).0;
+                    }
+                }
+            };
+            drop(jobs);
+            let run = || match &job {
+                Some(name) => self.deploy(name, &waiting.pushed),
+                None => Ended::With(self.look()),
+            };
+            let ended = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
+                let what = "a deploy came to no end: this is a bug of mwfarm";
+                Ended::With(Outcome::Failed(Problem::new(ExitCode::Failed, what)))
+            });
+            if let Err(problem) = self.end(job, waiting, &ended) {
+                tell(self.work.reporter, "the queue", &problem);
+            }
+        }
+    }
+
+    /// Looks at all wikis, and adds what was missed to the queue.
+    fn look(&self) -> Outcome {
+        let events = match (self.work.reconcile)() {
+            Ok(events) => events,
+            Err(problem) => return Outcome::Later(problem),
+        };
+        for event in events {
+            let About::Wiki(name) = event.about(&self.work.options.project) else { continue };
+            if let Err(error) = queue::add(&self.work.options.layout, &Entry::of(&event, &name)) {
+                let what = format!("cannot queue what was missed of `{name}`");
+                return Outcome::Later(Problem::new(ExitCode::Failed, what).cause(error.to_string()));
+            }
+        }
+        Outcome::Unchanged
+    }
+
+    fn deploy(&self, name: &Name, pushed: &Pushed) -> Ended {
+        let layout = &self.work.options.layout;
+        let failed = |error: &dyn std::error::Error| Problem::from_error(ExitCode::Failed, error);
+        // Without its lock, so that names of which nothing is known leave nothing behind.
+        match registry::find(layout, name) {
+            Err(error) => return Ended::With(unread(&error)),
+            Ok(Some(_)) => {}
+            Ok(None) => {
+                return Ended::With(match self.work.create {
+                    Some(create) => create(name, pushed),
+                    None => Outcome::Left("has a branch, but nobody asked for the wiki".to_owned()),
+                });
+            }
+        }
+        let held = match lock::wiki(layout, name, false) {
+            Ok(held) => held,
+            Err(lock::Error::Held { .. }) => return Ended::Busy,
+            Err(error) => return Ended::With(Outcome::Later(failed(&error))),
+        };
+        match registry::find(layout, name) {
+            Err(error) => Ended::With(unread(&error)),
+            // It was deleted just now.
+            Ok(None) => Ended::With(Outcome::Left("is gone".to_owned())),
+            Ok(Some(wiki)) => match note_desired(layout, wiki, pushed) {
+                Err(error) => Ended::With(Outcome::Later(failed(&error))),
+                Ok(Some(why)) => Ended::With(Outcome::Left(why)),
+                Ok(None) => {
+                    drop(held);
+                    Ended::With((self.work.deploy)(name, pushed))
+                }
+            },
+        }
+    }
+
+    fn end(&self, job: Job, mut waiting: Waiting, ended: &Ended) -> Result<(), Problem> {
+        let pause = match ended {
+            Ended::Busy => Some(BUSY),
+            Ended::With(Outcome::Later(_)) => {
+                let (first, most) = self.work.pauses;
+                waiting.put_off = waiting.put_off.saturating_add(1);
+                Some(first.saturating_mul(1 << (waiting.put_off - 1).min(16)).min(most))
+            }
+            Ended::With(_) => None,
+        };
+        if let Ended::With(outcome) = ended {
+            self.tell(job.as_ref(), &waiting.pushed, outcome, pause);
+        }
+        let file = waiting.file.take();
+        let mut jobs = self.lock();
+        jobs.running.remove(&job);
+        // A push that came while this one ran: that one has its own entry.
+        let newer = jobs.waiting.contains_key(&job);
+        let finished = match pause {
+            Some(pause) if !newer => {
+                waiting.file = file;
+                waiting.not_before = Instant::now() + pause;
+                // At the end of an only run, its entry stays for the next one.
+                if !self.work.once || matches!(ended, Ended::Busy) {
+                    jobs.add(job, waiting);
+                }
+                None
+            }
+            _ => file,
+        };
+        drop(jobs);
+        self.changed.notify_all();
+        finished.map_or(Ok(()), |file| self.queue.done(&file))
+    }
+
+    fn tell(&self, job: Option<&Name>, pushed: &Pushed, outcome: &Outcome, pause: Option<Duration>) {
+        let reporter = self.work.reporter;
+        let what = job.map_or("the look at all wikis".to_owned(), |name| format!("`{name}`"));
+        match outcome {
+            Outcome::Deployed(code) => {
+                let by = format!("{}, told by {}", pushed.who.escape_debug(), pushed.source.word());
+                reporter.note(Verbosity::Normal, &format!("{what}: deployed {} ({by})", code.short()));
+            }
+            Outcome::Unchanged => reporter.note(Verbosity::Verbose, &format!("{what}: nothing to do")),
+            Outcome::Left(why) => reporter.note(Verbosity::Normal, &format!("{what} {why}")),
+            Outcome::Failed(problem) => tell(reporter, &what, problem),
+            Outcome::Later(problem) => {
+                tell(reporter, &what, problem);
+                let pause = pause.unwrap_or_default().as_secs_f32();
+                reporter.note(Verbosity::Normal, &format!("{what}: tried again in {pause} s"));
+            }
+        }
+        if job.is_some() {
+            let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+            counts.0.add(outcome);
+            counts.1.add(outcome);
+            if let Err(error) = counts.1.write(&self.work.options.layout) {
+                reporter.note(Verbosity::Verbose, &format!("cannot write the counts for `/metrics`: {error}"));
+            }
+        }
+    }
+}
+
+/// What comes of a record that cannot be read: one that is damaged stays so.
+fn unread(error: &registry::Error) -> Outcome {
+    let problem = Problem::from_error(ExitCode::Failed, error);
+    if matches!(error, registry::Error::Damaged { .. }) { Outcome::Failed(problem) } else { Outcome::Later(problem) }
+}
+
+/// Notes in the record what is desired; says why the wiki is not deployed now, if it is not.
+fn note_desired(layout: &Layout, mut wiki: Wiki, pushed: &Pushed) -> Result<Option<String>, registry::Error> {
+    match wiki.state {
+        State::Ready => {}
+        State::Provisioning => return Ok(Some("is not finished: repeat `mwfarm wiki create`".to_owned())),
+        State::Archived => return Ok(Some("is archived".to_owned())),
+        State::Deleting => return Ok(Some("is being deleted".to_owned())),
+    }
+    if let Some(code) = &pushed.code {
+        let desired = Desired { code: code.clone(), event: pushed.source.word().to_owned() };
+        if wiki.desired.as_ref() != Some(&desired) {
+            wiki.desired = Some(desired);
+            registry::put(layout, &wiki)?;
+        }
+    }
+    Ok(wiki.held.map(|held| format!("is held by {}: {}", held.by.escape_debug(), held.why.escape_debug())))
+}
+
+/// Adds to the queue what the wikis' own users told. Whom we cannot stop telling is not heard for a while.
+fn listen_to_wikis(layout: &Layout, deaf: &mut BTreeMap<Name, Instant>, reporter: &dyn Reporter) {
+    let told = notify::told(layout).unwrap_or_else(|error| {
+        reporter.warning(&format!("cannot look for the wikis' commits: {error}"));
+        Vec::new()
+    });
+    for (name, uid) in told {
+        if deaf.get(&name).is_some_and(|since| since.elapsed() < DEAF) {
+            continue;
+        }
+        // The entry first: a death in between tells twice. The queue is not looked at before this is over, so that the
+        // repository is, after what it is told next is heard again.
+        let entry = Entry::of_config(&name, &format!("uid {uid}"));
+        if let Err(error) = queue::add(layout, &entry).and_then(|()| notify::forget(layout, &name)) {
+            reporter.warning(&format!("cannot follow the commits of `{name}`: {error}"));
+            deaf.insert(name, Instant::now());
+        }
+    }
+}
+
+fn tell(reporter: &dyn Reporter, what: &str, problem: &Problem) {
+    let mut text = format!("{what}: {}", problem.what);
+    for cause in &problem.causes {
+        text.push_str(": ");
+        text.push_str(cause);
+    }
+    reporter.warning(&text);
+}
