@@ -26,11 +26,12 @@ TraceEnable Off
 # For hosts that are nobody's; it says which configuration is in effect.
 <VirtualHost {backend}>
     ServerName {PROBE_HOST}
-{nobody}    <Location "/">
+{nobody}    Redirect 404 /
+    ErrorDocument 404 "{digest}"
+    <Location "/">
         Require all denied
         SetHandler none
     </Location>
-    ErrorDocument 403 "{digest}"
 </VirtualHost>
 
 IncludeOptional {sites}/*.conf
@@ -68,6 +69,7 @@ fn host(options: &Options, site: &Site, host: &Host, root: &str) -> String {
     LimitRequestBody {bytes}
     SetEnv MW_CONFIG_FILE {settings}
     SetEnvIf X-Forwarded-Proto "^https$" HTTPS=on
+    Header always set X-Content-Type-Options nosniff
     DirectoryIndex index.php
     DirectorySlash Off
     Alias /wiki {root}/index.php

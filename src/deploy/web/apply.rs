@@ -131,7 +131,7 @@ fn complete(options: &Options, change: &mut Change) -> Result<BTreeMap<Daemon, S
         let directory = super::site_directory(options, daemon);
         let names = disk::names(&directory).map_err(|error| system(&directory, &error))?;
         let mut paths: BTreeSet<PathBuf> =
-            names.iter().filter(|name| name.ends_with(".conf")).map(|name| directory.join(name)).collect();
+            names.iter().filter(|name| is_included(name)).map(|name| directory.join(name)).collect();
         paths.extend(change.put.iter().map(|file| &file.path).filter(|path| path.starts_with(&directory)).cloned());
         if daemon == Daemon::Nginx {
             paths.insert(routes.clone());
@@ -142,13 +142,18 @@ fn complete(options: &Options, change: &mut Change) -> Result<BTreeMap<Daemon, S
                 Some(file) => file.content.clone().into_bytes(),
                 None => read(path)?.unwrap_or_default(),
             };
-            all.push_str(&format!("{} {}\n", path.display(), sha256(&content)));
+            all.extend([path.display().to_string().as_str(), " ", sha256(&content).as_str(), "\n"]);
         }
         let digest = sha256(all.as_bytes());
         change.put.push(super::farm(options, daemon, &digest));
         digests.insert(daemon, digest);
     }
     Ok(digests)
+}
+
+/// Whether a daemon reads a file of this name: as the farm's files say, `*.conf`, which leaves out hidden ones.
+fn is_included(name: &str) -> bool {
+    !name.starts_with('.') && name.strip_suffix(".conf").is_some()
 }
 
 /// What of a change is not on disk yet.

@@ -128,7 +128,10 @@ pub fn check(options: &Options, daemon: Daemon) -> Result<(), Problem> {
         program: PathBuf::from(program),
         arguments: arguments.iter().map(OsString::from).collect(),
         directory: PathBuf::from("/"),
-        environment: Environment::Clean(vec![("PATH".into(), path.unwrap_or_else(|_| "/usr/sbin:/usr/bin:/bin".into()))]),
+        environment: Environment::Clean(vec![(
+            "PATH".into(),
+            path.unwrap_or_else(|_| "/usr/sbin:/usr/bin:/bin".into()),
+        )]),
         user: None,
     };
     let captured = program

@@ -23,7 +23,7 @@ pub(super) fn farm(options: &Options, digest: &str) -> String {
          listen = {socket}\n\
          listen.mode = 0600\n\
          pm = ondemand\n\
-         pm.max_children = 1\n\
+         pm.max_children = 2\n\
          pm.process_idle_timeout = 5s\n\
          ping.path = {PING}\n\
          ping.response = {digest}\n\

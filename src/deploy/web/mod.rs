@@ -13,7 +13,8 @@
 //! ```text
 //! nginx     http { … include /etc/mwfarm/nginx.conf; }
 //! PHP-FPM   include = /etc/mwfarm/fpm.conf                  at the end of php-fpm.conf
-//! Apache    Include /etc/mwfarm/apache.conf                 with mpm_itk, php, alias, authz_core, dir, env, mime, remoteip
+//! Apache    Include /etc/mwfarm/apache.conf                 with the modules mpm_itk, php, alias, authz_core, dir, env,
+//!                                                       headers, mime, remoteip, setenvif
 //! ```
 //!
 //! The same rules hold for both servers. PHP runs for MediaWiki's entry points only; of the files, only resources,
@@ -213,11 +214,13 @@ pub fn check(options: &Options) -> Result<(), String> {
     }
     let services = &options.services;
     for (field, address) in [("proxy", &services.proxy), ("backend", &services.backend)] {
-        let address: SocketAddr = address.parse().map_err(|_| {
-            format!("field `deploy.services.{field}` is no address and port, such as `127.0.0.1:8080`")
-        })?;
+        let address: SocketAddr = address
+            .parse()
+            .map_err(|_| format!("field `deploy.services.{field}` is no address and port, such as `127.0.0.1:8080`"))?;
         if field == "backend" && !address.ip().is_loopback() {
-            return Err("field `deploy.services.backend` must be on loopback: it answers without the proxy's checks".to_owned());
+            return Err(
+                "field `deploy.services.backend` must be on loopback: it answers without the proxy's checks".to_owned()
+            );
         }
     }
     let user = &services.web_user;

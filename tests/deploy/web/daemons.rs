@@ -26,7 +26,8 @@ pub(super) struct World {
     pub(super) options: Options,
     pub(super) wikis: Vec<Site>,
     daemons: Vec<(String, Child)>,
-    root: tempfile::TempDir,
+    /// Removed with what is in it.
+    _root: tempfile::TempDir,
 }
 
 /// What came back.
@@ -98,7 +99,7 @@ impl World {
             let name = Name::new(name).expect("a name");
             Site { host: options.host(&name).expect("a host"), name, uid: Some(uid) }
         });
-        let world = Self { wikis: wikis.collect(), options, daemons: Vec::new(), root };
+        let world = Self { wikis: wikis.collect(), options, daemons: Vec::new(), _root: root };
         for wiki in &world.wikis {
             world.home(wiki);
         }
@@ -153,7 +154,10 @@ impl World {
             ("resources/src/a.js".to_owned(), format!("script {seq}")),
             (
                 ".mwfarm/settings.php".to_owned(),
-                format!("<?php header('MwFarm-Release: {}'); $settings = {seq}; $wgSecret = 'secret of {name}';", id(seq)),
+                format!(
+                    "<?php header('MwFarm-Release: {}'); $settings = {seq}; $wgSecret = 'secret of {name}';",
+                    id(seq)
+                ),
             ),
         ];
         for (path, text) in files {
@@ -219,9 +223,11 @@ impl World {
 
     /// Ends a daemon.
     pub(super) fn stop(&mut self, daemon: &str) {
-        let (ended, left) = self.daemons.drain(..).partition(|(name, _)| name == daemon);
+        let (ended, left): (Vec<_>, Vec<_>) = self.daemons.drain(..).partition(|(name, _)| name == daemon);
         self.daemons = left;
-        ended.into_iter().for_each(|(_, child)| end(child));
+        for (_, child) in ended {
+            end(child);
+        }
     }
 
     /// What the daemons said.
@@ -261,6 +267,7 @@ impl World {
 }
 
 impl Drop for World {
+    #[expect(clippy::print_stderr, reason = "a failing test shows what the daemons said")]
     fn drop(&mut self) {
         if thread::panicking() {
             eprintln!("{}", self.logs());
@@ -343,7 +350,9 @@ fn fpm_conf(base: &Path) -> String {
 fn apache_conf(base: &Path) -> String {
     let modules = Path::new("/usr/lib/apache2/modules");
     let mut text = String::new();
-    for name in ["mpm_prefork", "mpm_itk", "authz_core", "alias", "dir", "env", "setenvif", "mime", "remoteip"] {
+    for name in
+        ["mpm_prefork", "mpm_itk", "authz_core", "alias", "dir", "env", "headers", "setenvif", "mime", "remoteip"]
+    {
         let file = if name == "mpm_itk" { "mpm_itk.so".to_owned() } else { format!("mod_{name}.so") };
         let _ = writeln!(text, "LoadModule {name}_module {}", modules.join(file).display());
     }
