@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::release::Sha;
 use crate::process::{Captured, Environment, Program, Status, User};
+use crate::report::{ExitCode, Problem};
 
 /// A command that did not do what it should.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +21,12 @@ pub enum Error {
         /// What it said, without control characters.
         messages: String,
     },
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        Self::from_error(ExitCode::Failed, &error)
+    }
 }
 
 /// A repository, and whom git runs as there.

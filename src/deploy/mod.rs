@@ -25,3 +25,10 @@ pub mod web;
 pub mod event;
 pub mod queue;
 pub mod watch;
+mod objects;
+
+pub mod config_repository;
+pub mod repository;
+
+pub mod export;
+pub mod tree;

@@ -4,6 +4,7 @@
 //! our own, and reach their place by `rename`, which replaces a link rather than following it.
 
 mod lock;
+mod release;
 mod spool;
 mod staging;
 
@@ -18,6 +19,7 @@ use std::time::SystemTime;
 use fs_err as fs;
 
 pub use lock::{Lock, LockError};
+pub use release::{link_file, make_link, new_directory, publish, sync_file_system, walk, write_file};
 pub use spool::{make_directory, read_small, rename};
 pub use staging::{STAGING, Staging};
 

@@ -2,3 +2,4 @@
 
 mod web;
 mod watch;
+mod git;

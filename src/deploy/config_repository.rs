@@ -1,0 +1,127 @@
+//! The configuration of a wiki, from a repository that the wiki writes to.
+//!
+//! What such a repository's own configuration and hooks name is executed by git. So git runs there as the wiki's user
+//! only, and what it prints is believed no more than anything else from outside: a name of a commit is checked, and a
+//! bundle goes through `git fetch` with all checks of objects, into a copy that the wiki cannot write to.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::export::export;
+use super::git::{self, Repository};
+use super::options::Options;
+use super::record::Wiki;
+use super::release::Sha;
+use super::repository::{FETCH_FLAGS, has_ref, heal, make_bare};
+use super::tree::{self, Tree};
+use crate::disk;
+use crate::process::User;
+use crate::report::{ExitCode, Problem};
+
+/// The largest history that is taken, in bytes.
+const MAX_BUNDLE: usize = 64 << 20;
+
+/// What a bundle begins with. Other versions may say that objects are missing on purpose.
+const BUNDLE: &[u8] = b"# v2 git bundle\n";
+
+/// How long git may take in the wiki's repository, where the wiki can make it take for ever.
+const TIME: Duration = Duration::from_secs(60);
+
+/// Where what arrives is held until it is pinned.
+const INCOMING: &str = "refs/incoming/head";
+
+/// The commit that the wiki's work tree is at; `None` before the first one.
+///
+/// # Errors
+/// git does not run there, or does not end.
+pub fn head(_options: &Options, wiki: &Wiki, work: &Path) -> Result<Option<Sha>, Problem> {
+    let program = theirs(wiki, work).program(["rev-parse", "--verify", "--quiet", "--end-of-options", "HEAD^{commit}"]);
+    let captured = program.capture(1024, TIME).map_err(|error| Problem::from(git::Error::from(error)))?;
+    // It says nothing when there is no commit, and something when there is no repository.
+    if captured.output.is_empty() && captured.messages.is_empty() {
+        return Ok(None);
+    }
+    let output = git::succeeded(captured, "rev-parse").map_err(|error| not_there(wiki, work, &error))?;
+    git::sha(&output)
+        .map(Some)
+        .ok_or_else(|| Problem::new(ExitCode::Failed, format!("`{}` is at what is no commit", work.display())))
+}
+
+/// Takes the commit that the wiki's work tree is at into the copy that only we write to, and pins it there by
+/// `refs/deployed/<sha>`. Nothing is copied when it was taken before. The wiki's lock has to be held.
+///
+/// # Errors
+/// There is no commit, its history is too large or broken, or git does not run there.
+pub fn import(options: &Options, wiki: &Wiki, work: &Path) -> Result<Sha, Problem> {
+    let copy = Repository::ours(&options.layout.config_copy(&wiki.name));
+    make_bare(&copy.directory)?;
+    let Some(expected) = head(options, wiki, work)? else {
+        let what = format!("the configuration of `{}` has no commit yet", wiki.name);
+        return Err(
+            Problem::new(ExitCode::Usage, what).hint(format!("commit `LocalSettings.php` in `{}`", work.display()))
+        );
+    };
+    if has_ref(&copy, &pin_of(&expected)) {
+        return Ok(expected);
+    }
+    let command = ["bundle", "create", "--quiet", "--version=2", "-", "HEAD"];
+    let captured = theirs(wiki, work).program(command).capture(MAX_BUNDLE, TIME);
+    let captured = captured.map_err(|error| not_there(wiki, work, &error.into()))?;
+    let bundle = git::succeeded(captured, "bundle").map_err(|error| not_there(wiki, work, &error))?;
+    if !bundle.starts_with(BUNDLE) {
+        return Err(Problem::new(ExitCode::Failed, format!("git gives no bundle of `{}`", work.display())));
+    }
+    heal(&copy)?;
+    let file = copy.directory.join("incoming.bundle");
+    let failed = |error: std::io::Error| {
+        Problem::new(ExitCode::Failed, format!("cannot write `{}`", file.display())).cause(error.to_string())
+    };
+    disk::replace(&file, &bundle, 0o600).map_err(failed)?;
+    let fetched = fetch(&copy, &file);
+    disk::discard(&file).map_err(failed)?;
+    let sha = fetched.map_err(|error| not_there(wiki, work, &error))?;
+    copy.run(["update-ref", &pin_of(&sha), sha.as_str()], TIME)?;
+    copy.run(["update-ref", "-d", INCOMING], TIME)?;
+    Ok(sha)
+}
+
+/// Writes a commit that was taken before into a directory that is empty and only ours.
+///
+/// # Errors
+/// Its tree is refused, or cannot be written.
+pub fn write(options: &Options, wiki: &Wiki, commit: &Sha, into: &Path) -> Result<Tree, Problem> {
+    let copy = Repository::ours(&options.layout.config_copy(&wiki.name));
+    let tree = tree::scan_config(&copy, commit, &tree::CONFIG_LIMITS)?;
+    export(&copy, commit, &tree, into)?;
+    Ok(tree)
+}
+
+/// Brings what a bundle has; gives its commit.
+fn fetch(copy: &Repository, bundle: &Path) -> Result<Sha, git::Error> {
+    let mut arguments = vec!["fetch"];
+    arguments.extend(FETCH_FLAGS);
+    let (path, refspec) = (bundle.to_string_lossy(), format!("+HEAD:{INCOMING}"));
+    arguments.extend(["--end-of-options", &path, &refspec]);
+    copy.run(arguments, TIME)?;
+    let commit = format!("{INCOMING}^{{commit}}");
+    let printed = copy.run(["rev-parse", "--verify", "--end-of-options", &commit], TIME)?;
+    git::sha(&printed).ok_or_else(|| git::Error::Failed {
+        command: "rev-parse".to_owned(),
+        messages: "what was fetched is no commit".to_owned(),
+    })
+}
+
+fn pin_of(commit: &Sha) -> String {
+    format!("refs/deployed/{commit}")
+}
+
+/// The wiki's own repository: git runs as the wiki there.
+fn theirs(wiki: &Wiki, work: &Path) -> Repository {
+    let user = wiki.uid.map(|uid| User { uid, gid: uid });
+    Repository { directory: work.to_owned(), user }
+}
+
+fn not_there(wiki: &Wiki, work: &Path, error: &git::Error) -> Problem {
+    let what = format!("the configuration of `{}` cannot be taken from `{}`", wiki.name, work.display());
+    Problem::new(ExitCode::Failed, what).cause(error.to_string())
+}

@@ -1,0 +1,506 @@
+//! The reference repository: what the wikis' branches are, and which of their commits are in use.
+//!
+//! Its branches are those of the remote and go with them. What wikis use is pinned by `refs/deployed/<wiki>/<sha>`, so
+//! that neither a forced push nor a clean-up takes it away; a mirror's refspec would prune these pins, and is never set.
+//!
+//! Functions that write take the repository's lock themselves; their callers must not hold it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::git::{self, Repository};
+use super::lock;
+use super::name::Name;
+use super::options::Options;
+use super::release::Sha;
+use crate::disk;
+use crate::process::Status;
+use crate::report::{ExitCode, Problem};
+
+/// How long one branch may take to arrive.
+const FETCH: Duration = Duration::from_secs(30 * 60);
+
+/// How long all may take, the first time.
+const FETCH_ALL: Duration = Duration::from_secs(4 * 60 * 60);
+
+/// How long the remote may take to say something.
+const ASK: Duration = Duration::from_secs(120);
+
+/// How long git may take for what it has.
+const LOCAL: Duration = Duration::from_secs(60);
+
+/// What a remote with a dead line is told: ssh gives up instead of waiting, asks nothing, and so does HTTP.
+const REMOTE: &[&str] = &[
+    "-c",
+    "core.sshCommand=ssh -oBatchMode=yes -oConnectTimeout=20 -oServerAliveInterval=15 -oServerAliveCountMax=4",
+    "-c",
+    "http.lowSpeedLimit=1000",
+    "-c",
+    "http.lowSpeedTime=60",
+    "-c",
+    "http.followRedirects=false",
+];
+
+/// Faults that old, honest histories have.
+const OLD_FAULTS: &[&str] = &[
+    "-c",
+    "fetch.fsck.zeroPaddedFilemode=warn",
+    "-c",
+    "fetch.fsck.missingSpaceBeforeDate=warn",
+    "-c",
+    "fetch.fsck.missingEmail=warn",
+    "-c",
+    "fetch.fsck.missingSpaceBeforeEmail=warn",
+    "-c",
+    "fetch.fsck.badDate=warn",
+    "-c",
+    "fetch.fsck.badTimezone=warn",
+];
+
+/// The configuration of a repository that only we write to.
+const CONFIG: &[(&str, &str)] = &[
+    ("gc.auto", "0"),
+    ("maintenance.auto", "false"),
+    ("receive.autogc", "false"),
+    ("core.fsync", "all"),
+    ("core.logAllRefUpdates", "false"),
+    ("transfer.hideRefs", "refs/deployed"),
+];
+
+/// Attributes that win over those of any tree: its files are what was committed, whatever command is used.
+const ATTRIBUTES: &[u8] =
+    b"* -text -eol -ident -filter -working-tree-encoding -export-ignore -export-subst -diff -merge\n";
+
+/// Commands of git that write into a repository: what could hold a lock there.
+const WRITERS: &[&[u8]] = &[
+    b"config",
+    b"fetch",
+    b"gc",
+    b"index-pack",
+    b"maintenance",
+    b"pack-refs",
+    b"prune",
+    b"push",
+    b"receive-pack",
+    b"repack",
+    b"unpack-objects",
+    b"update-ref",
+];
+
+/// What the remote has.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// The commits of its branches, by full names.
+    pub refs: BTreeMap<String, Sha>,
+    /// Names that it should not have, and that nothing is done with.
+    pub refused: Vec<String>,
+}
+
+/// The repository.
+#[must_use]
+pub fn core(options: &Options) -> Repository {
+    Repository::ours(&options.layout.core())
+}
+
+/// Makes the repository, unless it is there, and tells it where its remote is.
+///
+/// # Errors
+/// The system or git refuses.
+pub fn ensure(options: &Options) -> Result<(), Problem> {
+    let _held = locked(options)?;
+    let directory = options.layout.core();
+    make_bare(&directory)?;
+    let repository = Repository::ours(&directory);
+    set(&repository, "remote.origin.url", &options.core)?;
+    set(&repository, "remote.origin.fetch", "+refs/heads/*:refs/heads/*")?;
+    set(&repository, "remote.origin.tagOpt", "--no-tags")
+}
+
+/// Brings one branch from the remote, and nothing else.
+///
+/// # Errors
+/// The name is no full name of a branch, the remote has no such branch, or does not answer.
+pub fn fetch(options: &Options, branch: &str) -> Result<Sha, Problem> {
+    let _held = locked(options)?;
+    fetch_held(options, branch)
+}
+
+/// Brings all branches from the remote; those that it has no more go. What cannot be brought, such as a branch with
+/// broken objects, does not keep the others back: it is returned, with the reason.
+///
+/// # Errors
+/// The remote does not answer.
+pub fn fetch_all(options: &Options) -> Result<Vec<(String, Problem)>, Problem> {
+    let _held = locked(options)?;
+    let repository = core(options);
+    heal(&repository)?;
+    let mut arguments = remote_command(&["fetch", "--prune"]);
+    arguments.extend(FETCH_FLAGS.iter().map(|flag| (*flag).to_owned()));
+    arguments.extend(["--end-of-options".to_owned(), "origin".to_owned()]);
+    let Err(whole) = repository.run(&arguments, FETCH_ALL) else { return Ok(Vec::new()) };
+    let listing = listing(options)?;
+    let have = branches(&repository)?;
+    let mut failed = Vec::new();
+    for (branch, sha) in &listing.refs {
+        if have.get(branch) != Some(sha)
+            && let Err(problem) = fetch_held(options, branch)
+        {
+            failed.push((branch.clone(), problem));
+        }
+    }
+    // It was something else: a branch that cannot be removed, a disk that is full.
+    if failed.is_empty() && branches(&repository)? != listing.refs && listing.refused.is_empty() {
+        return Err(problem(&whole));
+    }
+    Ok(failed)
+}
+
+/// What the remote has: the truth about branches, when events were lost.
+///
+/// # Errors
+/// The remote does not answer.
+pub fn ls_remote(options: &Options) -> Result<Listing, Problem> {
+    listing(options)
+}
+
+/// Makes a branch on the remote that begins with a base, a full ref or a commit; a branch that is there is left as it
+/// is. Gives the branch's commit, which is brought here.
+///
+/// # Errors
+/// There is no such base, or the remote refuses.
+pub fn create_branch(options: &Options, base: &str, branch: &str) -> Result<Sha, Problem> {
+    checked(branch)?;
+    let _held = locked(options)?;
+    if listing(options)?.refs.contains_key(branch) {
+        return fetch_held(options, branch);
+    }
+    let repository = core(options);
+    let sha = match Sha::new(base) {
+        None => fetch_held(options, base)?,
+        Some(sha) => {
+            let of_a_branch = ["for-each-ref", "--count=1", "--contains", sha.as_str(), "refs/heads/"];
+            let found = repository.run(of_a_branch, LOCAL);
+            if !found.is_ok_and(|found| !found.is_empty()) {
+                let what = format!("no branch has the commit `{sha}`");
+                return Err(Problem::new(ExitCode::Usage, what).hint("name a branch, such as `refs/heads/master`"));
+            }
+            sha
+        }
+    };
+    let mut arguments = remote_command(&["push", "--quiet", "--no-verify", "--no-follow-tags", "--no-signed"]);
+    // Never over one that somebody else has just made.
+    arguments.push(format!("--force-with-lease={branch}:"));
+    arguments.extend(["--end-of-options".to_owned(), "origin".to_owned(), format!("{sha}:{branch}")]);
+    if let Err(error) = repository.run(&arguments, FETCH)
+        && !listing(options)?.refs.contains_key(branch)
+    {
+        return Err(problem(&error).cause(format!("branch `{branch}` is not on the remote")));
+    }
+    fetch_held(options, branch)
+}
+
+/// The one commit of a branch that a text names: a full name, or at least the first seven digits of one. Names of refs
+/// are refused, since anyone can make some that look like digits.
+///
+/// # Errors
+/// It names none or several, or the branch is not here.
+pub fn resolve(options: &Options, branch: &str, rev: &str) -> Result<Sha, Problem> {
+    checked(branch)?;
+    let usage = |what: String| Problem::new(ExitCode::Usage, what);
+    let hex = rev.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+    if !hex || !(7..=64).contains(&rev.len()) {
+        let rev = rev.chars().take(100).collect::<String>();
+        return Err(usage(format!("`{rev}` is no commit's name")).hint("give 7 to 40 hexadecimal digits in lower case"));
+    }
+    let repository = core(options);
+    let objects =
+        repository.run([format!("--disambiguate={rev}")].map(|flag| ["rev-parse".to_owned(), flag]).concat(), LOCAL);
+    let objects = objects.map_err(|error| problem(&error))?;
+    let mut found = Vec::new();
+    for object in String::from_utf8_lossy(&objects).lines().filter_map(Sha::new).take(100) {
+        let kind = repository.run(["cat-file", "-t", object.as_str()], LOCAL).map_err(|error| problem(&error))?;
+        if kind == b"commit\n" && contains(&repository, branch, &object)? {
+            found.push(object);
+        }
+    }
+    match <[Sha; 1]>::try_from(found) {
+        Ok([sha]) => Ok(sha),
+        Err(found) if found.is_empty() => Err(usage(format!("`{branch}` has no commit `{rev}`"))),
+        Err(_) => Err(usage(format!("`{branch}` has several commits that begin with `{rev}`"))),
+    }
+}
+
+/// Whether a commit is the other one, or came before it.
+///
+/// # Errors
+/// One of them is not here.
+pub fn is_ancestor(options: &Options, commit: &Sha, of: &Sha) -> Result<bool, Problem> {
+    contains(&core(options), of.as_str(), commit)
+}
+
+/// Whether a commit is here, and is one.
+#[must_use]
+pub fn has(repository: &Repository, commit: &Sha) -> bool {
+    repository.run(["cat-file", "-t", commit.as_str()], LOCAL).is_ok_and(|kind| kind == b"commit\n")
+}
+
+/// Whether there is a ref of this full name.
+pub(super) fn has_ref(repository: &Repository, name: &str) -> bool {
+    repository.run(["show-ref", "--verify", "--quiet", "--", name], LOCAL).is_ok()
+}
+
+/// Keeps a commit that a wiki uses.
+///
+/// # Errors
+/// It is not here.
+pub fn pin(options: &Options, name: &Name, commit: &Sha) -> Result<(), Problem> {
+    let _held = locked(options)?;
+    let repository = core(options);
+    heal(&repository)?;
+    if !has(&repository, commit) {
+        return Err(Problem::new(ExitCode::Failed, format!("there is no commit `{commit}` in the core repository")));
+    }
+    update(&repository, &["update-ref", &pin_of(name, commit), commit.as_str()])
+}
+
+/// Lets go of a commit that a wiki uses no more; of one that it did not use, too.
+///
+/// # Errors
+/// git refuses.
+pub fn unpin(options: &Options, name: &Name, commit: &Sha) -> Result<(), Problem> {
+    let _held = locked(options)?;
+    let repository = core(options);
+    heal(&repository)?;
+    update(&repository, &["update-ref", "-d", &pin_of(name, commit)])
+}
+
+/// The commits that a wiki uses.
+///
+/// # Errors
+/// git refuses.
+pub fn pins(options: &Options, name: &Name) -> Result<Vec<Sha>, Problem> {
+    let all = refs(&core(options), &format!("refs/deployed/{name}/"))?;
+    Ok(all.into_iter().filter(|(name, sha)| name.ends_with(sha.as_str())).map(|(_, sha)| sha).collect())
+}
+
+/// Makes a bare repository that only we write to, whole or not at all.
+pub(super) fn make_bare(directory: &Path) -> Result<(), Problem> {
+    let failed = |error: std::io::Error| {
+        Problem::new(ExitCode::Failed, format!("cannot make the repository `{}`", directory.display()))
+            .cause(error.to_string())
+    };
+    if disk::look(directory).map_err(failed)?.is_none() {
+        let above = directory.parent().unwrap_or(Path::new("/"));
+        disk::make_directories(above).map_err(failed)?;
+        let mut name = directory.file_name().unwrap_or_default().to_owned();
+        name.push(".new");
+        let staged = above.join(name);
+        // Left by one that was killed.
+        disk::clear(&staged).map_err(failed)?;
+        disk::make_directory(&staged).map_err(failed)?;
+        let repository = Repository::ours(&staged);
+        let init = ["init", "--quiet", "--bare", "--template=", "--initial-branch=none", "."];
+        repository.run(init, LOCAL).map_err(|error| problem(&error))?;
+        let info = staged.join("info");
+        disk::make_directories(&info).map_err(failed)?;
+        disk::replace(&info.join("attributes"), ATTRIBUTES, 0o644).map_err(failed)?;
+        for (key, value) in CONFIG {
+            set(&repository, key, value)?;
+        }
+        disk::sync_file_system(&staged).map_err(failed)?;
+        disk::publish(&staged, directory).map_err(failed)?;
+    }
+    heal(&Repository::ours(directory))
+}
+
+/// Removes what a git that was killed left: its locks, under which nobody could write again, and packs without an end.
+/// Only under the lock that all writers of the repository hold. A git that is at work is the child of one of us that
+/// was killed; it is given some time.
+pub(super) fn heal(repository: &Repository) -> Result<(), Problem> {
+    let directory = &repository.directory;
+    let failed = |error: std::io::Error| {
+        Problem::new(ExitCode::Failed, format!("cannot clean up `{}`", directory.display())).cause(error.to_string())
+    };
+    let left = || -> std::io::Result<Vec<PathBuf>> {
+        let mut found = Vec::new();
+        for below in ["", "objects/info", "objects/pack"] {
+            let is_left = |name: &&String| {
+                name.ends_with(".lock") || below == "objects/pack" && name.starts_with("tmp_") || *name == "gc.pid"
+            };
+            let names = disk::names(&directory.join(below))?;
+            found.extend(names.iter().filter(is_left).map(|name| directory.join(below).join(name)));
+        }
+        let refs = disk::walk(&directory.join("refs"))?.into_iter().map(|(path, _)| directory.join("refs").join(path));
+        // No ref has such a name.
+        found.extend(refs.filter(|path| path.extension().is_some_and(|end| end == "lock")));
+        Ok(found)
+    };
+    if left().map_err(failed)?.is_empty() {
+        return Ok(());
+    }
+    for _ in 0..300 {
+        if !is_at_work(directory).map_err(failed)? {
+            for path in left().map_err(failed)? {
+                disk::clear(&path).map_err(failed)?;
+            }
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let what = format!("another git is at work in `{}`", directory.display());
+    Err(Problem::new(ExitCode::Failed, what).hint("wait until it has ended, or end it"))
+}
+
+/// Whether a git that writes has its working directory here, as every git has that we start.
+fn is_at_work(directory: &Path) -> std::io::Result<bool> {
+    let directory = disk::real_path(directory)?;
+    let processes = disk::names(Path::new("/proc"))?;
+    let numbers = processes.iter().filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
+    let mut processes = numbers.map(|number| Path::new("/proc").join(number));
+    Ok(processes.any(|process| {
+        // Processes end while we look.
+        let here = disk::link_target(&process.join("cwd")).is_ok_and(|place| place == directory);
+        let words = if here { disk::read_optional(&process.join("cmdline")).ok().flatten() } else { None };
+        words.is_some_and(|words| words.split(|byte| *byte == 0).any(|word| WRITERS.contains(&word)))
+    }))
+}
+
+/// Sets one value of a repository's configuration, unless it is set.
+fn set(repository: &Repository, key: &str, value: &str) -> Result<(), Problem> {
+    let there = repository.run(["config", "--local", "--get-all", key], LOCAL).unwrap_or_default();
+    if there == format!("{value}\n").as_bytes() {
+        return Ok(());
+    }
+    update(repository, &["config", "--local", "--replace-all", key, value])
+}
+
+fn update(repository: &Repository, arguments: &[&str]) -> Result<(), Problem> {
+    repository.run(arguments, LOCAL).map(drop).map_err(|error| problem(&error))
+}
+
+/// What every fetch is told.
+pub(super) const FETCH_FLAGS: &[&str] =
+    &["--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules"];
+
+fn remote_command(words: &[&str]) -> Vec<String> {
+    [REMOTE, OLD_FAULTS, words].concat().into_iter().map(str::to_owned).collect()
+}
+
+fn fetch_held(options: &Options, branch: &str) -> Result<Sha, Problem> {
+    checked(branch)?;
+    let repository = core(options);
+    heal(&repository)?;
+    let mut arguments = remote_command(&["fetch"]);
+    arguments.extend(FETCH_FLAGS.iter().map(|flag| (*flag).to_owned()));
+    arguments.extend(["--end-of-options".to_owned(), "origin".to_owned(), format!("+{branch}:{branch}")]);
+    repository.run(&arguments, FETCH).map_err(|error| problem(&error))?;
+    let commit = format!("{branch}^{{commit}}");
+    let sha = repository.run(["rev-parse", "--verify", "--end-of-options", &commit], LOCAL);
+    let sha = sha.map_err(|error| problem(&error))?;
+    git::sha(&sha).ok_or_else(|| Problem::new(ExitCode::Failed, format!("`{branch}` is no commit")))
+}
+
+fn listing(options: &Options) -> Result<Listing, Problem> {
+    let mut arguments = remote_command(&["ls-remote", "--quiet", "--heads"]);
+    arguments.extend(["--end-of-options".to_owned(), "origin".to_owned()]);
+    let printed = core(options).run(&arguments, ASK).map_err(|error| problem(&error))?;
+    let mut listing = Listing::default();
+    for line in printed.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        match parse_ref(line, b'\t') {
+            Some((name, sha)) => drop(listing.refs.insert(name, sha)),
+            None => listing.refused.push(String::from_utf8_lossy(line).escape_debug().to_string()),
+        }
+    }
+    Ok(listing)
+}
+
+fn branches(repository: &Repository) -> Result<BTreeMap<String, Sha>, Problem> {
+    refs(repository, "refs/heads/")
+}
+
+fn refs(repository: &Repository, below: &str) -> Result<BTreeMap<String, Sha>, Problem> {
+    let printed = repository.run(["for-each-ref", "--format=%(objectname) %(refname)", below], LOCAL);
+    let printed = printed.map_err(|error| problem(&error))?;
+    Ok(printed.split(|byte| *byte == b'\n').filter_map(|line| parse_ref(line, b' ')).collect())
+}
+
+/// `<sha><separator><name>`, if the name is one that can be used.
+fn parse_ref(line: &[u8], separator: u8) -> Option<(String, Sha)> {
+    let at = line.iter().position(|byte| *byte == separator)?;
+    let name = std::str::from_utf8(&line[at + 1..]).ok().filter(|name| git::is_ref(name))?;
+    Some((name.to_owned(), git::sha(&line[..at])?))
+}
+
+fn contains(repository: &Repository, tip: &str, commit: &Sha) -> Result<bool, Problem> {
+    let program = repository.program(["merge-base", "--is-ancestor", "--end-of-options", commit.as_str(), tip]);
+    let captured = program.capture(1024, LOCAL).map_err(|error| problem(&error.into()))?;
+    match captured.status {
+        Status::Exited(0) => Ok(true),
+        Status::Exited(1) => Ok(false),
+        _ => git::succeeded(captured, "merge-base").map(|_| false).map_err(|error| problem(&error)),
+    }
+}
+
+fn pin_of(name: &Name, commit: &Sha) -> String {
+    format!("refs/deployed/{name}/{commit}")
+}
+
+fn checked(branch: &str) -> Result<(), Problem> {
+    if branch.starts_with("refs/heads/") && git::is_ref(branch) {
+        return Ok(());
+    }
+    let shown = branch.chars().take(200).collect::<String>();
+    Err(Problem::new(
+        ExitCode::Usage,
+        format!("`{shown}` is no full name of a branch, such as `refs/heads/wiki/alpha`"),
+    ))
+}
+
+fn locked(options: &Options) -> Result<lock::Held, Problem> {
+    lock::repository(&options.layout).map_err(|error| Problem::from_error(ExitCode::Failed, &error))
+}
+
+/// What git said, without the password of a remote's address.
+fn problem(error: &git::Error) -> Problem {
+    let mut problem = Problem::from_error(ExitCode::Failed, error);
+    problem.what = without_password(&problem.what);
+    problem
+}
+
+fn without_password(text: &str) -> String {
+    let mut parts = text.split("://");
+    let mut clean = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(['/', '\'', '"', ' ']).unwrap_or(part.len());
+        let begin = part[..end].rfind('@').map_or(0, |at| at + 1);
+        clean.push_str("://");
+        clean.push_str(&part[begin..]);
+    }
+    clean
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_not_said() {
+        for (said, told) in [
+            ("unable to access 'https://u:p@h/x': no", "unable to access 'https://h/x': no"),
+            ("ssh://mwfarm@h:29418/a@b and https://h", "ssh://h:29418/a@b and https://h"),
+            ("a@b", "a@b"),
+        ] {
+            assert_eq!(without_password(said), told);
+        }
+    }
+
+    #[test]
+    fn lines_of_refs_are_taken_whole_or_not() {
+        let sha = "0123456789abcdef0123456789abcdef01234567";
+        assert!(parse_ref(format!("{sha}\trefs/heads/a").as_bytes(), b'\t').is_some());
+        for line in [format!("{sha}\trefs/heads/$(id)"), format!("{sha}\trefs/heads/a\tb"), sha.to_owned()] {
+            assert_eq!(parse_ref(line.as_bytes(), b'\t'), None, "{line}");
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The git side of deploying: what is brought, what is taken for a release, and what becomes of it on disk.
+
+mod config;
+mod export;
+mod fixture;
+mod repository;
+mod trees;

@@ -1,0 +1,268 @@
+//! The reference repository against remotes that change, break and do not end.
+
+use std::fs;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use mwfarm::deploy::repository::{
+    create_branch, ensure, fetch, fetch_all, is_ancestor, ls_remote, pin, pins, resolve, unpin,
+};
+use mwfarm::report::{ExitCode, Problem};
+
+use super::fixture::{Fixture, git, name, try_git};
+
+const BRANCH: &str = "refs/heads/wiki/alpha";
+
+fn made() -> Fixture {
+    let fixture = Fixture::new();
+    fixture.commit("index.php", b"<?php\n");
+    fixture.push("refs/heads/master");
+    ensure(&fixture.options).expect("a repository");
+    fixture
+}
+
+fn said(problem: &Problem) -> String {
+    format!("{} {}", problem.what, problem.causes.join(" "))
+}
+
+#[test]
+fn a_repository_is_made_once_and_knows_its_remote() {
+    let fixture = made();
+    let core = fixture.options.layout.core();
+    fs::write(core.join("kept"), "").unwrap();
+    let mut moved = fixture.options.clone();
+    moved.core = "/elsewhere".to_owned();
+    ensure(&moved).unwrap();
+    assert_eq!(git(&core, &["config", "--get-all", "remote.origin.url"], b""), "/elsewhere");
+    assert_eq!(git(&core, &["config", "--get-all", "remote.origin.fetch"], b""), "+refs/heads/*:refs/heads/*");
+    assert_eq!(git(&core, &["config", "gc.auto"], b""), "0");
+    assert!(core.join("kept").is_file());
+    // What one that was killed has left is no obstacle.
+    fs::remove_dir_all(&core).unwrap();
+    fs::create_dir(core.with_file_name("common.new")).unwrap();
+    fs::write(core.with_file_name("common.new").join("HEAD"), "x").unwrap();
+    ensure(&fixture.options).unwrap();
+    fetch(&fixture.options, "refs/heads/master").unwrap();
+    assert!(!core.with_file_name("common.new").exists());
+}
+
+#[test]
+fn only_the_branch_asked_for_is_brought() {
+    let fixture = made();
+    let sha = fixture.commit("a", b"1");
+    fixture.push(BRANCH);
+    fixture.in_work(&["tag", "v1"]);
+    fixture.in_work(&["push", "-q", "origin", "v1"]);
+    assert_eq!(fetch(&fixture.options, BRANCH).unwrap(), sha);
+    let core = fixture.options.layout.core();
+    assert_eq!(git(&core, &["for-each-ref", "--format=%(refname)"], b""), BRANCH);
+    assert!(fetch(&fixture.options, "refs/heads/wiki/nobody").is_err());
+    for refused in
+        ["wiki/alpha", "refs/heads/-x/a", "refs/tags/v1", "--upload-pack=id", "refs/heads/a;b", "+refs/heads/a"]
+    {
+        assert_eq!(fetch(&fixture.options, refused).unwrap_err().exit, ExitCode::Usage, "{refused}");
+    }
+}
+
+#[test]
+fn odd_names_of_a_remote_are_told_and_left_alone() {
+    let fixture = made();
+    for odd in
+        ["refs/heads/wiki/$(id)", "refs/heads/wiki/a;b", "refs/heads/wiki/\u{202e}x", "refs/heads/--upload-pack=x"]
+    {
+        git(&fixture.remote(), &["update-ref", odd, "refs/heads/master"], b"");
+    }
+    let listing = ls_remote(&fixture.options).unwrap();
+    assert_eq!(listing.refs.keys().collect::<Vec<_>>(), ["refs/heads/master"]);
+    assert_eq!(listing.refused.len(), 4);
+    assert!(listing.refused.iter().all(|line| !line.contains('\u{202e}')), "{:?}", listing.refused);
+}
+
+#[test]
+fn branches_are_made_once() {
+    let fixture = made();
+    let base = fetch(&fixture.options, "refs/heads/master").unwrap();
+    assert_eq!(create_branch(&fixture.options, "refs/heads/master", BRANCH).unwrap(), base);
+    let later = fixture.commit("a", b"1");
+    fixture.push(BRANCH);
+    // It is there, at something else: left as it is.
+    assert_eq!(create_branch(&fixture.options, "refs/heads/master", BRANCH).unwrap(), later);
+    assert_eq!(git(&fixture.remote(), &["rev-parse", BRANCH], b""), later.as_str());
+    assert_eq!(create_branch(&fixture.options, base.as_str(), "refs/heads/wiki/beta").unwrap(), base);
+    let unknown = "1".repeat(40);
+    let problem = create_branch(&fixture.options, &unknown, "refs/heads/wiki/gamma").unwrap_err();
+    assert_eq!(problem.exit, ExitCode::Usage);
+    // Only what a branch has can be the base of another one, not what is still kept of a deleted one.
+    let secret = fixture.commit("b", b"1");
+    fixture.push("refs/heads/wiki/gone");
+    fetch(&fixture.options, "refs/heads/wiki/gone").unwrap();
+    git(&fixture.remote(), &["update-ref", "-d", "refs/heads/wiki/gone"], b"");
+    assert!(fetch_all(&fixture.options).unwrap().is_empty());
+    assert!(create_branch(&fixture.options, secret.as_str(), "refs/heads/wiki/delta").is_err());
+    assert!(!ls_remote(&fixture.options).unwrap().refs.contains_key("refs/heads/wiki/delta"));
+}
+
+#[test]
+fn commits_are_named_by_digits_and_belong_to_the_branch() {
+    let fixture = made();
+    let first = fixture.commit("a", b"1");
+    let second = fixture.commit("a", b"2");
+    fixture.push(BRANCH);
+    fixture.in_work(&["checkout", "-q", "-b", "other", "HEAD~2"]);
+    let other = fixture.commit("a", b"3");
+    fixture.push("refs/heads/wiki/beta");
+    // A branch whose name looks like a commit of the other one.
+    let lure = &first.as_str()[..8];
+    fixture.push(&format!("refs/heads/{lure}"));
+    fetch_all(&fixture.options).unwrap();
+    assert_eq!(resolve(&fixture.options, BRANCH, first.as_str()).unwrap(), first);
+    assert_eq!(resolve(&fixture.options, BRANCH, lure).unwrap(), first);
+    assert_eq!(resolve(&fixture.options, BRANCH, &second.as_str()[..7]).unwrap(), second);
+    let tree = fixture.in_work(&["rev-parse", &format!("{first}^{{tree}}")]);
+    for rev in [other.as_str(), &tree, "HEAD", "HEAD~1", "master", "abc", "", &first.as_str().to_uppercase(), "0000000"]
+    {
+        assert_eq!(resolve(&fixture.options, BRANCH, rev).unwrap_err().exit, ExitCode::Usage, "{rev}");
+    }
+    assert!(is_ancestor(&fixture.options, &first, &second).unwrap());
+    assert!(!is_ancestor(&fixture.options, &second, &first).unwrap());
+    assert!(is_ancestor(&fixture.options, &first, &"1".repeat(40).parse_sha()).is_err());
+}
+
+trait ParseSha {
+    fn parse_sha(&self) -> mwfarm::deploy::release::Sha;
+}
+
+impl ParseSha for String {
+    fn parse_sha(&self) -> mwfarm::deploy::release::Sha {
+        super::fixture::sha(self)
+    }
+}
+
+#[test]
+fn what_is_deployed_outlives_forced_pushes_prunes_and_clean_ups() {
+    let fixture = made();
+    let alpha = name("alpha");
+    let old = fixture.commit("a", b"old");
+    fixture.push(BRANCH);
+    fetch(&fixture.options, BRANCH).unwrap();
+    pin(&fixture.options, &alpha, &old).unwrap();
+    let lost = fixture.commit("a", b"lost");
+    fixture.push(BRANCH);
+    fetch(&fixture.options, BRANCH).unwrap();
+    fixture.in_work(&["reset", "-q", "--hard", "HEAD~2"]);
+    let new = fixture.commit("a", b"new");
+    fixture.push(BRANCH);
+    assert_eq!(fetch(&fixture.options, BRANCH).unwrap(), new);
+    git(&fixture.remote(), &["update-ref", "-d", BRANCH], b"");
+    assert!(fetch_all(&fixture.options).unwrap().is_empty());
+    let core = fixture.options.layout.core();
+    git(&core, &["gc", "-q", "--prune=now"], b"");
+    git(&core, &["fsck", "--strict"], b"");
+    assert_eq!(pins(&fixture.options, &alpha).unwrap(), [old.clone()]);
+    assert_eq!(git(&core, &["show", &format!("{old}:a")], b""), "old");
+    // It is the pin that keeps it.
+    assert!(!try_git(&core, &["cat-file", "-e", lost.as_str()], b"").status.success());
+    unpin(&fixture.options, &alpha, &old).unwrap();
+    unpin(&fixture.options, &alpha, &old).unwrap();
+    git(&core, &["gc", "-q", "--prune=now"], b"");
+    assert!(!try_git(&core, &["cat-file", "-e", old.as_str()], b"").status.success());
+    assert!(pin(&fixture.options, &alpha, &old).is_err());
+    assert!(pins(&fixture.options, &alpha).unwrap().is_empty());
+}
+
+#[test]
+fn one_broken_branch_does_not_keep_the_others_back() {
+    let fixture = made();
+    // A tree that holds a name twice is an error for every git that checks.
+    let broken = fixture.commit_tree(&[("100644", "a", b"1"), ("100644", "a", b"2")]);
+    fixture.in_work(&["push", "-q", "origin", &format!("{broken}:refs/heads/wiki/broken")]);
+    let good = fixture.commit("a", b"1");
+    fixture.push(BRANCH);
+    let failed = fetch_all(&fixture.options).unwrap();
+    assert_eq!(failed.iter().map(|(branch, _)| branch.as_str()).collect::<Vec<_>>(), ["refs/heads/wiki/broken"]);
+    assert!(said(&failed[0].1).contains("duplicateEntries"), "{}", said(&failed[0].1));
+    assert_eq!(resolve(&fixture.options, BRANCH, good.as_str()).unwrap(), good);
+    // A remote that is not there is another matter.
+    fs::rename(fixture.remote(), fixture.path().join("away")).unwrap();
+    assert!(fetch_all(&fixture.options).is_err());
+}
+
+#[test]
+fn what_killed_gits_left_is_removed() {
+    let fixture = made();
+    let sha = fixture.commit("a", b"1");
+    fixture.push(BRANCH);
+    fetch(&fixture.options, BRANCH).unwrap();
+    fixture.commit("tmp_x", b"1");
+    fixture.push("refs/heads/tmp_branch");
+    fetch(&fixture.options, "refs/heads/tmp_branch").unwrap();
+    let core = fixture.options.layout.core();
+    let left = ["packed-refs.lock", "config.lock", "refs/heads/wiki/alpha.lock", "objects/pack/tmp_pack_aBcDeF"];
+    for file in left {
+        fs::write(core.join(file), "x").unwrap();
+    }
+    fs::create_dir_all(core.join("refs/deployed/alpha")).unwrap();
+    fs::write(core.join(format!("refs/deployed/alpha/{sha}.lock")), "x").unwrap();
+    pin(&fixture.options, &name("alpha"), &sha).unwrap();
+    let next = fixture.commit("a", b"2");
+    fixture.push(BRANCH);
+    assert_eq!(fetch(&fixture.options, BRANCH).unwrap(), next);
+    assert!(left.iter().all(|file| !core.join(file).exists()));
+    assert!(core.join("refs/heads/tmp_branch").is_file());
+    git(&core, &["fsck", "--strict"], b"");
+}
+
+#[test]
+fn a_fetch_that_is_killed_at_any_time_is_done_again() {
+    let fixture = made();
+    for round in 0..12_u64 {
+        let noise: Vec<u8> =
+            (0..200_000_u64).map(|n| (n.wrapping_mul(6_364_136_223_846_793_005 + round) >> 33) as u8).collect();
+        let sha = fixture.commit(&format!("noise{round}"), &noise);
+        fixture.push(BRANCH);
+        let core = fixture.options.layout.core();
+        let mut child = Command::new("git")
+            .args(["fetch", "-q", "origin", &format!("+{BRANCH}:{BRANCH}")])
+            .current_dir(&core)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(round * 3));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // A lock that the death leaves sometimes only is there always.
+        fs::create_dir_all(core.join("refs/heads/wiki")).unwrap();
+        fs::write(core.join("refs/heads/wiki/alpha.lock"), "").unwrap();
+        assert_eq!(fetch(&fixture.options, BRANCH).unwrap(), sha, "round {round}");
+        git(&core, &["fsck", "--strict"], b"");
+    }
+}
+
+#[test]
+fn locks_of_a_git_that_is_at_work_are_left_alone() {
+    let fixture = made();
+    let core = fixture.options.layout.core();
+    let lock = core.join("packed-refs.lock");
+    fs::write(&lock, "x").unwrap();
+    // Waits for a pack on its input, as one does whose parent was killed.
+    let mut orphan = Command::new("git")
+        .args(["index-pack", "--stdin"])
+        .current_dir(&core)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let began = Instant::now();
+    let waited = std::thread::scope(|scope| {
+        let fetched = scope.spawn(|| fetch(&fixture.options, "refs/heads/master"));
+        std::thread::sleep(Duration::from_millis(1500));
+        assert!(lock.exists());
+        orphan.kill().unwrap();
+        orphan.wait().unwrap();
+        fetched.join().unwrap().unwrap();
+        began.elapsed()
+    });
+    assert!(waited >= Duration::from_millis(1500) && !lock.exists());
+}
