@@ -31,4 +31,5 @@ pub mod config_repository;
 pub mod repository;
 
 pub mod export;
+pub mod lint;
 pub mod tree;

@@ -3,5 +3,6 @@
 mod config;
 mod export;
 mod fixture;
+mod lint;
 mod repository;
 mod trees;
