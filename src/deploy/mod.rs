@@ -33,3 +33,10 @@ pub mod repository;
 pub mod export;
 pub mod lint;
 pub mod tree;
+pub mod cache;
+pub mod database;
+pub mod home;
+pub mod secrets;
+pub mod users;
+
+mod system;

@@ -3,3 +3,4 @@
 mod web;
 mod watch;
 mod git;
+mod stores;

@@ -1,0 +1,288 @@
+//! The home of a wiki's group: its files, its pages, and the repository of its configuration.
+//!
+//! ```text
+//! data/project/<wiki>/      root:wiki 3770: the wiki can add files, but not touch what is root's. The web server passes
+//!     config                -> the configuration of the served release; a link of root's (or, `config: seed`, the work tree)
+//!     config.git-work/      wiki 2770: where the configuration is edited and committed
+//!     images/               wiki 2770: the web server reads it
+//!     cache/ logs/          wiki 2770
+//!     db/ tmp/              wiki 0700: pages, sessions and uploads under way
+//! var/lib/mwfarm/notify/<wiki>/commit     touched by the repository's hook; the watcher looks when that was
+//! ```
+//!
+//! Everything inside what belongs to the wiki is done as the wiki's user. Root makes the directories themselves, by
+//! descriptors that follow no link.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use super::git::{self, Repository};
+use super::name::Name;
+use super::options::{Live, Options};
+use super::record::Wiki;
+use super::system::{program, succeed, unusable};
+use super::{secrets, users};
+use crate::disk::{self, Found, Guest, Owner};
+use crate::php::Value;
+use crate::report::{ExitCode, Problem};
+
+/// The work tree of the configuration, where a commit of it is live.
+const WORK: &str = "config.git-work";
+
+/// The same before it is complete. Only the wiki's user looks into it.
+const UNFINISHED: &str = "config.new";
+
+/// The directories that belong to the wiki.
+const DIRECTORIES: &[(&str, u32)] =
+    &[("images", 0o2770), ("cache", 0o2770), ("logs", 0o2770), ("db", 0o700), ("tmp", 0o700)];
+
+/// What the repository runs after a commit. It tells that there is one, and never fails; which one, mwfarm reads itself.
+const HOOK: &str = "#!/bin/sh
+# Tells mwfarm to look for a new commit. Without this, it looks at intervals.
+notify=$(git config --get mwfarm.notify) && touch -- \"$notify\" 2>/dev/null
+exit 0
+";
+
+/// After what a new commit may be there.
+const HOOKS: &[&str] = &["post-commit", "post-merge", "post-rewrite"];
+
+/// The longest that a command of git may take here.
+const TIME: Duration = Duration::from_secs(60);
+
+/// Makes all of a home that is not there yet. Says whether it changed anything.
+///
+/// # Errors
+/// Something else is where a directory belongs, or the system refuses.
+pub fn ensure(options: &Options, wiki: &Wiki) -> Result<bool, Problem> {
+    let home = options.layout.home(&wiki.name);
+    let owner = users::owner(options, wiki);
+    let web = web_user(options)?;
+    let ours = Owner { uid: Owner::us().uid, gid: owner.gid };
+    let mut changed = false;
+    if let Some(above) = home.parent() {
+        disk::make_directories(above).map_err(unusable(above))?;
+    }
+    if disk::find(&home).map_err(unusable(&home))? != Some(Found::Directory) {
+        // As long as it is closed, nobody can put anything in the place of the link. What is no directory is refused.
+        changed |= own(&home, Owner::us(), 0o700, None)?;
+    }
+    changed |= place_config(options, &wiki.name)?;
+    changed |= own(&home, ours, 0o3770, web.map(Guest::Passes))?;
+    for (name, mode) in DIRECTORIES {
+        let guest = web.filter(|_| *name == "images").map(Guest::Reads);
+        changed |= own(&home.join(name), owner, *mode, guest)?;
+    }
+    let notify = notification(options, &wiki.name);
+    if let Some(directory) = notify.parent() {
+        if let Some(above) = directory.parent() {
+            disk::make_directories(above).map_err(unusable(above))?;
+        }
+        changed |= own(directory, ours, 0o3770, None)?;
+    }
+    changed |= ensure_repository(options, wiki)?;
+    Ok(changed)
+}
+
+/// What MediaWiki is told of the directories in a wiki's home.
+#[must_use]
+pub fn settings(options: &Options, wiki: &Wiki) -> Vec<(String, Value)> {
+    let home = options.layout.home(&wiki.name);
+    let of = |(setting, name): (&str, &str)| {
+        (setting.to_owned(), Value::Text(home.join(name).to_string_lossy().into_owned()))
+    };
+    [("wgUploadDirectory", "images"), ("wgCacheDirectory", "cache"), ("wgTmpDirectory", "tmp")].map(of).into()
+}
+
+/// The work tree of a wiki's configuration. It belongs to the wiki: only its user may run git there.
+#[must_use]
+pub fn work_tree(options: &Options, name: &Name) -> PathBuf {
+    let home = options.layout.home(name);
+    match options.config {
+        Live::Committed => home.join(WORK),
+        Live::Seed => home.join("config"),
+    }
+}
+
+/// The file that the hooks of a wiki's configuration touch.
+#[must_use]
+pub fn notification(options: &Options, name: &Name) -> PathBuf {
+    options.layout.state().join("notify").join(name.as_str()).join("commit")
+}
+
+/// When a wiki's hook told last that there is a commit. Anybody in the wiki's group can make it tell so: a reason to
+/// look, and no more.
+///
+/// # Errors
+/// Those of the system.
+pub fn notified(options: &Options, name: &Name) -> std::io::Result<Option<SystemTime>> {
+    disk::look(&notification(options, name))?.map(|there| there.modified()).transpose()
+}
+
+/// Removes a home with all that is in it. Says whether there was one.
+///
+/// The wiki's user should be gone: what it still runs loses the home first, and can then put nothing into it.
+///
+/// # Errors
+/// Those of the system.
+pub fn remove(options: &Options, name: &Name) -> Result<bool, Problem> {
+    let home = options.layout.home(name);
+    let Some(above) = home.parent() else { return Ok(false) };
+    let removed = above.join(".removed");
+    if disk::find(above).map_err(unusable(above))?.is_none() {
+        return Ok(false);
+    }
+    own(&removed, Owner::us(), 0o700, None)?;
+    let mut changed = false;
+    let notify = options.layout.state().join("notify").join(name.as_str());
+    for path in [home, notify] {
+        if disk::find(&path).map_err(unusable(&path))?.is_some() {
+            // No name has a dot.
+            let out = removed.join(format!("{name}.{}", secrets::random_hex::<8>()?));
+            disk::rename_new(&path, &out).map_err(unusable(&path))?;
+            changed = true;
+        }
+    }
+    let mine = format!("{name}.");
+    for left in disk::names(&removed).map_err(unusable(&removed))?.into_iter().filter(|left| left.starts_with(&mine)) {
+        // Trees of a stranger can be deeper than our stack, and than the number of files that we may open.
+        let remove = ["-rf".into(), "--one-file-system".into(), "--".into(), removed.join(left).into_os_string()];
+        succeed(&program("/bin/rm", remove, None), b"")?;
+        changed = true;
+    }
+    Ok(changed)
+}
+
+fn own(path: &Path, owner: Owner, mode: u32, guest: Option<Guest>) -> Result<bool, Problem> {
+    disk::own_directory(path, owner, mode, guest).map_err(|error| {
+        let problem = unusable(path)(error);
+        problem.hint("look what is there, and move it away")
+    })
+}
+
+/// The web server's user, where wikis have users of their own.
+fn web_user(options: &Options) -> Result<Option<u32>, Problem> {
+    if options.users.is_none() {
+        return Ok(None);
+    }
+    let name = &options.services.web_user;
+    let missing = || {
+        Problem::new(ExitCode::Farm, format!("`{}` is no user of this machine", name.escape_debug()))
+            .cause(format!("{}, field `deploy.services.web-user`", super::options::FILE))
+    };
+    users::number(name)?.ok_or_else(missing).map(Some)
+}
+
+/// Puts the link, or the work tree, where `config` is. What a change of `deploy.config` needs is a rename.
+fn place_config(options: &Options, name: &Name) -> Result<bool, Problem> {
+    let home = options.layout.home(name);
+    let (config, work) = (home.join("config"), home.join(WORK));
+    let target = options.layout.current(name).join(".mwfarm/config");
+    let there = disk::find(&config).map_err(unusable(&config))?;
+    match options.config {
+        Live::Committed => {
+            if disk::is_our_link(&config, &target).map_err(unusable(&config))? {
+                return Ok(false);
+            }
+            match there {
+                None => {}
+                Some(Found::Directory) => disk::rename_new(&config, &work).map_err(unusable(&config))?,
+                Some(_) => {
+                    disk::remove_name(&config).map_err(unusable(&config))?;
+                }
+            }
+            disk::link_new(&config, &target).map_err(unusable(&config))?;
+            Ok(true)
+        }
+        Live::Seed => {
+            let mut changed = false;
+            if let Some(Found::Link(_) | Found::Other) = there {
+                changed = disk::remove_name(&config).map_err(unusable(&config))?;
+            }
+            if there != Some(Found::Directory) && disk::find(&work).map_err(unusable(&work))? == Some(Found::Directory)
+            {
+                disk::rename_new(&work, &config).map_err(unusable(&work))?;
+                changed = true;
+            }
+            Ok(changed)
+        }
+    }
+}
+
+/// Makes the repository of the configuration, as the wiki's user. It gets its name when it is complete.
+fn ensure_repository(options: &Options, wiki: &Wiki) -> Result<bool, Problem> {
+    let home = options.layout.home(&wiki.name);
+    let work = work_tree(options, &wiki.name);
+    let owner = users::owner(options, wiki);
+    let mut changed = false;
+    if disk::find(&work).map_err(unusable(&work))?.is_none() {
+        let template = hooks(options)?;
+        let user = users::of(options, wiki);
+        let mut remove = program("/bin/rm", ["-rf", "--", UNFINISHED], user);
+        remove.directory.clone_from(&home);
+        succeed(&remove, b"")?;
+        commit_first(&Repository { directory: home.clone(), user }, options, wiki, &template)?;
+        let arguments = ["-T", "--", UNFINISHED].map(Into::into).into_iter();
+        let name = work.file_name().unwrap_or_default().to_owned();
+        let mut rename = program("/bin/mv", arguments.chain([name]), user);
+        rename.directory = home;
+        succeed(&rename, b"")?;
+        changed = true;
+    }
+    Ok(own(&work, owner, 0o2770, None)? || changed)
+}
+
+fn commit_first(home: &Repository, options: &Options, wiki: &Wiki, template: &Path) -> Result<(), Problem> {
+    let failed = |error: git::Error| {
+        Problem::from_error(ExitCode::Failed, &error).cause(format!("configuration repository of `{}`", wiki.name))
+    };
+    let git = |arguments: &[&str], input: &[u8]| {
+        // Nothing of it may be lost once the directory has its name.
+        let program = home.program([&["-c", "core.fsync=all", "-C", UNFINISHED], arguments].concat());
+        let captured = program.capture_with(input, 64 << 10, TIME).map_err(|error| failed(error.into()))?;
+        git::succeeded(captured, arguments[0]).map_err(failed)
+    };
+    let mut template_argument = std::ffi::OsString::from("--template=");
+    template_argument.push(template);
+    let init = ["init", "--quiet", "--shared=group", "--initial-branch=main"].map(Into::into).into_iter();
+    home.run(init.chain([template_argument, UNFINISHED.into()]), TIME).map_err(failed)?;
+    let user = wiki.name.user();
+    let notify = notification(options, &wiki.name);
+    git(&["config", "user.name", &user], b"")?;
+    git(&["config", "user.email", &format!("{user}@{}", wiki.host)], b"")?;
+    git(&["config", "mwfarm.notify", &notify.to_string_lossy()], b"")?;
+    let blob = git(&["hash-object", "-w", "--stdin"], local_settings(wiki).as_bytes())?;
+    let blob = String::from_utf8_lossy(&blob).trim_end().to_owned();
+    git(&["update-index", "--add", "--cacheinfo", &format!("100644,{blob},LocalSettings.php")], b"")?;
+    git(&["checkout-index", "--all"], b"")?;
+    git(&["commit", "--quiet", "--message", &format!("Configuration of {}", wiki.name)], b"")?;
+    Ok(())
+}
+
+/// The template of repositories: git copies its hooks.
+fn hooks(options: &Options) -> Result<PathBuf, Problem> {
+    let etc = options.layout.etc();
+    disk::make_directories(&etc).map_err(unusable(&etc))?;
+    let template = etc.join("git-template");
+    let directory = template.join("hooks");
+    for path in [&template, &directory] {
+        own(path, Owner::us(), 0o755, None)?;
+    }
+    for name in HOOKS {
+        let path = directory.join(name);
+        disk::own_file(&path, HOOK.as_bytes(), Owner::us(), 0o755).map_err(unusable(&path))?;
+    }
+    Ok(template)
+}
+
+/// What a wiki's configuration begins with.
+fn local_settings(wiki: &Wiki) -> String {
+    let name = crate::php::string_literal(wiki.name.as_str());
+    format!(
+        "<?php\n\
+         // Settings of this wiki. They come last: database, cache, secrets and paths are set before, by the farm.\n\
+         // A commit is checked, and then live; a file that is only saved is not, unless the farm says `config: seed`.\n\
+         // The file runs as the wiki's own user; other files of this repository are found by `__DIR__`.\n\
+         \n\
+         $wgSitename = {name};\n"
+    )
+}

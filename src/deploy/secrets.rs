@@ -1,0 +1,258 @@
+//! The secrets of a wiki: a repository that only root reads, and a file of what the wiki itself has to know.
+//!
+//! They are never arguments, variables of an environment or lines of a journal: programs get them on their input.
+
+use std::fmt::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::rand::{GetRandomFlags, getrandom};
+use serde::{Deserialize, Serialize};
+
+use super::git::{self, Repository};
+use super::name::Name;
+use super::options::Options;
+use super::record::Wiki;
+use super::system::unusable;
+use super::users;
+use crate::disk::{self, Owner};
+use crate::php::Value;
+use crate::report::{ExitCode, Problem};
+
+/// The version of the form of the file in the repository.
+const SCHEMA: u32 = 1;
+
+/// The branch that has them.
+const BRANCH: &str = "refs/heads/main";
+
+/// The file in it.
+const FILE: &str = "secrets.json";
+
+/// The longest that a command of git may take here.
+const TIME: Duration = Duration::from_secs(60);
+
+/// What nobody but the wiki may know; most of it, not even people who may change its settings.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Secrets {
+    schema: u32,
+    /// `$wgSecretKey`: 64 hexadecimal digits.
+    pub secret_key: String,
+    /// `$wgUpgradeKey`: 16 hexadecimal digits.
+    pub upgrade_key: String,
+    /// The password of the wiki's user of the cache: 64 hexadecimal digits.
+    pub redis_password: String,
+    /// What the wiki's keys in the cache begin with, before a colon: 32 hexadecimal digits. It keeps wikis apart even
+    /// where a cache knows no users, and so stays as long as the wiki.
+    pub cache_prefix: String,
+    /// The first password of the wiki's first administrator: 32 hexadecimal digits.
+    pub admin_password: String,
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secrets(…)")
+    }
+}
+
+impl Secrets {
+    fn new() -> Result<Self, Problem> {
+        Ok(Self {
+            schema: SCHEMA,
+            secret_key: random_hex::<32>()?,
+            upgrade_key: random_hex::<8>()?,
+            redis_password: random_hex::<32>()?,
+            cache_prefix: random_hex::<16>()?,
+            admin_password: random_hex::<16>()?,
+        })
+    }
+}
+
+/// Makes a wiki's secrets, unless it has some, and the file of them, unless it is right. Says whether it changed
+/// anything.
+///
+/// # Errors
+/// What is there cannot be read, or the system refuses.
+pub fn ensure(options: &Options, wiki: &Wiki) -> Result<bool, Problem> {
+    let place = options.layout.private(&wiki.name);
+    let mut changed = false;
+    if disk::find(&place).map_err(unusable(&place))?.is_none() {
+        create(options, &wiki.name, &place)?;
+        changed = true;
+    }
+    Ok(render(options, wiki)? || changed)
+}
+
+/// A wiki's secrets.
+///
+/// # Errors
+/// There are none, or they are damaged.
+pub fn read(options: &Options, name: &Name) -> Result<Secrets, Problem> {
+    let repository = Repository::ours(&options.layout.private(name));
+    let output = repository.run(["cat-file", "blob", &format!("{BRANCH}:{FILE}")], TIME);
+    let json = output.map_err(|error| failed(name, &error))?;
+    // What does not fit is not shown: it is secret all the same.
+    let secrets = serde_json::from_slice(&json).ok().filter(|secrets: &Secrets| secrets.schema == SCHEMA);
+    let damaged = || Problem::new(ExitCode::Failed, format!("the secrets of `{name}` do not fit"));
+    secrets.ok_or_else(|| damaged().cause(format!("{}, file `{FILE}`", options.layout.private(name).display())))
+}
+
+/// Makes all secrets anew that can be: not the prefix of the cache, which is a place, nor the first password of the
+/// administrator, who may have changed it. Those before stay in the repository's history.
+///
+/// The file, and the cache's users, are renewed by [`render`] and `cache::ensure`.
+///
+/// # Errors
+/// As of [`read`].
+pub fn rotate(options: &Options, name: &Name) -> Result<Secrets, Problem> {
+    let old = read(options, name)?;
+    let new = Secrets { cache_prefix: old.cache_prefix, admin_password: old.admin_password, ..Secrets::new()? };
+    let place = options.layout.private(name);
+    // Only we write here, under the wiki's lock: who left this was killed.
+    let lock = place.join(format!("{BRANCH}.lock"));
+    disk::discard(&lock).map_err(unusable(&lock))?;
+    let parent = Repository::ours(&place).run(["rev-parse", BRANCH], TIME).map_err(|error| failed(name, &error))?;
+    commit(name, &place, &new, Some(String::from_utf8_lossy(&parent).trim_end()))?;
+    Ok(new)
+}
+
+/// Writes what the wiki may read of its secrets: a PHP file that returns an array. `settings` in it are globals of
+/// MediaWiki, `redis` is read by `FarmRedisBagOStuff`. Says whether it wrote anything.
+///
+/// # Errors
+/// There are no secrets, or the system refuses.
+pub fn render(options: &Options, wiki: &Wiki) -> Result<bool, Problem> {
+    let secrets = read(options, &wiki.name)?;
+    let text = |text: &str| Value::text(text);
+    let map =
+        |pairs: Vec<(&str, Value)>| Value::Map(pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect());
+    let value = map(vec![
+        (
+            "settings",
+            map(vec![("wgSecretKey", text(&secrets.secret_key)), ("wgUpgradeKey", text(&secrets.upgrade_key))]),
+        ),
+        (
+            "redis",
+            map(vec![
+                ("user", text(&wiki.name.user())),
+                ("password", text(&secrets.redis_password)),
+                ("prefix", text(&super::cache::prefix(&secrets))),
+            ]),
+        ),
+    ]);
+    let mut php = format!("<?php\n// Secrets of {}, made by mwfarm from its private repository.\nreturn ", wiki.name);
+    value.write(&mut php, 0);
+    php.push_str(";\n");
+    let path = options.layout.secrets(&wiki.name);
+    let owner = Owner { uid: Owner::us().uid, gid: users::owner(options, wiki).gid };
+    let write = || {
+        if let Some(directory) = path.parent() {
+            disk::make_directories(directory.parent().unwrap_or(Path::new("/")))?;
+            // Whose secrets there are is not for everybody to list.
+            disk::own_directory(directory, Owner::us(), 0o711, None)?;
+        }
+        disk::own_file(&path, php.as_bytes(), owner, 0o440)
+    };
+    write().map_err(unusable(&path))
+}
+
+/// Removes a wiki's secrets and the file of them. Says whether there was anything.
+///
+/// # Errors
+/// Those of the system.
+pub fn remove(options: &Options, name: &Name) -> Result<bool, Problem> {
+    let (place, file) = (options.layout.private(name), options.layout.secrets(name));
+    let out = beside(&place, "old");
+    let mut changed = disk::find(&file).map_err(unusable(&file))?.is_some();
+    disk::discard(&file).map_err(unusable(&file))?;
+    // A repository that is half removed must not be taken for one.
+    disk::clear(&out).map_err(unusable(&out))?;
+    if disk::find(&place).map_err(unusable(&place))?.is_some() {
+        disk::rename_new(&place, &out).map_err(unusable(&place))?;
+        disk::clear(&out).map_err(unusable(&out))?;
+        changed = true;
+    }
+    Ok(changed)
+}
+
+/// Random bytes of the kernel, as hexadecimal digits.
+pub(super) fn random_hex<const BYTES: usize>() -> Result<String, Problem> {
+    let mut bytes = [0; BYTES];
+    let mut filled = 0;
+    while filled < BYTES {
+        match getrandom(&mut bytes[filled..], GetRandomFlags::empty()) {
+            Ok(more) => filled += more,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => {
+                return Err(Problem::new(ExitCode::Failed, "the system has no random numbers").cause(error.to_string()));
+            }
+        }
+    }
+    Ok(bytes.iter().fold(String::with_capacity(2 * BYTES), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    }))
+}
+
+/// Makes the repository. It gets its name when it is complete.
+fn create(options: &Options, name: &Name, place: &Path) -> Result<(), Problem> {
+    let new = beside(place, "new");
+    let prepare = || {
+        if let Some(directory) = place.parent() {
+            disk::make_directories(directory.parent().unwrap_or(Path::new("/")))?;
+            disk::own_directory(directory, Owner::us(), 0o700, None)?;
+        }
+        disk::clear(&new)?;
+        disk::own_directory(&new, Owner::us(), 0o700, None).map(drop)
+    };
+    prepare().map_err(unusable(place))?;
+    let init = ["init", "--quiet", "--bare", "--template=", "--initial-branch=main"];
+    Repository::ours(&new).run(init, TIME).map_err(|error| failed(name, &error))?;
+    commit(name, &new, &Secrets::new()?, None)?;
+    // Losing power must not lose secrets that were used meanwhile.
+    disk::rename_new(&new, &options.layout.private(name)).map_err(unusable(place))
+}
+
+fn commit(name: &Name, place: &Path, secrets: &Secrets, parent: Option<&str>) -> Result<(), Problem> {
+    let repository = Repository::ours(place);
+    let git = |arguments: &[&str], input: &[u8]| {
+        let identity = ["-c", "core.fsync=all", "-c", "user.name=mwfarm", "-c", "user.email=mwfarm@localhost"];
+        let program = repository.program([&identity[..], arguments].concat());
+        let captured = program.capture_with(input, 64 << 10, TIME).map_err(|error| failed(name, &error.into()))?;
+        let output = git::succeeded(captured, arguments[0]).map_err(|error| failed(name, &error))?;
+        Ok::<_, Problem>(String::from_utf8_lossy(&output).trim_end().to_owned())
+    };
+    let mut json = serde_json::to_vec_pretty(secrets).unwrap_or_default();
+    json.push(b'\n');
+    let blob = git(&["hash-object", "-w", "--stdin"], &json)?;
+    let tree = git(&["mktree"], format!("100644 blob {blob}\t{FILE}\n").as_bytes())?;
+    let mut arguments = vec!["commit-tree", "-m", "Secrets", &tree];
+    arguments.extend(parent.iter().flat_map(|parent| ["-p", parent]));
+    let sha = git(&arguments, b"")?;
+    git(&["update-ref", BRANCH, &sha], b"").map(drop)
+}
+
+/// A place for a repository on its way in or out; no wiki's name has a dot.
+fn beside(place: &Path, what: &str) -> PathBuf {
+    let name = place.file_name().unwrap_or_default().to_string_lossy();
+    place.with_file_name(format!(".{what}.{name}"))
+}
+
+fn failed(name: &Name, error: &git::Error) -> Problem {
+    Problem::from_error(ExitCode::Failed, error).cause(format!("secrets of the wiki `{name}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let secrets = Secrets::new().unwrap();
+        let shown = format!("{secrets:?} {:#?}", Some(&secrets));
+        for secret in [&secrets.secret_key, &secrets.redis_password, &secrets.cache_prefix, &secrets.admin_password] {
+            assert!(!shown.contains(secret.as_str()));
+        }
+        assert_eq!((secrets.secret_key.len(), secrets.cache_prefix.len()), (64, 32));
+        assert_ne!(secrets, Secrets::new().unwrap());
+    }
+}

@@ -1,0 +1,213 @@
+//! A root directory of the test's own, with wikis whose users are real and go with it, and servers that end with it.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use mwfarm::deploy::name::Name;
+use mwfarm::deploy::options::{self, Options};
+use mwfarm::deploy::record::{SCHEMA, State, Wiki};
+use mwfarm::deploy::{cache, database, home, secrets, users};
+use mwfarm::farm::Host;
+
+/// Numbers of users that tests of this process took.
+static TAKEN: AtomicU32 = AtomicU32::new(0);
+
+/// The root, and what is to be undone.
+pub(super) struct Ground {
+    pub(super) options: Options,
+    wikis: Vec<Wiki>,
+    servers: Vec<Child>,
+    directory: tempfile::TempDir,
+}
+
+impl Ground {
+    /// A root with these lines in the section `deploy`; `ROOT` in them stands for it.
+    pub(super) fn new(lines: &[&str]) -> Self {
+        // Short, since sockets are in it, and open for the users of wikis.
+        let directory = tempfile::Builder::new().prefix("mwf").tempdir_in("/tmp").expect("a directory");
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).expect("permissions");
+        let root = directory.path().to_str().expect("UTF-8");
+        let mut text = format!("deploy:\n  root: {root}\n  zone: wiki.test\n  core: {root}/core.git\n");
+        for line in lines {
+            text.push_str(&format!("  {}\n", line.replace("ROOT", root)));
+        }
+        fs::write(directory.path().join("mwfarm.yml"), text).expect("options");
+        let options = options::read(directory.path()).expect("options");
+        Self { options, wikis: Vec::new(), servers: Vec::new(), directory }
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// A wiki that nothing was made for. Its name is nobody else's, and ends in `-` and this word.
+    pub(super) fn wiki(&mut self, word: &str) -> Wiki {
+        let uid = number();
+        let name = Name::new(&format!("t{}x{uid}-{word}", std::process::id())).expect("a name");
+        let wiki = Wiki {
+            schema: SCHEMA,
+            host: Host::new(&format!("{name}.wiki.test")).expect("a host"),
+            branch: Options::branch(&name),
+            name,
+            state: State::Provisioning,
+            base: "refs/heads/master".to_owned(),
+            uid: self.options.users.map(|_| uid),
+            owners: Vec::new(),
+            created: 0,
+            expires: None,
+            held: None,
+            broken: None,
+            desired: None,
+            bad: Vec::new(),
+            previous: None,
+            next: 1,
+        };
+        self.wikis.push(wiki.clone());
+        wiki
+    }
+
+    /// Makes everything that a wiki owns, in the order of `wiki create`. Says whether anything was changed.
+    #[track_caller]
+    pub(super) fn provide(&self, wiki: &Wiki) -> bool {
+        let mut changed = users::ensure(&self.options, wiki).expect("a user");
+        changed |= secrets::ensure(&self.options, wiki).expect("secrets");
+        changed |= home::ensure(&self.options, wiki).expect("a home");
+        changed |= database::ensure(&self.options, wiki).expect("a database");
+        changed | cache::ensure(&self.options, &self.wikis).expect("a cache")
+    }
+
+    /// The same but for the cache, which may not run yet.
+    #[track_caller]
+    pub(super) fn provide_without_cache(&self, wiki: &Wiki) {
+        users::ensure(&self.options, wiki).expect("a user");
+        secrets::ensure(&self.options, wiki).expect("secrets");
+        home::ensure(&self.options, wiki).expect("a home");
+        database::ensure(&self.options, wiki).expect("a database");
+    }
+
+    /// Starts Redis with the farm's file of users, as its operator does.
+    pub(super) fn redis(&mut self) {
+        let file = cache::file(&self.options);
+        if !file.exists() {
+            let refused = cache::ensure(&self.options, &self.wikis).expect_err("nothing listens");
+            assert!(refused.hint.expect("a hint").contains(file.to_str().expect("UTF-8")));
+        }
+        let root = self.root().to_owned();
+        let redis = Command::new("redis-server")
+            .args(["--port", "0", "--save", "", "--unixsocket"])
+            .arg(root.join("redis.sock"))
+            .args([
+                "--unixsocketperm",
+                "777",
+                "--enable-debug-command",
+                "yes",
+                "--acl-pubsub-default",
+                "resetchannels",
+                "--dir",
+            ])
+            .arg(&root)
+            .arg("--aclfile")
+            .arg(file)
+            .stdout(Stdio::null())
+            .spawn();
+        self.servers.push(redis.expect("redis-server runs"));
+        wait(&root.join("redis.sock"));
+    }
+
+    /// Starts MariaDB on an empty directory.
+    pub(super) fn mariadb(&mut self) {
+        let (root, data) = (self.root().to_owned(), self.root().join("mariadb"));
+        let install = Command::new("mariadb-install-db")
+            .args(["--no-defaults", "--auth-root-authentication-method=socket", "--auth-root-socket-user=root"])
+            .args(["--skip-test-db", "--user=root"])
+            .arg(format!("--datadir={}", data.display()))
+            .output();
+        let install = install.expect("mariadb-install-db runs");
+        assert!(install.status.success(), "{install:?}");
+        let server = Command::new("mariadbd")
+            .args(["--no-defaults", "--user=root", "--skip-networking", "--skip-log-bin"])
+            .args(["--innodb-buffer-pool-size=32M", "--innodb-flush-log-at-trx-commit=0"])
+            .arg(format!("--datadir={}", data.display()))
+            .arg(format!("--socket={}", root.join("mariadb.sock").display()))
+            .stderr(Stdio::null())
+            .spawn();
+        self.servers.push(server.expect("mariadbd runs"));
+        wait(&root.join("mariadb.sock"));
+    }
+
+    /// Kills the server that was started last.
+    pub(super) fn stop_server(&mut self) {
+        let mut server = self.servers.pop().expect("a server");
+        server.kill().and_then(|()| server.wait()).expect("it ends");
+    }
+
+    /// Everything below the root with what `stat` knows of it, to be compared.
+    pub(super) fn listing(&self) -> Vec<String> {
+        let found = Command::new("find")
+            .arg(self.root())
+            .args(["-path", "*/mariadb*", "-prune", "-o", "-printf", "%p %m %U %G %y %l %i %T@ %C@\n"])
+            .output()
+            .expect("find runs");
+        String::from_utf8(found.stdout).expect("UTF-8").lines().map(str::to_owned).collect()
+    }
+}
+
+impl Drop for Ground {
+    fn drop(&mut self) {
+        for server in &mut self.servers {
+            let _ = server.kill().and_then(|()| server.wait());
+        }
+        for wiki in &self.wikis {
+            // A test that took a name or number for something else undoes that itself.
+            let _ = users::remove(&self.options, wiki);
+        }
+    }
+}
+
+/// A number of the tests' range that no user and no other test of this process has.
+pub(super) fn number() -> u32 {
+    loop {
+        let next = TAKEN.fetch_add(1, Ordering::Relaxed) + std::process::id().wrapping_mul(37);
+        let number = 61_000 + next % 4000;
+        let free = |database: &str| !output("getent", &[database, &number.to_string()]).status.success();
+        if free("passwd") && free("group") {
+            return number;
+        }
+    }
+}
+
+/// Runs a program.
+#[track_caller]
+pub(super) fn output(program: &str, arguments: &[&str]) -> Output {
+    Command::new(program).args(arguments).output().unwrap_or_else(|error| panic!("{program}: {error}"))
+}
+
+/// Runs a program as a user of the system, with the groups that it has; gives what it printed and whether it ended well.
+#[track_caller]
+pub(super) fn as_user(uid: u32, directory: &Path, program: &str, arguments: &[&str]) -> (bool, String) {
+    let output = Command::new("setpriv")
+        .args([format!("--reuid={uid}"), format!("--regid={uid}"), "--clear-groups".to_owned(), "--".to_owned()])
+        .arg(program)
+        .args(arguments)
+        .current_dir(directory)
+        .env("HOME", "/nonexistent")
+        .output()
+        .expect("setpriv runs");
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&text).into_owned())
+}
+
+fn wait(socket: &PathBuf) {
+    for _ in 0..600 {
+        if std::os::unix::net::UnixStream::connect(socket).is_ok() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    panic!("nothing listens at {}", socket.display());
+}

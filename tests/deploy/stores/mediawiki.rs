@@ -1,0 +1,192 @@
+//! A real MediaWiki with a cache, files and a database as they are made here.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use mwfarm::deploy::record::Wiki;
+use mwfarm::deploy::{cache, database, home, secrets};
+use mwfarm::php::Value;
+
+use super::ground::{Ground, as_user};
+use crate::farm::composer;
+
+/// `php -S`, as a wiki's user.
+struct Web {
+    server: Child,
+    port: u16,
+}
+
+impl Web {
+    fn start(ground: &Ground, wiki: &Wiki, tree: &Path, settings: &Path) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port").port();
+        let uid = wiki.uid.expect("a number");
+        let server = Command::new("setpriv")
+            .args([format!("--reuid={uid}"), format!("--regid={uid}"), "--clear-groups".to_owned()])
+            .args(["php", "-d", "display_errors=1", "-S", &format!("127.0.0.1:{port}"), "-t"])
+            .arg(tree)
+            .env("MW_CONFIG_FILE", settings)
+            .env("TMPDIR", ground.options.layout.home(&wiki.name).join("tmp"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("php runs");
+        for _ in 0..500 {
+            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+                return Self { server, port };
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        panic!("`php -S` does not listen on {port}");
+    }
+
+    /// The whole answer.
+    #[track_caller]
+    fn get(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("it listens");
+        write!(stream, "GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{}\r\n\r\n", self.port).expect("it reads");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).expect("it answers");
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+}
+
+impl Drop for Web {
+    fn drop(&mut self) {
+        let _ = self.server.kill().and_then(|()| self.server.wait());
+    }
+}
+
+/// Settings as a release has them: arrays are merged, and secrets are read from their file.
+fn write_settings(ground: &Ground, wiki: &Wiki, more: &str) -> std::path::PathBuf {
+    let options = &ground.options;
+    let mut php = String::from("<?php\n");
+    let secret = options.layout.secrets(&wiki.name);
+    php.push_str(&format!("foreach ((require '{}')['settings'] as $n => $v) {{ $$n = $v; }}\n", secret.display()));
+    let all = [home::settings(options, wiki), database::settings(options, wiki), cache::settings(options, wiki)];
+    for (name, value) in all.concat() {
+        let mut text = String::new();
+        value.write(&mut text, 0);
+        match value {
+            Value::Map(_) => php.push_str(&format!("${name} = array_replace(${name} ?? [], {text});\n")),
+            _ => php.push_str(&format!("${name} = {text};\n")),
+        }
+    }
+    php.push_str("$wgScriptPath = ''; $wgShowExceptionDetails = true; wfLoadSkin('Vector');\n");
+    php.push_str(more);
+    let path = ground.root().join(format!("settings-{}.php", wiki.name));
+    fs::write(&path, php).expect("settings");
+    path
+}
+
+/// What the administrator of the cache sees, a line each.
+fn redis(ground: &Ground, commands: &str) -> Vec<String> {
+    let password = fs::read_to_string(ground.root().join("srv/private/redis.password")).expect("a password");
+    let mut client = Command::new("redis-cli")
+        .arg("-s")
+        .arg(ground.root().join("redis.sock"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("redis-cli runs");
+    let input = format!("AUTH mwfarm {}\n{commands}\n", password.trim_end());
+    client.stdin.take().expect("an input").write_all(input.as_bytes()).expect("it reads");
+    let output = client.wait_with_output().expect("it ends");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.lines().skip(1).filter(|line| !line.is_empty()).map(str::to_owned).collect()
+}
+
+fn views_leave_no_denial(version: &str, skins: &str) {
+    let mut ground = Ground::new(&["cache: {redis: ROOT/redis.sock}"]);
+    let wiki = ground.wiki("m-w");
+    ground.provide_without_cache(&wiki);
+    ground.redis();
+    assert!(ground.provide(&wiki));
+    let tree = composer::trees().join(version).canonicalize().expect("a tree");
+    let (home, uid) = (ground.options.layout.home(&wiki.name), wiki.uid.expect("a number"));
+    let secrets = secrets::read(&ground.options, &wiki.name).expect("secrets");
+
+    // Installed as the wiki, which also is what `wiki create` does.
+    let before = database::schema(&ground.options, &wiki).expect("a schema");
+    let passwords = ground.root().join("password");
+    fs::write(&passwords, &secrets.admin_password).expect("a password");
+    let text = |path: &Path| path.to_str().expect("UTF-8").to_owned();
+    let (script, db, tmp) =
+        (text(&tree.join("maintenance/install.php")), text(&home.join("db")), text(&home.join("tmp")));
+    let arguments = [
+        &*script,
+        "--dbtype",
+        "sqlite",
+        "--dbpath",
+        &db,
+        "--dbname",
+        &wiki.name.database(),
+        "--confpath",
+        &tmp,
+        "--passfile",
+        &text(&passwords),
+        "--scriptpath",
+        "",
+        "--server",
+        "http://127.0.0.1",
+        "Wiki",
+        "Admin",
+    ];
+    let (well, said) = as_user(uid, &tree, "php", &arguments);
+    assert!(well, "{said}");
+    let installed = database::schema(&ground.options, &wiki).expect("a schema");
+    assert_ne!(installed, before);
+
+    let settings = write_settings(&ground, &wiki, skins);
+    let prefix = cache::prefix(&secrets);
+    let view = |settings: &Path| {
+        redis(&ground, "ACL LOG RESET\nFLUSHALL");
+        let web = Web::start(&ground, &wiki, &tree, settings);
+        for path in [
+            "/index.php?title=Main_Page",
+            "/index.php?title=Main_Page",
+            "/api.php?action=query&meta=siteinfo&format=json",
+            "/index.php?title=Special:RecentChanges",
+            "/load.php?modules=startup&only=scripts&raw=1",
+            "/load.php?modules=jquery%2Cmediawiki.base&lang=en&skin=vector",
+            "/index.php?title=Special:UserLogin",
+        ] {
+            let answer = web.get(path);
+            assert!(answer.starts_with("HTTP/1.0 200") || answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
+            assert!(!answer.contains("Warning") || !answer.contains(".php on line"), "{path}: {answer}");
+        }
+        (redis(&ground, "ACL LOG"), redis(&ground, "KEYS *"))
+    };
+    let (denied, keys) = view(&settings);
+    assert_eq!(denied, [""; 0]);
+    let foreign: Vec<&String> = keys.iter().filter(|key| !key.starts_with(&prefix)).collect();
+    assert_eq!(foreign, [""; 0]);
+    assert!(keys.len() > 20, "it is used: {keys:?}");
+    // What has no wiki in its name is there, too.
+    assert!(keys.iter().any(|key| key.contains("global")), "{keys:?}");
+    assert_eq!(database::schema(&ground.options, &wiki).expect("a schema"), installed, "views change none");
+
+    // MediaWiki's own class, which knows no prefix, is refused all of that.
+    let plain = format!(
+        "{skins} $wgObjectCaches['redis'] = ['class' => 'RedisBagOStuff', 'servers' => ['{}'], 'password' => ['{}', '{}']];",
+        ground.root().join("redis.sock").display(),
+        wiki.name.user(),
+        secrets.redis_password
+    );
+    let (denied, keys) = view(&write_settings(&ground, &wiki, &plain));
+    assert!(!denied.is_empty() && keys.is_empty(), "{keys:?}");
+}
+
+#[test]
+fn mediawiki_1_39_keeps_to_its_prefix() {
+    views_leave_no_denial("1.39", "");
+}
+
+#[test]
+fn mediawiki_1_43_keeps_to_its_prefix() {
+    views_leave_no_denial("1.43", "");
+}

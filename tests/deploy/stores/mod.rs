@@ -1,0 +1,9 @@
+//! What a wiki owns beside its code, on this machine: real users, a real Redis, MariaDB and MediaWiki. Needs root.
+
+mod cache;
+mod database;
+mod ground;
+mod home;
+mod mediawiki;
+mod secrets;
+mod users;
