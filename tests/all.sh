@@ -29,10 +29,23 @@ need php php-cli
 need shellcheck shellcheck
 need flock util-linux
 need strace strace
+# What deployed wikis are served by, and keep their data in.
+export PATH=$PATH:/usr/sbin
+need nginx nginx-light
+need apache2 apache2
+[ -f /usr/lib/apache2/modules/mpm_itk.so ] || packages+=(libapache2-mpm-itk)
+compgen -G '/usr/lib/apache2/modules/libphp*.so' >/dev/null || packages+=(libapache2-mod-php)
+need redis-server redis-server
+need redis-cli redis-tools
+need mariadbd mariadb-server
+need sshd openssh-server
+need ssh openssh-client
+need setfacl acl
+need git git
 [ -f /usr/share/php/PhpParser/autoload.php ] || packages+=(php-parser)
 # Read as a whole: `grep -q` would close the pipe while PHP still writes, which fails for that.
 modules=$(php -m 2>/dev/null || true)
-for module in mbstring:php-mbstring xml:php-xml intl:php-intl pdo_sqlite:php-sqlite3; do
+for module in mbstring:php-mbstring xml:php-xml intl:php-intl pdo_sqlite:php-sqlite3 redis:php-redis mysqli:php-mysql; do
   grep -qix "${module%%:*}" <<< "$modules" || packages+=("${module##*:}")
 done
 if [ ${#packages[@]} -gt 0 ]; then
@@ -40,7 +53,13 @@ if [ ${#packages[@]} -gt 0 ]; then
   [ "$(id -u)" = 0 ] || die "install these packages, or run as root: ${packages[*]}"
   say "installing ${packages[*]}"
   apt-get -qq update >&2
-  DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "${packages[@]}" >&2
+  # The tests start daemons of their own: those of the packages are not wanted.
+  policy=/usr/sbin/policy-rc.d
+  if [ -e "$policy" ]; then policy=; else printf '#!/bin/sh\nexit 101\n' > "$policy"; chmod 755 "$policy"; fi
+  installed=0
+  DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "${packages[@]}" >&2 || installed=$?
+  [ -z "$policy" ] || rm -f "$policy"
+  [ "$installed" = 0 ] || die "the packages cannot be installed"
 fi
 command -v cargo >/dev/null || die "cargo is missing; install Rust with rustup"
 for component in fmt clippy; do
@@ -48,6 +67,8 @@ for component in fmt clippy; do
 done
 # shellcheck disable=SC2016
 php -r 'exit(PHP_VERSION_ID >= 80100 ? 0 : 1);' || die "the tests need PHP 8.1 or newer"
+
+[ "$(id -u)" = 0 ] || die "run as root: wikis are deployed under users of their own, which the tests make and remove"
 
 # 2. Materials: kept between runs, made anew when their scripts say so.
 materials=$PWD/target/materials

@@ -3,6 +3,7 @@
 //!
 //! Flags have Composer's names where Composer has them.
 
+pub mod deploy;
 mod farm;
 
 use std::ffi::OsString;
@@ -112,6 +113,16 @@ pub enum Command {
     Wikis(Wikis),
     /// Run a maintenance script for a wiki, or update.php for all that need it
     Run(Run),
+    /// Make, show and end wikis that are deployed from branches
+    Wiki(deploy::Wiki),
+    /// Deploy a wiki's branch, or go back to the release before
+    Deploy(deploy::Deploy),
+    /// Show the deployed wikis: what they serve, what waits, what is wrong
+    Status(deploy::List),
+    /// Follow pushes
+    Watch(deploy::Watch),
+    /// Do and tell what concerns one app server, as JSON
+    Agent(deploy::Agent),
     /// Print a completion script for a shell
     Completions(Completions),
     /// Print the manual page
@@ -433,7 +444,7 @@ mod tests {
 
     #[test]
     fn commands_that_do_not_exist_yet_are_not_offered() {
-        for line in ["mwfarm gc", "mwfarm rollback", "mwfarm doctor", "mwfarm wiki", "mwfarm help build"] {
+        for line in ["mwfarm gc", "mwfarm rollback", "mwfarm doctor", "mwfarm help build"] {
             let error = read(line).unwrap_err();
             assert_eq!(error.kind(), clap::error::ErrorKind::InvalidSubcommand, "{line}");
         }

@@ -77,6 +77,30 @@ pub fn read(file: &Path) -> Result<Farm, Error> {
     Ok(Farm { file: file.display().to_string(), wikis })
 }
 
+/// Reads the extensions and skins of one wiki whose identifier and hosts are known, from a file that has only
+/// `extensions:` and `skins:`.
+///
+/// # Errors
+/// As of [`read`].
+pub fn read_own(file: &Path, id: &WikiId, hosts: &[Host]) -> Result<Wiki, Error> {
+    let bytes = read_bytes(file)?;
+    let text = String::from_utf8(bytes).map_err(|_| of_file(file, "is not UTF-8".to_owned()))?;
+    let written: WrittenOwn = serde_saphyr::from_str_with_options(&text, options())
+        .map_err(|error| of_file(file, format!("is no list of extensions and skins: {}", in_words(&error))))?;
+    let hosts = hosts.iter().map(ToString::to_string).collect();
+    let WrittenOwn { extensions, skins } = written;
+    checked(file, id.as_str(), WrittenWiki { hosts, extensions, skins, db: None })
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenOwn {
+    #[serde(default)]
+    extensions: Vec<String>,
+    #[serde(default)]
+    skins: Vec<String>,
+}
+
 fn read_bytes(file: &Path) -> Result<Vec<u8>, Error> {
     let fail = |source| Error::Read { file: file.to_owned(), source };
     let too_large = || of_file(file, format!("is larger than {} MiB", MAX_BYTES / 1024 / 1024));

@@ -208,6 +208,12 @@ fn ask(socket: &Path, sql: &str) -> Result<Vec<u8>, Problem> {
     })
 }
 
+/// The schema of a wiki whose database has nothing in it yet.
+#[must_use]
+pub fn nothing() -> String {
+    digest(b"")
+}
+
 fn digest(text: &[u8]) -> String {
     Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }

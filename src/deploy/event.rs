@@ -56,6 +56,21 @@ pub enum Kind {
     Config,
 }
 
+impl Kind {
+    /// The word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Updated => "pushed",
+            Self::Merged => "merged",
+            Self::Deleted => "deleted",
+            Self::Missed => "missed",
+            Self::Config => "configured",
+        }
+    }
+}
+
 /// Who told of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -160,6 +160,28 @@ fn own(path: &Path, owner: Owner, mode: u32, guest: Option<Guest>) -> Result<boo
 }
 
 /// The web server's user, where wikis have users of their own.
+/// Makes the directory of a wiki's releases. It alone decides who comes in: the wiki, and whoever serves its files.
+///
+/// # Errors
+/// Something else is there, or the system refuses.
+pub fn ensure_releases(options: &Options, wiki: &Wiki) -> Result<bool, Problem> {
+    let directory = options.layout.releases(&wiki.name);
+    let owner = Owner { uid: Owner::us().uid, gid: users::owner(options, wiki).gid };
+    let guest = web_user(options)?.map(Guest::Passes);
+    disk::make_directories(directory.parent().unwrap_or(Path::new("/")))
+        .and_then(|()| disk::own_directory(&directory, owner, 0o750, guest))
+        .map_err(unusable(&directory))
+}
+
+/// Makes a directory of ours that only the wiki's group reads besides.
+///
+/// # Errors
+/// As of [`ensure_releases`].
+pub fn make_private(options: &Options, wiki: &Wiki, directory: &Path) -> Result<(), Problem> {
+    let owner = Owner { uid: Owner::us().uid, gid: users::owner(options, wiki).gid };
+    disk::own_directory(directory, owner, 0o750, None).map(drop).map_err(unusable(directory))
+}
+
 fn web_user(options: &Options) -> Result<Option<u32>, Problem> {
     if options.users.is_none() {
         return Ok(None);

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::name::Name;
-use super::release::{ReleaseId, Sha};
+use super::release::Sha;
 use crate::farm::Host;
 
 /// The version of the form of a record.
@@ -40,8 +40,6 @@ pub struct Wiki {
     pub desired: Option<Desired>,
     /// What is never deployed again by itself.
     pub bad: Vec<Bad>,
-    /// The release before the one that is served.
-    pub previous: Option<ReleaseId>,
     /// The number of the next attempt.
     pub next: u64,
 }

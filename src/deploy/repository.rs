@@ -245,6 +245,14 @@ pub fn has(repository: &Repository, commit: &Sha) -> bool {
     repository.run(["cat-file", "-t", commit.as_str()], LOCAL).is_ok_and(|kind| kind == b"commit\n")
 }
 
+/// The commit that a full ref or a commit's name stands for, if it is here.
+#[must_use]
+pub fn tip(options: &Options, name: &str) -> Option<Sha> {
+    let commit = format!("{name}^{{commit}}");
+    let arguments = ["rev-parse", "--verify", "--quiet", "--end-of-options", &commit];
+    core(options).run(arguments, LOCAL).ok().as_deref().and_then(git::sha)
+}
+
 /// Whether there is a ref of this full name.
 pub(super) fn has_ref(repository: &Repository, name: &str) -> bool {
     repository.run(["show-ref", "--verify", "--quiet", "--", name], LOCAL).is_ok()
@@ -298,7 +306,7 @@ pub(super) fn make_bare(directory: &Path) -> Result<(), Problem> {
         let staged = above.join(name);
         // Left by one that was killed.
         disk::clear(&staged).map_err(failed)?;
-        disk::make_directory(&staged).map_err(failed)?;
+        disk::new_directory(&staged).map_err(failed)?;
         let repository = Repository::ours(&staged);
         let init = ["init", "--quiet", "--bare", "--template=", "--initial-branch=none", "."];
         repository.run(init, LOCAL).map_err(|error| problem(&error))?;

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 
+use super::name::Name;
 use super::options::Options;
 use super::record::Wiki;
 use super::system::{failed, program, run, succeed};
@@ -32,6 +33,18 @@ pub fn owner(options: &Options, wiki: &Wiki) -> Owner {
     of(options, wiki).map_or_else(Owner::us, |user| Owner { uid: user.uid, gid: user.gid })
 }
 
+/// Refuses owners who are no users of this machine.
+///
+/// # Errors
+/// One is none.
+pub fn check_owners(options: &Options, name: &Name, names: &[String]) -> Result<(), Problem> {
+    if options.users.is_none() && !names.is_empty() {
+        let problem = Problem::new(ExitCode::Usage, "wikis without users of their own have no owners");
+        return Err(problem.cause(format!("{}, field `deploy.users`: none", super::options::FILE)));
+    }
+    owners(name, names).map(drop)
+}
+
 /// Makes the user and the group of a wiki, and puts exactly its owners into the group. Says whether it changed anything.
 ///
 /// # Errors
@@ -41,7 +54,7 @@ pub fn ensure(options: &Options, wiki: &Wiki) -> Result<bool, Problem> {
         return Ok(false);
     }
     let Identity { name, uid } = Identity::of(wiki)?;
-    let owners = owners(wiki)?;
+    let owners = owners(&wiki.name, &wiki.owners)?;
     let mut changed = false;
     if group(&name, uid)?.is_none() {
         succeed(&program("/usr/sbin/groupadd", ["--gid", &uid.to_string(), &name], None), b"")?;
@@ -129,18 +142,18 @@ impl Identity {
 
 /// The owners, each of whom is a user. Of a wiki's user none can be an owner: code of one wiki would run with the group
 /// of another.
-fn owners(wiki: &Wiki) -> Result<BTreeSet<String>, Problem> {
-    let mut owners = BTreeSet::new();
-    for owner in &wiki.owners {
+fn owners(name: &Name, owners: &[String]) -> Result<BTreeSet<String>, Problem> {
+    let mut known = BTreeSet::new();
+    for owner in owners {
         let plain = owner.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
         let refused = !plain || owner.is_empty() || owner.starts_with('-') || owner.starts_with("wiki-");
         if refused || number(owner)?.is_none() {
             let problem = Problem::new(ExitCode::Usage, format!("`{owner}` is no user of this machine"));
-            return Err(problem.cause(format!("owner of the wiki `{}`", wiki.name)));
+            return Err(problem.cause(format!("owner of the wiki `{name}`")));
         }
-        owners.insert(owner.clone());
+        known.insert(owner.clone());
     }
-    Ok(owners)
+    Ok(known)
 }
 
 /// Whether the user is there; refused when only half of it is ours.

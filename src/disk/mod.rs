@@ -4,9 +4,9 @@
 //! our own, and reach their place by `rename`, which replaces a link rather than following it.
 
 mod lock;
+mod owned;
 mod release;
 mod spool;
-mod owned;
 mod staging;
 
 use std::collections::BTreeSet;
@@ -20,9 +20,9 @@ use std::time::SystemTime;
 use fs_err as fs;
 
 pub use lock::{Lock, LockError};
+pub use owned::{Guest, Owner, is_our_link, link_new, own_directory, own_file, remove_name, rename_new};
 pub use release::{link_file, make_link, new_directory, publish, sync_file_system, walk, write_file};
 pub use spool::{make_directory, read_small, rename};
-pub use owned::{Guest, Owner, is_our_link, link_new, own_directory, own_file, remove_name, rename_new};
 pub use staging::{STAGING, Staging};
 
 /// Reads a file that may be missing.

@@ -1,6 +1,7 @@
 //! Carries out a command: hands values from verb to verb and their results to `report`.
 
 mod answer;
+mod deploy;
 mod farm;
 mod invalidate;
 mod problem;
@@ -53,6 +54,12 @@ pub fn run(arguments: Arguments, reporter: &dyn Reporter) -> Result<Output, Vec<
             ConfigCommand::Diff(diff) => farm::diff(&tree, &diff, reporter),
         },
         Command::Wikis(wikis) => farm::wikis(&tree, &wikis, reporter),
+        Command::Run(run) if deploy::is_there(&run.config) => deploy::run(&run, reporter),
+        Command::Wiki(wiki) => deploy::wiki(&wiki, reporter),
+        Command::Deploy(flags) => deploy::deploy(&flags, reporter),
+        Command::Status(flags) => deploy::status(&flags, reporter),
+        Command::Watch(watch) => deploy::watch(&watch, arguments.global.jobs, reporter),
+        Command::Agent(agent) => deploy::agent(&agent, reporter),
         Command::Run(run) => farm::run(&run, arguments.global.jobs, reporter),
         Command::Completions(completions) => Ok(Output::done(cli::completions(completions.shell))),
         Command::Man(man) => run_man(&man, reporter),

@@ -1,6 +1,6 @@
 //! Deploying: from a branch to a running wiki.
 
-mod web;
-mod watch;
 mod git;
 mod stores;
+mod watch;
+mod web;

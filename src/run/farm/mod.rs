@@ -27,7 +27,7 @@ use crate::report::{ExitCode, Problem, Reporter};
 
 pub(super) use compile::{build, plan};
 pub(super) use explain::explain;
-pub(super) use script::run;
+pub(super) use script::{ended, run};
 pub(super) use show::{check, diff, show};
 pub(super) use wikis::wikis;
 
@@ -41,11 +41,21 @@ pub(super) fn directory(config: &cli::ConfigDir) -> PathBuf {
 
 /// Whether there is a farm's main file where it is looked for without a flag.
 pub(super) fn is_there() -> bool {
-    ["farms.yml", "farms.yaml", "farms.json", "farms.php"].iter().any(|name| Path::new(CONFIG).join(name).is_file())
+    is_in(Path::new(CONFIG))
+}
+
+/// Whether a directory has a farm's main file.
+pub(super) fn is_in(directory: &Path) -> bool {
+    ["farms.yml", "farms.yaml", "farms.json", "farms.php"].iter().any(|name| directory.join(name).is_file())
 }
 
 fn read(config: &cli::ConfigDir, tree: &Path) -> Result<Configuration, Vec<Problem>> {
-    Configuration::read(&directory(config), tree).map_err(|error| match error {
+    read_in(&directory(config), tree)
+}
+
+/// Reads the farm in a directory.
+pub(super) fn read_in(directory: &Path, tree: &Path) -> Result<Configuration, Vec<Problem>> {
+    Configuration::read(directory, tree).map_err(|error| match error {
         configuration::Error::Main(found) => vec![problem(&found.0, &found.1)],
         configuration::Error::Tree { .. } => vec![
             Problem::from_error(ExitCode::Farm, &error)
@@ -96,7 +106,7 @@ fn problem(finding: &Finding, sources: &Sources) -> Problem {
 }
 
 /// The errors among what was found.
-fn errors(findings: &[Finding], sources: &Sources) -> Vec<Problem> {
+pub(super) fn errors(findings: &[Finding], sources: &Sources) -> Vec<Problem> {
     let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
     let mut errors: Vec<&Finding> = errors.collect();
     errors.sort_by(|a, b| a.order(sources).cmp(&b.order(sources)));
@@ -138,7 +148,7 @@ fn others(finding: &Finding) -> String {
 
 /// What builds know of the trees of a farm.
 #[derive(Default)]
-struct Trees {
+pub(super) struct Trees {
     known: BTreeMap<String, Known>,
     /// The trees that cannot be read, with why.
     failed: BTreeMap<String, Vec<Problem>>,
@@ -153,7 +163,7 @@ struct Known {
 
 impl Trees {
     /// Reads the trees of a farm.
-    fn read(configuration: &Configuration) -> Self {
+    pub(super) fn read(configuration: &Configuration) -> Self {
         let mut trees = Self::default();
         for (version, tree) in &configuration.trees {
             let read = Published::read(&tree.directory.join("vendor"))
@@ -173,7 +183,7 @@ impl Trees {
     }
 
     /// Compiles a farm.
-    fn compile<'c>(&mut self, configuration: &'c Configuration) -> Compilation<'c> {
+    pub(super) fn compile<'c>(&mut self, configuration: &'c Configuration) -> Compilation<'c> {
         Compilation::new(configuration, &mut |version, on| self.order(version, on))
     }
 

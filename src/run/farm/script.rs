@@ -45,7 +45,7 @@ pub(in crate::run) fn run(
 }
 
 /// What the process ends with when a script has ended.
-pub(super) fn ended(status: Status) -> Output {
+pub(in crate::run) fn ended(status: Status) -> Output {
     Output::done(Vec::new()).exit(ExitCode::Script(status.code()))
 }
 

@@ -1,0 +1,86 @@
+//! What is done on an app server. With one machine, deploys call it directly; with many, `mwfarm agent` is called there.
+
+use super::assemble;
+use super::engine::Engine;
+use super::name::Name;
+use super::order::{Action, Health, Observed, Order, SCHEMA};
+use super::record::Wiki;
+use super::release::ReleaseId;
+use super::releases;
+use super::web;
+use crate::report::{ExitCode, Problem};
+
+/// Follows an order. Says whether anything changed.
+///
+/// # Errors
+/// It cannot be followed; what was served is served.
+pub fn apply(engine: &Engine<'_>, order: &Order) -> Result<bool, Problem> {
+    if order.schema != SCHEMA {
+        let what = format!("the order's form is {}, and this mwfarm knows {SCHEMA}", order.schema);
+        return Err(Problem::new(ExitCode::Usage, what).hint("use the same mwfarm on all servers"));
+    }
+    let layout = &engine.options.layout;
+    let wiki = &order.wiki;
+    let release = || order.release.as_ref().ok_or_else(|| missing("release"));
+    match order.action {
+        Action::Prepare => {
+            let code = order.code.as_ref().ok_or_else(|| missing("code"))?;
+            assemble::assemble(engine, wiki, release()?, code, order.config.as_ref())
+        }
+        Action::Try => switch(engine, wiki, release()?, &layout.next(&wiki.name)),
+        Action::Switch => switch(engine, wiki, release()?, &layout.current(&wiki.name)),
+        Action::Serve => web::apply::ensure_site(engine.options, &site(wiki)),
+        Action::Withdraw => web::apply::remove_site(engine.options, &wiki.name),
+    }
+}
+
+fn switch(engine: &Engine<'_>, wiki: &Wiki, release: &ReleaseId, link: &std::path::Path) -> Result<bool, Problem> {
+    if releases::read(&engine.options.layout, &wiki.name, release)?.is_none() {
+        let what = format!("the release {release} of `{}` is not on this server", wiki.name);
+        return Err(Problem::new(ExitCode::Failed, what));
+    }
+    if releases::linked(link, &wiki.name)?.as_ref() == Some(release) {
+        return Ok(false);
+    }
+    releases::switch(link, &wiki.name, release)?;
+    Ok(true)
+}
+
+fn missing(field: &str) -> Problem {
+    Problem::new(ExitCode::Usage, format!("the order has no field `{field}`"))
+}
+
+/// The wiki, as web servers know it.
+#[must_use]
+pub fn site(wiki: &Wiki) -> web::Site {
+    web::Site { name: wiki.name.clone(), host: wiki.host.clone(), uid: wiki.uid }
+}
+
+/// Looks at a wiki.
+///
+/// # Errors
+/// Its directories cannot be read.
+pub fn observe(engine: &Engine<'_>, wiki: &Wiki) -> Result<Observed, Problem> {
+    let layout = &engine.options.layout;
+    let name: &Name = &wiki.name;
+    let current = releases::current(layout, name)?;
+    let read = match &current {
+        Some(release) => releases::read(layout, name, release)?,
+        None => None,
+    };
+    let health = match &current {
+        None => Health { ok: false, reason: Some("no release is served".to_owned()) },
+        Some(release) => match engine.check(&wiki.host, release) {
+            Ok(()) => Health { ok: true, reason: None },
+            Err(reason) => Health { ok: false, reason: Some(reason) },
+        },
+    };
+    Ok(Observed {
+        wiki: name.to_string(),
+        release: current,
+        code: read.as_ref().map(|read| read.code.clone()),
+        config: read.and_then(|read| read.config),
+        releases: releases::list(layout, name)?,
+        health,
+    })
+}

@@ -1,0 +1,224 @@
+//! A release: the commit's tree, the wiki's configuration, the Composer sets and the settings, put together apart and
+//! renamed to its place when all of it is durable. From then on nothing in it changes.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use super::engine::{Built, Engine, ToBuild};
+use super::git::Repository;
+use super::record::Wiki;
+use super::registry;
+use super::release::{Release, ReleaseId, Sha};
+use super::releases::{self, SCHEMA, staged, unusable};
+use super::tree::{self, Tree};
+use super::{cache, config_repository, database, export, home, lint, repository, settings};
+use crate::disk;
+use crate::farm::Host;
+use crate::php::Value;
+use crate::report::{ExitCode, Problem};
+
+/// Makes a release, unless it is there. Says whether it was made.
+///
+/// # Errors
+/// The tree or the configuration is refused, or the system refuses. Nothing is left.
+pub fn assemble(
+    engine: &Engine<'_>,
+    wiki: &Wiki,
+    release: &ReleaseId,
+    code: &Sha,
+    config: Option<&Sha>,
+) -> Result<bool, Problem> {
+    let layout = &engine.options.layout;
+    if releases::read(layout, &wiki.name, release)?.is_some() {
+        return Ok(false);
+    }
+    let staged = staged(layout, &wiki.name, release.seq, "release");
+    let assembly = Assembly { engine, wiki, release, code, config, staged };
+    let made = assembly.make();
+    if made.is_err() {
+        // What is left is removed with the next attempt, too; the error is more important.
+        let _ = disk::clear(&assembly.staged);
+    }
+    made.map(|()| true)
+}
+
+/// How old generated PHP is made, in seconds since 1970: OPcache compiles what is younger than two seconds on every
+/// request.
+const OLD: Duration = Duration::from_secs(1_000_000_000);
+
+struct Assembly<'a> {
+    engine: &'a Engine<'a>,
+    wiki: &'a Wiki,
+    release: &'a ReleaseId,
+    code: &'a Sha,
+    config: Option<&'a Sha>,
+    staged: PathBuf,
+}
+
+impl Assembly<'_> {
+    fn make(&self) -> Result<(), Problem> {
+        let layout = &self.engine.options.layout;
+        let name = &self.wiki.name;
+        home::ensure_releases(self.engine.options, self.wiki)?;
+        let failed = |error: std::io::Error| unusable(&self.staged, &error);
+        disk::clear(&self.staged).map_err(failed)?;
+        disk::make_directories(&layout.staging()).map_err(failed)?;
+        disk::new_directory(&self.staged).map_err(failed)?;
+
+        let digest = self.code()?;
+        let own = self.configuration()?;
+        let built = self.build()?;
+        self.settings(&own, &built)?;
+        self.write("REVISION", format!("{}\n", self.code).as_bytes())?;
+        let link = layout.home(name).join("config/LocalSettings.php");
+        disk::make_link(&self.staged.join("LocalSettings.php"), &link).map_err(failed)?;
+
+        let said = Release {
+            schema: SCHEMA,
+            release: self.release.clone(),
+            code: self.code.clone(),
+            branch: self.wiki.branch.clone(),
+            config: self.config.cloned(),
+            generation: built.generation,
+            extensions: built.extensions,
+            made: registry::now(),
+            digest,
+        };
+        let json = serde_json::to_vec_pretty(&said).unwrap_or_default();
+        // The last file: a directory without it is no release.
+        self.write(".mwfarm/release.json", &json)?;
+        let place = layout.release(name, self.release);
+        disk::sync_file_system(&self.staged)
+            .and_then(|()| disk::publish(&self.staged, &place))
+            .map_err(|error| unusable(&place, &error))
+    }
+
+    /// The tree of the commit. Says its digest.
+    fn code(&self) -> Result<String, Problem> {
+        let options = self.engine.options;
+        let repository = repository::core(options);
+        let scanned = tree::scan(&repository, self.code, &options.limits)?;
+        let served = self.served()?;
+        match &served {
+            Some(served) if served.code == *self.code => {
+                export::link_copy(&options.layout.release(&self.wiki.name, &served.release), &self.staged)?;
+            }
+            _ => {
+                // What a wiki's branch began with is what other wikis run: its own changes are looked at.
+                let base = repository::tip(options, &self.wiki.base);
+                let from = served.as_ref().map(|served| &served.code).or(base.as_ref());
+                let changed = lint::changed(&repository, from, &scanned, self.code)?;
+                self.parse(&repository, &scanned, &changed, "the pushed code")?;
+                export::export(&repository, self.code, &scanned, &self.staged)?;
+            }
+        }
+        Ok(scanned.digest)
+    }
+
+    /// The release that is served, whose files need not be written again when the code is the same.
+    fn served(&self) -> Result<Option<Release>, Problem> {
+        let layout = &self.engine.options.layout;
+        let Some(current) = releases::current(layout, &self.wiki.name)? else { return Ok(None) };
+        releases::read(layout, &self.wiki.name, &current)
+    }
+
+    fn parse(&self, repository: &Repository, tree: &Tree, paths: &[String], what: &str) -> Result<(), Problem> {
+        parse(self.engine, self.wiki, repository, tree, paths, what)
+    }
+
+    /// The wiki's own configuration. Says where its settings file will be.
+    fn configuration(&self) -> Result<PathBuf, Problem> {
+        let options = self.engine.options;
+        let layout = &options.layout;
+        let inside = self.staged.join(".mwfarm");
+        home::make_private(options, self.wiki, &inside)?;
+        let Some(config) = self.config else {
+            return Ok(layout.home(&self.wiki.name).join("config/LocalSettings.php"));
+        };
+        let directory = inside.join("config");
+        disk::new_directory(&directory).map_err(|error| unusable(&directory, &error))?;
+        config_repository::write(options, self.wiki, config, &directory)?;
+        let place = layout.release(&self.wiki.name, self.release);
+        Ok(place.join(".mwfarm/config/LocalSettings.php"))
+    }
+
+    fn build(&self) -> Result<Built, Problem> {
+        let options = self.engine.options;
+        let mut hosts = vec![self.wiki.host.clone()];
+        hosts.extend(Host::new(&format!("{}.{}", self.wiki.name.next(), options.zone)).ok());
+        let config = self.staged.join(".mwfarm/config");
+        let place = options.layout.release(&self.wiki.name, self.release);
+        let to_build = ToBuild { tree: &self.staged, place, wiki: self.wiki, hosts, config };
+        (self.engine.build)(&to_build).map_err(|problems| first(problems, "the release cannot be built"))
+    }
+
+    fn settings(&self, own: &Path, built: &Built) -> Result<(), Problem> {
+        let options = self.engine.options;
+        let name = &self.wiki.name;
+        let place = options.layout.release(name, self.release);
+        let home = options.layout.home(name);
+        let path = |path: PathBuf| Value::Text(path.to_string_lossy().into_owned());
+        let mut given = vec![
+            ("wgSitename".to_owned(), Value::Text(name.to_string())),
+            ("wgServer".to_owned(), Value::Text(format!("//{}", self.wiki.host))),
+            ("wgScriptPath".to_owned(), Value::Text(String::new())),
+            ("wgArticlePath".to_owned(), Value::Text("/wiki/$1".to_owned())),
+            ("wgUploadPath".to_owned(), Value::Text("/images".to_owned())),
+        ];
+        let mut kept = vec![
+            ("wgUploadDirectory".to_owned(), path(home.join("images"))),
+            ("wgCacheDirectory".to_owned(), path(home.join("cache"))),
+            ("wgTmpDirectory".to_owned(), path(home.join("tmp"))),
+        ];
+        kept.extend(database::settings(options, self.wiki));
+        given.extend(kept.iter().cloned());
+        given.extend(cache::settings(options, self.wiki));
+        let content = settings::Content {
+            wiki: name.as_str(),
+            release: self.release,
+            directory: &place,
+            given: &given,
+            secrets: Some(&options.layout.secrets(name)),
+            farm: built.settings.is_some(),
+            own,
+            kept: &kept,
+        };
+        if let Some(farm) = &built.settings {
+            self.write(".mwfarm/farm.php", farm.as_bytes())?;
+        }
+        self.write(".mwfarm/settings.php", settings::text(&content).as_bytes())
+    }
+
+    fn write(&self, file: &str, content: &[u8]) -> Result<(), Problem> {
+        let path = self.staged.join(file);
+        disk::write_file(&path, content, false, SystemTime::UNIX_EPOCH + OLD).map_err(|error| unusable(&path, &error))
+    }
+}
+
+/// Parses PHP files of a commit; nothing of them is run.
+///
+/// # Errors
+/// One cannot be parsed: which, where and why, of the first three.
+pub(super) fn parse(
+    engine: &Engine<'_>,
+    wiki: &Wiki,
+    repository: &Repository,
+    tree: &Tree,
+    paths: &[String],
+    what: &str,
+) -> Result<(), Problem> {
+    let faults = lint::lint(engine.options, engine.user(wiki), repository, tree, paths)?;
+    if faults.is_empty() {
+        return Ok(());
+    }
+    let causes = faults.iter().take(3).map(|fault| format!("{}:{}: {}", fault.path, fault.line, fault.message));
+    Err(Problem::new(ExitCode::Failed, format!("{what} of `{}` does not parse", wiki.name)).causes(causes))
+}
+
+/// Several problems as one: the first, with the number of the others.
+pub(super) fn first(problems: Vec<Problem>, otherwise: &str) -> Problem {
+    let others = problems.len().saturating_sub(1);
+    let mut problems = problems.into_iter();
+    let Some(problem) = problems.next() else { return Problem::new(ExitCode::Failed, otherwise) };
+    if others == 0 { problem } else { problem.cause(format!("and {others} other problems")) }
+}

@@ -1,0 +1,259 @@
+//! Making a wiki: each step is made sure of, in an order that never shows half a wiki; the route comes last.
+
+use std::collections::BTreeMap;
+
+use super::agent;
+use super::attempt::{self, Outcome, Request, What};
+use super::engine::{Engine, of_lock, of_registry};
+use super::git;
+use super::lock;
+use super::name::Name;
+use super::options::Options;
+use super::order::{Action, Order, SCHEMA as ORDER};
+use super::record::{SCHEMA, State, Wiki};
+use super::release::Release;
+use super::{cache, database, home, recover, registry, releases, repository, secrets, users, web};
+use crate::disk;
+use crate::farm::Host;
+use crate::report::{ExitCode, Problem, Verbosity};
+
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The wiki's name.
+    pub name: Name,
+    /// The full ref that its branch begins with.
+    pub base: Option<String>,
+    /// Who may become it.
+    pub owners: Vec<String>,
+    /// Where it answers, when that does not follow the name.
+    pub host: Option<Host>,
+    /// For how many seconds.
+    pub ttl: Option<u64>,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Created {
+    /// The wiki.
+    pub wiki: Wiki,
+    /// What it serves.
+    pub release: Release,
+    /// The steps that changed something.
+    pub changed: Vec<&'static str>,
+}
+
+/// The steps, in order, as a plan shows them and a record names the one that failed.
+pub const STEPS: [&str; 10] =
+    ["registry", "user", "branch", "secrets", "home", "database", "cache", "code", "route", "ready"];
+
+/// Makes a wiki, or finishes making it.
+///
+/// # Errors
+/// The name, the host, the base or an owner is refused, and nothing is made; or a step failed: running it again goes on
+/// from there.
+pub fn create(engine: &Engine<'_>, asked: &Asked) -> Result<Created, Problem> {
+    let options = engine.options;
+    let host = check(options, asked)?;
+    let _lock = lock::wiki(&options.layout, &asked.name, true).map_err(|error| of_lock(&error))?;
+    let known = registry::find(&options.layout, &asked.name).map_err(|error| of_registry(&error))?;
+    let mut changed = Vec::new();
+    let mut wiki = match known {
+        Some(wiki) => same(wiki, asked, &host)?,
+        None => {
+            changed.push("registry");
+            enter(engine, asked, host)?
+        }
+    };
+    let release = provision(engine, &mut wiki, &mut changed)?;
+    if wiki.state != State::Ready || wiki.broken.is_some() {
+        wiki.state = State::Ready;
+        wiki.broken = None;
+        engine.put(&wiki)?;
+    }
+    Ok(Created { wiki, release, changed })
+}
+
+/// What can be known to be wrong before anything is made. Gives the wiki's host.
+///
+/// # Errors
+/// It is wrong.
+pub fn check(options: &Options, asked: &Asked) -> Result<Host, Problem> {
+    let refuse = |what: String| Problem::new(ExitCode::Usage, what);
+    let host = match &asked.host {
+        Some(host) => host.clone(),
+        None => options.host(&asked.name).map_err(|error| refuse(error.to_string()))?,
+    };
+    let label = host.as_str().strip_suffix(options.zone.as_str()).and_then(|rest| rest.strip_suffix('.'));
+    match label {
+        None | Some("") => return Err(refuse(format!("`{host}` is not in the zone `{}`", options.zone))),
+        Some(label) if label.contains(['.', '/']) || label.contains("--") => {
+            return Err(refuse(format!("`{host}` is not directly below `{}`", options.zone)));
+        }
+        Some(_) => {}
+    }
+    if let Some(base) = asked.base.as_deref().filter(|base| !git::is_ref(base)) {
+        return Err(refuse(format!("`{base}` is no full name of a ref")).hint("such as `refs/heads/master`"));
+    }
+    users::check_owners(options, &asked.name, &asked.owners)?;
+    for (name, wiki) in registry::all(&options.layout).map_err(|error| of_registry(&error))? {
+        if wiki.host == host && name != asked.name {
+            return Err(refuse(format!("`{host}` is the host of the wiki `{name}`")));
+        }
+    }
+    Ok(host)
+}
+
+/// A wiki that is there already, if nothing else is asked for than what it is.
+fn same(wiki: Wiki, asked: &Asked, host: &Host) -> Result<Wiki, Problem> {
+    let refuse = |what: String, hint: &str| Err(Problem::new(ExitCode::Usage, what).hint(hint));
+    let name = &wiki.name;
+    match wiki.state {
+        State::Provisioning | State::Ready => {}
+        State::Archived => {
+            return refuse(format!("`{name}` is archived"), "`mwfarm wiki restore` brings it back");
+        }
+        State::Deleting => {
+            return refuse(format!("`{name}` is being deleted"), "`mwfarm wiki delete` finishes that");
+        }
+    }
+    if wiki.host != *host {
+        return refuse(format!("`{name}` is there, and answers at `{}`", wiki.host), "leave `--host` out");
+    }
+    if asked.base.as_ref().is_some_and(|base| *base != wiki.base) {
+        return refuse(format!("`{name}` is there, and began with `{}`", wiki.base), "leave `--base` out");
+    }
+    Ok(wiki)
+}
+
+/// Takes name and number.
+fn enter(engine: &Engine<'_>, asked: &Asked, host: Host) -> Result<Wiki, Problem> {
+    let options = engine.options;
+    let layout = &options.layout;
+    let name = &asked.name;
+    // Something of that name without a record is somebody else's, or was left by hand.
+    for path in [layout.home(name), layout.releases(name), layout.private(name), layout.current(name)] {
+        if disk::look(&path).map_err(|error| releases::unusable(&path, &error))?.is_some() {
+            let what = format!("`{}` is there, and the registry knows no wiki `{name}`", path.display());
+            return Err(Problem::new(ExitCode::Usage, what).hint("move it away, or choose another name"));
+        }
+    }
+    let _farm = lock::farm(layout).map_err(|error| of_lock(&error))?;
+    let uid = match options.users {
+        None => None,
+        Some(range) => Some(registry::allocate(layout, range).map_err(|error| of_registry(&error))?),
+    };
+    let wiki = Wiki {
+        schema: SCHEMA,
+        name: name.clone(),
+        state: State::Provisioning,
+        host,
+        branch: Options::branch(name),
+        base: asked.base.clone().unwrap_or_else(|| options.base.clone()),
+        uid,
+        owners: asked.owners.clone(),
+        created: registry::now(),
+        expires: asked.ttl.map(|ttl| registry::now() + ttl),
+        held: None,
+        broken: None,
+        desired: None,
+        bad: Vec::new(),
+        next: 1,
+    };
+    engine.put(&wiki)?;
+    engine.note(name, "asked for")?;
+    Ok(wiki)
+}
+
+/// Makes sure of everything that a wiki has. What changed is added to `changed`.
+///
+/// # Errors
+/// A step failed; the record names it.
+pub fn provision(engine: &Engine<'_>, wiki: &mut Wiki, changed: &mut Vec<&'static str>) -> Result<Release, Problem> {
+    belongings(engine, wiki, changed)?;
+    let release = code(engine, wiki, changed)?;
+    if engine.step(wiki, "route", |_| route(engine))? {
+        changed.push("route");
+    }
+    for step in changed.iter() {
+        engine.reporter.note(Verbosity::Verbose, &format!("{}: {step}", wiki.name));
+    }
+    Ok(release)
+}
+
+/// Everything but code and route.
+///
+/// # Errors
+/// A step failed; the record names it.
+pub fn belongings(engine: &Engine<'_>, wiki: &mut Wiki, changed: &mut Vec<&'static str>) -> Result<(), Problem> {
+    let options = engine.options;
+    let mut note = |did: bool, step: &'static str| {
+        if did {
+            changed.push(step);
+        }
+    };
+    note(engine.step(wiki, "user", |wiki| users::ensure(options, wiki))?, "user");
+    engine.step(wiki, "branch", |wiki| {
+        // Once: a branch that somebody deletes later is not made again behind their back.
+        if wiki.state == State::Provisioning {
+            repository::ensure(options)?;
+            repository::create_branch(options, &wiki.base, &wiki.branch)?;
+        }
+        Ok(())
+    })?;
+    note(engine.step(wiki, "secrets", |wiki| secrets::ensure(options, wiki))?, "secrets");
+    note(engine.step(wiki, "home", |wiki| home::ensure(options, wiki))?, "home");
+    note(engine.step(wiki, "database", |wiki| database::ensure(options, wiki))?, "database");
+    note(engine.step(wiki, "cache", |_| cache::ensure(options, all(options)?.values()))?, "cache");
+    Ok(())
+}
+
+fn all(options: &Options) -> Result<BTreeMap<Name, Wiki>, Problem> {
+    registry::all(&options.layout).map_err(|error| of_registry(&error))
+}
+
+/// A release is served, and the web server knows the wiki.
+fn code(engine: &Engine<'_>, wiki: &mut Wiki, changed: &mut Vec<&'static str>) -> Result<Release, Problem> {
+    recover::recover(engine, wiki)?;
+    if let Some(served) = attempt::served(engine, wiki)? {
+        let order =
+            Order { schema: ORDER, action: Action::Serve, wiki: wiki.clone(), release: None, code: None, config: None };
+        if engine.step(wiki, "code", |_| agent::apply(engine, &order))? {
+            changed.push("code");
+        }
+        return Ok(served);
+    }
+    let request = Request {
+        what: What::Newest,
+        why: "the wiki's first release".to_owned(),
+        event: "create".to_owned(),
+        automatic: false,
+        wait: true,
+    };
+    changed.push("code");
+    match attempt::locked(engine, wiki, &request)? {
+        Outcome::Deployed(release) | Outcome::Unchanged(release) => Ok(release),
+        Outcome::Skipped(why) => Err(Problem::new(ExitCode::Failed, why)),
+    }
+}
+
+/// The proxy knows all wikis that are ready, and those of which everything else is made.
+///
+/// # Errors
+/// The registry cannot be read, or the proxy refuses its configuration.
+pub fn route(engine: &Engine<'_>) -> Result<bool, Problem> {
+    let layout = &engine.options.layout;
+    let wikis = registry::all(layout).map_err(|error| of_registry(&error))?;
+    let mut hosts = Vec::new();
+    for (name, wiki) in wikis {
+        let is_served = match wiki.state {
+            State::Ready => true,
+            State::Provisioning => releases::current(layout, &name)?.is_some(),
+            State::Archived | State::Deleting => false,
+        };
+        if is_served {
+            hosts.push(wiki.host);
+        }
+    }
+    web::apply::ensure_routes(engine.options, &hosts)
+}

@@ -1,0 +1,76 @@
+//! What one app server is asked to do, and what it answers: the seam at which an engine for many servers fits.
+//!
+//! An order says what should be, not how to get there: applying it twice does nothing the second time. Whether it was
+//! followed is judged by observing, never by the engine's reply (DEPLOY.md §5).
+
+use serde::{Deserialize, Serialize};
+
+use super::record::Wiki;
+use super::release::{ReleaseId, Sha};
+
+/// The version of both forms.
+pub const SCHEMA: u32 = 1;
+
+/// An order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Order {
+    /// The version of this form.
+    pub schema: u32,
+    /// What should be.
+    pub action: Action,
+    /// The wiki.
+    pub wiki: Wiki,
+    /// The release; none for an order that is not about one.
+    #[serde(default)]
+    pub release: Option<ReleaseId>,
+    /// The commit of its code.
+    #[serde(default)]
+    pub code: Option<Sha>,
+    /// The commit of its configuration.
+    #[serde(default)]
+    pub config: Option<Sha>,
+}
+
+/// What should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// The release is complete under its name.
+    Prepare,
+    /// The release answers at the host for trying.
+    Try,
+    /// The release is served.
+    Switch,
+    /// The web server knows the wiki.
+    Serve,
+    /// It does not know it any more.
+    Withdraw,
+}
+
+/// What a server has of a wiki.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observed {
+    /// The wiki.
+    pub wiki: String,
+    /// The release that the link names.
+    pub release: Option<ReleaseId>,
+    /// The commit of its code.
+    pub code: Option<Sha>,
+    /// The commit of its configuration.
+    pub config: Option<Sha>,
+    /// The releases on disk.
+    pub releases: Vec<ReleaseId>,
+    /// Whether it answered as it should.
+    pub health: Health,
+}
+
+/// Whether a wiki answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// Whether it answered as it should.
+    pub ok: bool,
+    /// Why it is not well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}

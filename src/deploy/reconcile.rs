@@ -1,0 +1,167 @@
+//! Comparing the registry with the disk, the web servers, the proxy and the branches, and mending what differs.
+//!
+//! The registry says which wikis there are, the link which release is served, the branch which one should be.
+
+use std::collections::BTreeMap;
+
+use super::attempt::{self, Outcome, Request, What};
+use super::create;
+use super::engine::{Engine, of_lock, of_registry};
+use super::lock;
+use super::name::Name;
+use super::record::{State, Wiki};
+use super::release::Sha;
+use super::{recover, registry, repository, retire};
+use crate::report::Problem;
+
+/// What was found and done.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reconciled {
+    /// Of each wiki of which anything was found: what, in words.
+    pub wikis: BTreeMap<Name, Vec<String>>,
+    /// What belongs to no wiki.
+    pub strangers: Vec<String>,
+    /// What could not be mended.
+    pub problems: Vec<Problem>,
+}
+
+/// Mends all wikis, or one.
+///
+/// # Errors
+/// The registry cannot be read, or there is no such wiki. That one wiki cannot be mended is told in the result.
+pub fn reconcile(engine: &Engine<'_>, only: Option<&Name>) -> Result<Reconciled, Problem> {
+    let options = engine.options;
+    let mut wikis = registry::all(&options.layout).map_err(|error| of_registry(&error))?;
+    if let Some(only) = only {
+        wikis.retain(|name, _| name == only);
+        if wikis.is_empty() {
+            return Err(super::engine::unknown(only));
+        }
+    }
+    let mut found = Reconciled::default();
+    let remote = match repository::ensure(options).and_then(|_| repository::ls_remote(options)) {
+        Ok(remote) => Some(remote),
+        Err(problem) => {
+            found.problems.push(problem);
+            None
+        }
+    };
+    for name in wikis.keys() {
+        match mend(engine, name, remote.as_ref().map(|remote| &remote.refs)) {
+            Ok(done) if done.is_empty() => {}
+            Ok(done) => {
+                found.wikis.insert(name.clone(), done);
+            }
+            Err(problem) => found.problems.push(problem),
+        }
+    }
+    match create::route(engine) {
+        Ok(true) => found.strangers.push("the proxy's routes were not those of the registry".to_owned()),
+        Ok(false) => {}
+        Err(problem) => found.problems.push(problem),
+    }
+    if let (Some(remote), None) = (&remote, only) {
+        strangers(engine, &remote.refs, &mut found)?;
+    }
+    Ok(found)
+}
+
+/// Ends what a crash left of all wikis. Branches are not looked at.
+///
+/// # Errors
+/// As of [`reconcile`].
+pub fn mend_all(engine: &Engine<'_>) -> Result<Reconciled, Problem> {
+    let mut found = Reconciled::default();
+    for name in registry::all(&engine.options.layout).map_err(|error| of_registry(&error))?.keys() {
+        match mend(engine, name, None) {
+            Ok(done) if done.is_empty() => {}
+            Ok(done) => {
+                found.wikis.insert(name.clone(), done);
+            }
+            Err(problem) => found.problems.push(problem),
+        }
+    }
+    Ok(found)
+}
+
+fn mend(engine: &Engine<'_>, name: &Name, remote: Option<&BTreeMap<String, Sha>>) -> Result<Vec<String>, Problem> {
+    let layout = &engine.options.layout;
+    let lock = match lock::wiki(layout, name, false) {
+        Ok(lock) => lock,
+        // Whoever is at work will be done.
+        Err(crate::disk::LockError::Held { .. }) => return Ok(Vec::new()),
+        Err(error) => return Err(of_lock(&error)),
+    };
+    let Some(mut wiki) = registry::find(layout, name).map_err(|error| of_registry(&error))? else {
+        return Ok(Vec::new());
+    };
+    match wiki.state {
+        State::Deleting => {
+            drop(lock);
+            retire::delete(engine, name)?;
+            Ok(vec!["finished deleting it".to_owned()])
+        }
+        State::Archived => {
+            drop(lock);
+            let changed = retire::archive(engine, name, "archived")?;
+            Ok(if changed { vec!["took it off the web".to_owned()] } else { Vec::new() })
+        }
+        State::Provisioning | State::Ready => serve(engine, &mut wiki, remote),
+    }
+}
+
+fn serve(engine: &Engine<'_>, wiki: &mut Wiki, remote: Option<&BTreeMap<String, Sha>>) -> Result<Vec<String>, Problem> {
+    let mut done = recover::recover(engine, wiki)?;
+    let mut changed = Vec::new();
+    let release = create::provision(engine, wiki, &mut changed)?;
+    done.extend(changed.iter().map(|step| format!("made sure of its {step}")));
+    if wiki.state == State::Provisioning {
+        wiki.state = State::Ready;
+        wiki.broken = None;
+        engine.put(wiki)?;
+        done.push("finished making it".to_owned());
+    }
+    if let Some(remote) = remote {
+        if !remote.contains_key(&wiki.branch) {
+            done.push(format!("its branch is gone; release {} is still served", release.release));
+            return Ok(done);
+        }
+        let request = Request {
+            what: What::Newest,
+            why: "a push that nobody told of".to_owned(),
+            event: "reconcile".to_owned(),
+            automatic: true,
+            wait: true,
+        };
+        match attempt::locked(engine, wiki, &request)? {
+            Outcome::Deployed(release) => done.push(format!("deployed {}", release.release)),
+            Outcome::Unchanged(_) | Outcome::Skipped(_) => {}
+        }
+    }
+    Ok(done)
+}
+
+/// Branches without a wiki, which are only told.
+fn strangers(engine: &Engine<'_>, remote: &BTreeMap<String, Sha>, found: &mut Reconciled) -> Result<(), Problem> {
+    let wikis = registry::all(&engine.options.layout).map_err(|error| of_registry(&error))?;
+    for reference in remote.keys() {
+        let Some(label) = reference.strip_prefix("refs/heads/wiki/") else { continue };
+        let text = match Name::new(label) {
+            Ok(name) if wikis.contains_key(&name) => continue,
+            Ok(name) if engine.options.create_from_branches => {
+                let asked = create::Asked { name: name.clone(), base: None, owners: Vec::new(), host: None, ttl: None };
+                match create::create(engine, &asked) {
+                    Ok(_) => {
+                        found.wikis.insert(name, vec!["made it, as its branch was there".to_owned()]);
+                    }
+                    Err(problem) => found.problems.push(problem),
+                }
+                continue;
+            }
+            Ok(name) => format!("the branch `{reference}` has no wiki; `mwfarm wiki create {name}` would make it"),
+            Err(error) => format!("the branch `{}` is no wiki's: {error}", reference.escape_debug()),
+        };
+        found.strangers.push(text);
+    }
+    Ok(())
+}

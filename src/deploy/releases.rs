@@ -1,0 +1,152 @@
+//! The releases of a wiki on disk: which there are, which is served, and how that changes.
+
+use std::io;
+use std::path::Path;
+
+use super::layout::Layout;
+use super::name::Name;
+use super::release::{Release, ReleaseId};
+use crate::disk;
+use crate::report::{ExitCode, Problem};
+
+/// The version of the form of `release.json`.
+pub const SCHEMA: u32 = 1;
+
+/// The releases that are complete, the oldest first.
+///
+/// # Errors
+/// The directory cannot be read.
+pub fn list(layout: &Layout, name: &Name) -> Result<Vec<ReleaseId>, Problem> {
+    let directory = layout.releases(name);
+    let names = disk::names(&directory).map_err(|error| unusable(&directory, &error))?;
+    let mut releases: Vec<ReleaseId> = names.iter().filter_map(|name| name.parse().ok()).collect();
+    releases.retain(|release| read(layout, name, release).ok().flatten().is_some());
+    releases.sort();
+    Ok(releases)
+}
+
+/// What a release says of itself; `None` when it is not there or not complete.
+///
+/// # Errors
+/// It cannot be read.
+pub fn read(layout: &Layout, name: &Name, release: &ReleaseId) -> Result<Option<Release>, Problem> {
+    let file = layout.release(name, release).join(".mwfarm/release.json");
+    let json = disk::read_optional(&file).map_err(|error| unusable(&file, &error))?;
+    Ok(json.and_then(|json| serde_json::from_slice::<Release>(&json).ok()).filter(|read| read.release == *release))
+}
+
+/// The release that a link names.
+///
+/// # Errors
+/// There is something else than our link.
+pub fn linked(link: &Path, name: &Name) -> Result<Option<ReleaseId>, Problem> {
+    let target = match disk::find(link).map_err(|error| unusable(link, &error))? {
+        None => return Ok(None),
+        Some(disk::Found::Link(target)) => target,
+        Some(_) => {
+            return Err(Problem::new(ExitCode::Failed, format!("`{}` is not a link of mwfarm's", link.display()))
+                .hint("move it away"));
+        }
+    };
+    let release = target.to_str().and_then(|target| target.strip_prefix(&format!("../releases/{name}/")));
+    let release = release.and_then(|release| release.parse().ok());
+    release.map(Some).ok_or_else(|| {
+        let what = format!("`{}` leads to `{}`, which is no release of `{name}`", link.display(), target.display());
+        Problem::new(ExitCode::Failed, what).hint("remove the link, and `mwfarm watch reconcile`")
+    })
+}
+
+/// The release that is served.
+///
+/// # Errors
+/// See [`linked`].
+pub fn current(layout: &Layout, name: &Name) -> Result<Option<ReleaseId>, Problem> {
+    linked(&layout.current(name), name)
+}
+
+/// The release to go back to: the newest one that is older than the served one and was not found to be bad.
+///
+/// # Errors
+/// The directory cannot be read.
+pub fn before(
+    layout: &Layout,
+    name: &Name,
+    current: &ReleaseId,
+    is_bad: impl Fn(&Release) -> bool,
+) -> Result<Option<Release>, Problem> {
+    for release in list(layout, name)?.iter().rev().filter(|release| release.seq < current.seq) {
+        if let Some(read) = read(layout, name, release)?.filter(|read| !is_bad(read)) {
+            return Ok(Some(read));
+        }
+    }
+    Ok(None)
+}
+
+/// Lets a link name a release: one rename.
+///
+/// # Errors
+/// Those of the system.
+pub fn switch(link: &Path, name: &Name, release: &ReleaseId) -> Result<(), Problem> {
+    let write = || {
+        disk::make_directories(link.parent().unwrap_or(Path::new("/")))?;
+        disk::replace_link(link, &Layout::link_target(name, release))
+    };
+    linked(link, name)?;
+    write().map_err(|error| unusable(link, &error))
+}
+
+/// Takes a link of ours away.
+///
+/// # Errors
+/// There is something else than our link, or the system refuses.
+pub fn unlink(link: &Path, name: &Name) -> Result<(), Problem> {
+    linked(link, name)?;
+    disk::discard(link).map_err(|error| unusable(link, &error))
+}
+
+/// Removes a release. It is renamed out of the way first, so that no half of it is ever found under its name.
+///
+/// # Errors
+/// Those of the system.
+pub fn remove(layout: &Layout, name: &Name, release: &ReleaseId) -> Result<(), Problem> {
+    let from = layout.release(name, release);
+    let to = staged(layout, name, release.seq, "removed");
+    let remove = || -> io::Result<()> {
+        if disk::look(&from)?.is_none() {
+            return Ok(());
+        }
+        disk::make_directories(&layout.staging())?;
+        disk::clear(&to)?;
+        disk::rename(&from, &to)?;
+        disk::clear(&to)
+    };
+    remove().map_err(|error| unusable(&from, &error))
+}
+
+/// Where something of an attempt is while it is not finished. No wiki's name has a dot.
+#[must_use]
+pub fn staged(layout: &Layout, name: &Name, seq: u64, what: &str) -> std::path::PathBuf {
+    layout.staging().join(format!("{name}.{seq}.{what}"))
+}
+
+/// Removes what attempts of a wiki left unfinished. The wiki's lock has to be held.
+///
+/// # Errors
+/// Those of the system.
+pub fn clear_staging(layout: &Layout, name: &Name) -> Result<bool, Problem> {
+    let staging = layout.staging();
+    let prefix = format!("{name}.");
+    let mut found = false;
+    for left in disk::names(&staging).map_err(|error| unusable(&staging, &error))? {
+        if left.starts_with(&prefix) {
+            found = true;
+            disk::clear(&staging.join(&left)).map_err(|error| unusable(&staging.join(&left), &error))?;
+        }
+    }
+    Ok(found)
+}
+
+/// A path that the system refuses to use.
+pub(super) fn unusable(path: &Path, error: &io::Error) -> Problem {
+    Problem::new(ExitCode::Failed, format!("cannot use `{}`", path.display())).cause(error.to_string())
+}

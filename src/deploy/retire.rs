@@ -1,0 +1,188 @@
+//! Holding, archiving, restoring, expiring and deleting wikis.
+
+use super::agent;
+use super::create;
+use super::engine::{Engine, of_lock, of_registry};
+use super::lock;
+use super::name::Name;
+use super::order::{Action, Order, SCHEMA};
+use super::record::{Held, State, Wiki};
+use super::release::Release;
+use super::releases::{self, unusable};
+use super::{cache, database, home, recover, registry, repository, secrets, users, web};
+use crate::disk;
+use crate::report::{ExitCode, Problem};
+
+/// Lets pushes wait.
+///
+/// # Errors
+/// There is no such wiki, or it cannot be noted.
+pub fn hold(engine: &Engine<'_>, name: &Name, why: &str) -> Result<(), Problem> {
+    change(engine, name, |wiki| {
+        if matches!(wiki.state, State::Deleting) {
+            return Err(wrong_state(wiki, "held"));
+        }
+        wiki.held = Some(Held { by: engine.who.to_owned(), why: why.to_owned(), since: registry::now() });
+        engine.put(wiki)?;
+        engine.note(name, &format!("held: {why}"))
+    })
+}
+
+/// Lets pushes through again. Says whether they waited.
+///
+/// # Errors
+/// As of [`hold`].
+pub fn resume(engine: &Engine<'_>, name: &Name) -> Result<bool, Problem> {
+    change(engine, name, |wiki| {
+        let held = wiki.held.take().is_some() | wiki.broken.take().is_some();
+        if held {
+            engine.put(wiki)?;
+            engine.note(name, "resumed")?;
+        }
+        Ok(held)
+    })
+}
+
+/// Takes a wiki off the web. Says whether it was there.
+///
+/// # Errors
+/// A step failed; doing it again goes on from there.
+pub fn archive(engine: &Engine<'_>, name: &Name, why: &str) -> Result<bool, Problem> {
+    change(engine, name, |wiki| {
+        if !matches!(wiki.state, State::Ready | State::Archived) {
+            return Err(wrong_state(wiki, "archived"));
+        }
+        recover::recover(engine, wiki)?;
+        let was = wiki.state;
+        wiki.state = State::Archived;
+        if was == State::Ready {
+            engine.put(wiki)?;
+            engine.note(name, why)?;
+        }
+        let routed = create::route(engine)?;
+        let served = agent::apply(engine, &order(wiki, Action::Withdraw))?;
+        Ok(was == State::Ready || routed || served)
+    })
+}
+
+/// Serves an archived wiki again, with the release that it served.
+///
+/// # Errors
+/// As of [`archive`]; or it does not answer, and is still archived.
+pub fn restore(engine: &Engine<'_>, name: &Name) -> Result<Release, Problem> {
+    change(engine, name, |wiki| {
+        if !matches!(wiki.state, State::Ready | State::Archived) {
+            return Err(wrong_state(wiki, "restored"));
+        }
+        create::belongings(engine, wiki, &mut Vec::new())?;
+        let Some(served) = super::attempt::served(engine, wiki)? else {
+            return Err(Problem::new(ExitCode::Failed, format!("`{name}` has no release that could be served")));
+        };
+        agent::apply(engine, &order(wiki, Action::Serve))?;
+        if let Err(reason) = engine.check(&wiki.host, &served.release) {
+            let what = format!("`{name}` does not answer as it should, and stays archived");
+            return Err(Problem::new(ExitCode::Failed, what).cause(reason));
+        }
+        let was = wiki.state;
+        wiki.state = State::Ready;
+        // It was archived because its time was over: it would be again.
+        wiki.expires = wiki.expires.filter(|expires| *expires > registry::now());
+        wiki.broken = None;
+        engine.put(wiki)?;
+        create::route(engine)?;
+        if was == State::Archived {
+            engine.note(name, "restored")?;
+        }
+        Ok(served)
+    })
+}
+
+/// Archives the wikis whose time is over. Gives their names, and what failed.
+///
+/// # Errors
+/// The registry cannot be read.
+pub fn expire(engine: &Engine<'_>, dry_run: bool) -> Result<(Vec<Name>, Vec<Problem>), Problem> {
+    let wikis = registry::all(&engine.options.layout).map_err(|error| of_registry(&error))?;
+    let now = registry::now();
+    let mut expired = Vec::new();
+    let mut failed = Vec::new();
+    for (name, wiki) in wikis {
+        if wiki.state != State::Ready || wiki.expires.is_none_or(|expires| expires > now) {
+            continue;
+        }
+        if !dry_run {
+            if let Err(problem) = archive(engine, &name, "archived: its time is over") {
+                failed.push(problem);
+                continue;
+            }
+        }
+        expired.push(name);
+    }
+    Ok((expired, failed))
+}
+
+/// Deletes a wiki: what is seen of it first, its number last. Its branch, its journal and the number stay taken.
+///
+/// # Errors
+/// A step failed; doing it again goes on from there.
+pub fn delete(engine: &Engine<'_>, name: &Name) -> Result<(), Problem> {
+    let options = engine.options;
+    let layout = &options.layout;
+    change(engine, name, |wiki| {
+        if wiki.state != State::Deleting {
+            wiki.state = State::Deleting;
+            engine.put(wiki)?;
+            engine.note(name, "deleted")?;
+        }
+        engine.step(wiki, "route", |_| create::route(engine))?;
+        engine.step(wiki, "site", |wiki| web::apply::remove_site(options, &wiki.name))?;
+        engine.step(wiki, "cache", |wiki| {
+            // The user first, so that it makes no more keys.
+            let wikis = registry::all(layout).map_err(|error| of_registry(&error))?;
+            cache::ensure(options, wikis.values())?;
+            cache::remove(options, &wiki.name)
+        })?;
+        engine.step(wiki, "database", |wiki| database::remove(options, &wiki.name))?;
+        // What it still runs ends before its files go.
+        engine.step(wiki, "user", |wiki| users::remove(options, wiki))?;
+        engine.step(wiki, "code", |wiki| {
+            releases::unlink(&layout.next(&wiki.name), &wiki.name)?;
+            releases::unlink(&layout.current(&wiki.name), &wiki.name)?;
+            home::remove(options, &wiki.name)?;
+            secrets::remove(options, &wiki.name)?;
+            releases::clear_staging(layout, &wiki.name)?;
+            for directory in [layout.releases(&wiki.name), layout.config_copy(&wiki.name)] {
+                disk::clear(&directory).map_err(|error| unusable(&directory, &error))?;
+            }
+            for pin in repository::pins(options, &wiki.name)? {
+                repository::unpin(options, &wiki.name, &pin)?;
+            }
+            Ok(())
+        })?;
+        registry::remove(layout, name).map_err(|error| of_registry(&error))
+    })
+}
+
+fn order(wiki: &Wiki, action: Action) -> Order {
+    Order { schema: SCHEMA, action, wiki: wiki.clone(), release: None, code: None, config: None }
+}
+
+fn wrong_state(wiki: &Wiki, done: &str) -> Problem {
+    let what = format!("`{}` is {}, and cannot be {done}", wiki.name, wiki.state.word());
+    let hint = match wiki.state {
+        State::Provisioning => "`mwfarm wiki create` finishes it, `mwfarm wiki delete` takes it away",
+        State::Deleting => "`mwfarm wiki delete` finishes that",
+        State::Ready | State::Archived => "`mwfarm wiki show` tells more",
+    };
+    Problem::new(ExitCode::Usage, what).hint(hint)
+}
+
+fn change<T>(
+    engine: &Engine<'_>,
+    name: &Name,
+    action: impl FnOnce(&mut Wiki) -> Result<T, Problem>,
+) -> Result<T, Problem> {
+    engine.wiki(name)?;
+    let _lock = lock::wiki(&engine.options.layout, name, true).map_err(|error| of_lock(&error))?;
+    action(&mut engine.wiki(name)?)
+}

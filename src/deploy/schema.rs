@@ -1,0 +1,136 @@
+//! The database of a wiki, made by MediaWiki's installer and kept by its update.php, both from the release that will
+//! need it and as the wiki's user.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::time::Duration;
+
+use super::engine::told;
+use super::maintenance::Site;
+use super::options::{Database, Options};
+use super::record::Wiki;
+use super::release::Release;
+use super::releases::unusable;
+use super::{database, secrets, users};
+use crate::disk;
+use crate::process::{Program, Status};
+use crate::report::{ExitCode, Problem};
+
+/// What update.php did to the schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Schema {
+    /// Nothing: code from before works on.
+    Same,
+    /// Something: code from before may not work any more.
+    Changed,
+}
+
+/// How long the installer and update.php may take.
+const TIME: Duration = Duration::from_secs(4 * 3600);
+
+/// The most that they may print, in bytes.
+const MAX_OUTPUT: usize = 64 << 20;
+
+/// Whether the database has to be looked after for a release: it has scripts for that, and other code or other
+/// extensions than the served one.
+#[must_use]
+pub fn is_needed(site: &Site<'_>, current: Option<&Release>, new: Option<&Release>) -> bool {
+    let changed = match (current, new) {
+        (Some(current), Some(new)) => current.code != new.code || current.extensions != new.extensions,
+        _ => true,
+    };
+    changed && site.has("maintenance/update.php")
+}
+
+/// Makes the schema, or brings it to what the release needs.
+///
+/// # Errors
+/// A script failed; what it said is told. It can be run again.
+pub fn update(options: &Options, wiki: &Wiki, site: &Site<'_>) -> Result<Schema, Problem> {
+    let before = database::schema(options, wiki)?;
+    let is_new = before == database::nothing();
+    if is_new && options.database != Database::None && site.has("maintenance/install.php") {
+        install(options, wiki, site)?;
+    }
+    let quick: [OsString; 1] = ["--quick".into()];
+    run(&site.script("maintenance/update.php", &quick), "update.php", wiki)?;
+    let after = database::schema(options, wiki)?;
+    // A wiki's first schema is nobody else's.
+    Ok(if is_new || before == after { Schema::Same } else { Schema::Changed })
+}
+
+/// MediaWiki's installer makes the tables and the first user. The settings file that it writes is thrown away.
+fn install(options: &Options, wiki: &Wiki, site: &Site<'_>) -> Result<(), Problem> {
+    let name = &wiki.name;
+    let scratch = options.layout.secrets(name).with_extension("install");
+    let failed = |error: std::io::Error| unusable(&scratch, &error);
+    disk::clear(&scratch).map_err(failed)?;
+    disk::own_directory(&scratch, users::owner(options, wiki), 0o700, None).map_err(failed)?;
+    let password = scratch.join("password");
+    let secret = secrets::read(options, name)?.admin_password;
+    disk::own_file(&password, secret.as_bytes(), users::owner(options, wiki), 0o400).map_err(failed)?;
+    let mut arguments: Vec<OsString> = Vec::new();
+    let mut flag = |flag: &str, value: OsString| {
+        arguments.push(flag.into());
+        arguments.push(value);
+    };
+    flag("--confpath", scratch.clone().into());
+    flag("--server", format!("http://{}", wiki.host).into());
+    flag("--scriptpath", "".into());
+    flag("--passfile", password.into());
+    match &options.database {
+        Database::None => {}
+        Database::Sqlite => {
+            flag("--dbtype", "sqlite".into());
+            flag("--dbpath", options.layout.home(name).join("db").into());
+            flag("--dbname", name.database().into());
+        }
+        Database::Mariadb(socket) => {
+            let mut server = OsString::from("localhost:");
+            server.push(socket);
+            flag("--dbtype", "mysql".into());
+            flag("--dbserver", server);
+            flag("--dbname", name.database().into());
+            flag("--dbuser", name.user().into());
+            flag("--installdbuser", name.user().into());
+        }
+    }
+    arguments.push(name.as_str().into());
+    arguments.push("Admin".into());
+    let mut program = site.script("maintenance/install.php", &arguments);
+    if let crate::process::Environment::Clean(variables) = &mut program.environment {
+        // The installer refuses to work where settings are.
+        for (variable, value) in variables.iter_mut().filter(|(variable, _)| variable == "MW_CONFIG_FILE") {
+            debug_assert_eq!(variable, "MW_CONFIG_FILE");
+            *value = scratch.join("LocalSettings.php").into();
+        }
+    }
+    let result = run(&program, "MediaWiki's installer", wiki);
+    disk::clear(&scratch).map_err(failed)?;
+    result
+}
+
+fn run(program: &Program, what: &str, wiki: &Wiki) -> Result<(), Problem> {
+    let failed =
+        |cause: String| Err(Problem::new(ExitCode::Failed, format!("{what} failed for `{}`", wiki.name)).cause(cause));
+    match program.capture(MAX_OUTPUT, TIME) {
+        Err(error) => failed(told(&Problem::from_error(ExitCode::Failed, &error))),
+        Ok(captured) if captured.status == Status::Exited(0) => Ok(()),
+        Ok(captured) => {
+            let output = [captured.output, captured.messages].concat();
+            let text = String::from_utf8_lossy(&output);
+            let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+            let last = lines[lines.len().saturating_sub(4)..].join("; ");
+            failed(if last.is_empty() { format!("exit code {}", captured.status.code()) } else { last })
+        }
+    }
+}
+
+/// The version of a MediaWiki; `None` for anything else.
+#[must_use]
+pub fn version(tree: &Path) -> Option<String> {
+    let defines = disk::read_optional(&tree.join("includes/Defines.php")).ok()??;
+    let text = String::from_utf8_lossy(&defines);
+    let (_, after) = text.split_once("'MW_VERSION'")?;
+    after.split('\'').nth(1).map(str::to_owned)
+}

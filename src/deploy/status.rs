@@ -1,0 +1,91 @@
+//! What there is to know of the wikis at a glance.
+
+use serde::Serialize;
+
+use super::engine::{Engine, of_registry};
+use super::journal::{self, Entry};
+use super::name::Name;
+use super::record::Wiki;
+use super::release::{Release, ReleaseId};
+use super::releases::{self, unusable};
+use super::{attempt, registry};
+use crate::disk;
+use crate::report::Problem;
+
+/// The farm.
+#[derive(Debug, Clone, Serialize)]
+pub struct Status {
+    /// The version of the JSON form.
+    pub schema: &'static str,
+    /// How many pushes wait to be looked at.
+    pub queue: usize,
+    /// Its wikis.
+    pub wikis: Vec<Line>,
+}
+
+/// A wiki.
+#[derive(Debug, Clone, Serialize)]
+pub struct Line {
+    /// Its record.
+    #[serde(flatten)]
+    pub wiki: Wiki,
+    /// What it serves.
+    pub release: Option<ReleaseId>,
+}
+
+/// A wiki with all that is known of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Detail {
+    /// The version of the JSON form.
+    pub schema: &'static str,
+    /// Its record.
+    pub wiki: Wiki,
+    /// What it serves.
+    pub release: Option<Release>,
+    /// The releases on disk, the newest last.
+    pub releases: Vec<ReleaseId>,
+    /// The last lines of its journal, the newest last.
+    pub journal: Vec<Entry>,
+}
+
+/// The version of both JSON forms.
+const SCHEMA: &str = "1.0.0";
+
+/// How many lines of the journal are told.
+const LINES: usize = 20;
+
+/// All wikis.
+///
+/// # Errors
+/// The registry cannot be read.
+pub fn status(engine: &Engine<'_>) -> Result<Status, Problem> {
+    let layout = &engine.options.layout;
+    let mut wikis = Vec::new();
+    for (name, wiki) in registry::all(layout).map_err(|error| of_registry(&error))? {
+        let release = releases::current(layout, &name)?;
+        wikis.push(Line { wiki, release });
+    }
+    let spool = layout.queue().join("new");
+    let queue = disk::names(&spool).map_err(|error| unusable(&spool, &error))?.len();
+    Ok(Status { schema: SCHEMA, queue, wikis })
+}
+
+/// One wiki.
+///
+/// # Errors
+/// There is no such wiki, or its files cannot be read.
+pub fn detail(engine: &Engine<'_>, name: &Name) -> Result<Detail, Problem> {
+    let layout = &engine.options.layout;
+    let wiki = engine.wiki(name)?;
+    let path = layout.journal(name);
+    let mut journal = journal::read(&path).map_err(|error| unusable(&path, &error))?;
+    let old = journal.len().saturating_sub(LINES);
+    journal.drain(..old);
+    Ok(Detail {
+        schema: SCHEMA,
+        release: attempt::served(engine, &wiki)?,
+        releases: releases::list(layout, name)?,
+        wiki,
+        journal,
+    })
+}

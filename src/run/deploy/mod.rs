@@ -1,0 +1,121 @@
+//! Wikis that are deployed from branches: hands what `config` and `build` make of a release to `deploy`.
+
+mod answer;
+mod release;
+mod watch;
+mod wiki;
+
+use crate::cli::ConfigDir;
+use crate::cli::deploy::{self as cli, AgentCommand};
+use crate::deploy::attempt::{self, Request, What};
+use crate::deploy::engine::{Engine, ToBuild};
+use crate::deploy::name::Name;
+use crate::deploy::options::{self, Options};
+use crate::deploy::order::Order;
+use crate::deploy::{agent, registry, status};
+use crate::farm::NameError;
+use crate::report::{ExitCode, Output, Problem, Reporter};
+
+pub(super) use watch::watch;
+pub(super) use wiki::{is_there, run, wiki};
+
+/// Lets a command work with a farm whose options are read.
+fn with_engine<T>(
+    config: &ConfigDir,
+    reporter: &dyn Reporter,
+    action: impl FnOnce(&Engine<'_>) -> Result<T, Problem>,
+) -> Result<T, Vec<Problem>> {
+    let options = read(config)?;
+    let build = |to_build: &ToBuild<'_>| release::build(&options, to_build);
+    let who = who();
+    let engine = Engine { options: &options, build: &build, reporter, who: &who };
+    action(&engine).map_err(|problem| vec![problem])
+}
+
+fn read(config: &ConfigDir) -> Result<Options, Vec<Problem>> {
+    options::read(&cli::directory(config)).map_err(|error| {
+        let hint = "`--config-dir` names the directory of mwfarm.yml; docs/deploy.md shows its section `deploy`";
+        vec![Problem::from_error(ExitCode::Farm, &error).hint(hint)]
+    })
+}
+
+fn name(text: &str) -> Result<Name, Problem> {
+    Name::new(text).map_err(|error| of_name(&error))
+}
+
+fn of_name(error: &NameError) -> Problem {
+    let hint = "names of wikis are letters a-z and digits, with single `-` between: `alpha`, `my-wiki2`";
+    Problem::from_error(ExitCode::Usage, error).hint(hint)
+}
+
+/// On whose behalf we work: who asked sudo, else the user of the environment, else the number.
+fn who() -> String {
+    let named = |variable: &str| std::env::var(variable).ok().filter(|name| !name.is_empty());
+    named("SUDO_USER")
+        .or_else(|| named("LOGNAME"))
+        .or_else(|| named("USER"))
+        .unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
+}
+
+/// `deploy`
+pub(super) fn deploy(flags: &cli::Deploy, reporter: &dyn Reporter) -> Result<Output, Vec<Problem>> {
+    let name = name(&flags.name).map_err(|problem| vec![problem])?;
+    let request = Request {
+        what: match &flags.rev {
+            _ if flags.revert => What::Revert,
+            Some(revision) => What::Revision(revision.clone()),
+            None => What::Newest,
+        },
+        why: flags.message.join(" "),
+        event: "deploy".to_owned(),
+        automatic: false,
+        wait: flags.wait,
+    };
+    if flags.dry_run {
+        let plan = with_engine(&flags.config, reporter, |engine| attempt::plan(engine, &name, &request))?;
+        return answer::plan(&name, &plan, flags.format);
+    }
+    let outcome = with_engine(&flags.config, reporter, |engine| attempt::deploy(engine, &name, &request))?;
+    answer::outcome(&name, &outcome, flags.format)
+}
+
+/// `status`
+pub(super) fn status(flags: &cli::List, reporter: &dyn Reporter) -> Result<Output, Vec<Problem>> {
+    let status = with_engine(&flags.config, reporter, status::status)?;
+    answer::status(&status, flags.format)
+}
+
+/// `agent`
+pub(super) fn agent(agent: &cli::Agent, reporter: &dyn Reporter) -> Result<Output, Vec<Problem>> {
+    match &agent.command {
+        AgentCommand::Apply(flags) => {
+            let mut json = Vec::new();
+            let read = std::io::Read::read_to_end(&mut std::io::Read::take(std::io::stdin(), MAX_ORDER), &mut json);
+            let wrong =
+                |cause: String| vec![Problem::new(ExitCode::Usage, "the standard input holds no order").cause(cause)];
+            read.map_err(|error| wrong(error.to_string()))?;
+            let order: Order = serde_json::from_slice(&json).map_err(|error| wrong(error.to_string()))?;
+            let changed = with_engine(&flags.config, reporter, |engine| {
+                let observed = agent::apply(engine, &order)?;
+                Ok((observed, agent::observe(engine, &order.wiki)?))
+            })?;
+            answer::applied(changed.0, &changed.1, flags.format)
+        }
+        AgentCommand::Observe(flags) => {
+            let only = flags.name.as_deref().map(name).transpose().map_err(|problem| vec![problem])?;
+            let observed = with_engine(&flags.config, reporter, |engine| {
+                let wikis = if let Some(name) = &only {
+                    vec![engine.wiki(name)?]
+                } else {
+                    let all = registry::all(&engine.options.layout);
+                    all.map_err(|error| crate::deploy::engine::of_registry(&error))?.into_values().collect()
+                };
+                wikis.iter().map(|wiki| agent::observe(engine, wiki)).collect::<Result<Vec<_>, _>>()
+            })?;
+            answer::observed(&observed, flags.format)
+        }
+    }
+}
+
+/// The longest order, in bytes.
+const MAX_ORDER: u64 = 1 << 20;

@@ -1,0 +1,148 @@
+//! `watch`: what hears of pushes, and what follows them.
+
+use std::fs::File;
+use std::num::NonZeroUsize;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use super::{answer, name, read, with_engine};
+use crate::cli::deploy::{Gerrit, Reconcile, Watch, WatchCommand, Worker};
+use crate::deploy::attempt::{self, Request, What};
+use crate::deploy::create::{self, Asked};
+use crate::deploy::engine::{Engine, of_registry};
+use crate::deploy::event::{Event, Source};
+use crate::deploy::name::Name;
+use crate::deploy::queue::{self, Entry};
+use crate::deploy::watch::gerrit::Follow;
+use crate::deploy::watch::worker::{self, Work};
+use crate::deploy::watch::{self, Known, Outcome, Pushed, Stop};
+use crate::deploy::{reconcile, registry, repository};
+use crate::report::{ExitCode, Output, Problem, Reporter};
+
+/// `watch`
+pub(in crate::run) fn watch(
+    watch: &Watch,
+    jobs: Option<NonZeroUsize>,
+    reporter: &dyn Reporter,
+) -> Result<Output, Vec<Problem>> {
+    match &watch.command {
+        WatchCommand::Gerrit(flags) => gerrit(flags, reporter),
+        WatchCommand::Hook(_) | WatchCommand::Serve(_) => Err(Vec::new()),
+        WatchCommand::Worker(flags) => work(flags, jobs, reporter),
+        WatchCommand::Reconcile(flags) => mend(flags, reporter),
+    }
+}
+
+fn mend(flags: &Reconcile, reporter: &dyn Reporter) -> Result<Output, Vec<Problem>> {
+    let only = flags.name.as_deref().map(name).transpose().map_err(|problem| vec![problem])?;
+    let found = with_engine(&flags.config, reporter, |engine| reconcile::reconcile(engine, only.as_ref()))?;
+    answer::reconciled(found, flags.format)
+}
+
+fn gerrit(flags: &Gerrit, reporter: &dyn Reporter) -> Result<Output, Vec<Problem>> {
+    let options = read(&flags.config)?;
+    let stop = stop()?;
+    let reconcile = || {
+        queue::add(&options.layout, &Entry::of_all(Source::Gerrit)).map_err(|error| {
+            Problem::new(ExitCode::Failed, "cannot ask for a look at all wikis").cause(error.to_string())
+        })
+    };
+    let follow = Follow {
+        options: &options,
+        settled: Duration::from_secs(5),
+        pauses: (Duration::from_secs(1), Duration::from_secs(60)),
+        reconcile: &reconcile,
+        stop: &stop,
+        reporter,
+    };
+    let followed = if flags.stdin {
+        let input = std::io::stdin().as_fd().try_clone_to_owned().map_err(|error| {
+            vec![Problem::new(ExitCode::Failed, "cannot read the standard input").cause(error.to_string())]
+        })?;
+        follow.recorded(File::from(input))
+    } else {
+        let Some(command) = &options.gerrit else {
+            let hint = "docs/deploy.md has an example; `--stdin` reads a recorded stream";
+            return Err(vec![Problem::new(ExitCode::Farm, "mwfarm.yml names no command `deploy.gerrit`").hint(hint)]);
+        };
+        follow.command(command)
+    };
+    let followed = followed.map_err(|problem| vec![problem])?;
+    Ok(answer::line(&format!("{} pushes were queued", followed.queued)))
+}
+
+fn work(flags: &Worker, jobs: Option<NonZeroUsize>, reporter: &dyn Reporter) -> Result<Output, Vec<Problem>> {
+    let stop = stop()?;
+    let counts = with_engine(&flags.config, reporter, |engine| {
+        let create = |name: &Name, _: &Pushed| make(engine, name);
+        let jobs = jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
+        worker::work(&Work {
+            options: engine.options,
+            jobs,
+            once: flags.once,
+            every: Duration::from_secs(if flags.reconcile == 0 { u64::MAX / 4 } else { flags.reconcile }),
+            pauses: (Duration::from_secs(5), Duration::from_secs(600)),
+            deploy: &|name, pushed| follow(engine, name, pushed),
+            create: if engine.options.create_from_branches { Some(&create) } else { None },
+            reconcile: &|| look(engine),
+            stop: &stop,
+            reporter,
+        })
+    })?;
+    Ok(answer::line(&format!("{} deployed, {} failed", counts.deployed, counts.failed)))
+}
+
+fn stop() -> Result<Stop, Vec<Problem>> {
+    Stop::on_signals()
+        .map_err(|error| vec![Problem::new(ExitCode::Failed, "cannot listen to signals").cause(error.to_string())])
+}
+
+/// Deploys what a push brought. What cannot be fetched is tried again later.
+fn follow(engine: &Engine<'_>, name: &Name, pushed: &Pushed) -> Outcome {
+    let fetched = engine.wiki(name).and_then(|wiki| repository::fetch(engine.options, &wiki.branch));
+    if let Err(problem) = fetched {
+        return Outcome::Later(problem);
+    }
+    let request = Request {
+        what: What::Newest,
+        why: format!("{} by {}", pushed.kind.word(), pushed.who),
+        event: pushed.source.word().to_owned(),
+        automatic: true,
+        wait: true,
+    };
+    match attempt::deploy(engine, name, &request) {
+        Ok(attempt::Outcome::Deployed(release)) => Outcome::Deployed(release.code),
+        Ok(attempt::Outcome::Unchanged(_)) => Outcome::Unchanged,
+        Ok(attempt::Outcome::Skipped(why)) => Outcome::Left(why),
+        Err(problem) => Outcome::Failed(problem),
+    }
+}
+
+/// Makes a wiki of a branch for which nobody asked, on farms that want that.
+fn make(engine: &Engine<'_>, name: &Name) -> Outcome {
+    let asked = Asked { name: name.clone(), base: None, owners: Vec::new(), host: None, ttl: None };
+    match create::create(engine, &asked) {
+        Ok(created) => Outcome::Deployed(created.release.code),
+        Err(problem) => Outcome::Failed(problem),
+    }
+}
+
+/// Mends what a crash left, then compares all branches with what is served.
+fn look(engine: &Engine<'_>) -> Result<Vec<Event>, Problem> {
+    let found = reconcile::mend_all(engine)?;
+    for (name, done) in &found.wikis {
+        for what in done {
+            engine.reporter.warning(&format!("{name}: {what}"));
+        }
+    }
+    for problem in &found.problems {
+        engine.reporter.warning(&crate::deploy::engine::told(problem));
+    }
+    let remote = repository::ls_remote(engine.options)?;
+    let mut known = std::collections::BTreeMap::new();
+    for (name, wiki) in registry::all(&engine.options.layout).map_err(|error| of_registry(&error))? {
+        let served = attempt::served(engine, &wiki)?.map(|release| release.code);
+        known.insert(name, Known { wiki, served });
+    }
+    Ok(watch::missed(&engine.options.project, &remote.refs, &known))
+}

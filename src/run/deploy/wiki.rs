@@ -1,0 +1,195 @@
+//! `wiki` and `run`: wikis as people ask for them, look at them, become them and end them.
+
+use std::ffi::OsString;
+
+use super::{answer, name, of_name, with_engine};
+use crate::cli::deploy::{self as flags, WikiCommand};
+use crate::cli::{self, ConfigDir};
+use crate::deploy::create::{self, Asked};
+use crate::deploy::engine::Engine;
+use crate::deploy::maintenance::Site;
+use crate::deploy::name::Name;
+use crate::deploy::options;
+use crate::deploy::options::Live;
+use crate::deploy::record::{State, Wiki};
+use crate::deploy::{releases, retire, status};
+use crate::farm::Host;
+use crate::process::{Environment, Program};
+use crate::report::{ExitCode, Output, Problem, Reporter};
+use crate::run::farm;
+
+/// Whether scripts of this farm are those of deployed wikis.
+pub(in crate::run) fn is_there(config: &ConfigDir) -> bool {
+    options::is_there(&cli::deploy::directory(config))
+}
+
+/// `wiki`
+pub(in crate::run) fn wiki(wiki: &flags::Wiki, reporter: &dyn Reporter) -> Result<Output, Vec<Problem>> {
+    match &wiki.command {
+        WikiCommand::Create(flags) => create(flags, reporter),
+        WikiCommand::List(flags) => {
+            let status = with_engine(&flags.config, reporter, status::status)?;
+            answer::list(&status, flags.format)
+        }
+        WikiCommand::Show(flags) => {
+            let name = named(&flags.name)?;
+            let detail = with_engine(&flags.config, reporter, |engine| status::detail(engine, &name))?;
+            answer::detail(&detail, flags.format)
+        }
+        WikiCommand::Hold(flags) => {
+            let name = named(&flags.name)?;
+            let why = flags.why.join(" ");
+            with_engine(&flags.config, reporter, |engine| retire::hold(engine, &name, &why))?;
+            Ok(answer::line(&format!("`{name}` is held: pushes wait until `mwfarm wiki resume {name}`")))
+        }
+        WikiCommand::Resume(flags) => {
+            let name = named(&flags.name)?;
+            let held = with_engine(&flags.config, reporter, |engine| retire::resume(engine, &name))?;
+            Ok(answer::line(&if held {
+                format!("`{name}` is resumed; `mwfarm deploy {name}` deploys what waits")
+            } else {
+                format!("`{name}` was not held")
+            }))
+        }
+        WikiCommand::Archive(flags) => {
+            let name = named(&flags.name)?;
+            with_engine(&flags.config, reporter, |engine| retire::archive(engine, &name, "archived"))?;
+            Ok(answer::line(&format!("`{name}` is archived: nothing of it is served, and everything is kept")))
+        }
+        WikiCommand::Restore(flags) => {
+            let name = named(&flags.name)?;
+            let release = with_engine(&flags.config, reporter, |engine| retire::restore(engine, &name))?;
+            Ok(answer::line(&format!("`{name}` serves release {} again", release.release)))
+        }
+        WikiCommand::Delete(flags) => delete(flags, reporter),
+        WikiCommand::Expire(flags) => {
+            let (expired, problems) =
+                with_engine(&flags.config, reporter, |engine| retire::expire(engine, flags.dry_run))?;
+            Ok(answer::expired(&expired, flags.dry_run).but(problems))
+        }
+        WikiCommand::Become(flags) => become_wiki(flags, reporter),
+    }
+}
+
+fn named(text: &str) -> Result<Name, Vec<Problem>> {
+    name(text).map_err(|problem| vec![problem])
+}
+
+fn create(flags: &flags::Create, reporter: &dyn Reporter) -> Result<Output, Vec<Problem>> {
+    let host = flags.host.as_deref().map(Host::new).transpose().map_err(|error| vec![of_name(&error)])?;
+    let asked = Asked {
+        name: named(&flags.name)?,
+        base: flags.base.clone(),
+        owners: flags.owners.clone(),
+        host,
+        ttl: flags.ttl,
+    };
+    if flags.dry_run {
+        let host = with_engine(&flags.config, reporter, |engine| create::check(engine.options, &asked))?;
+        return answer::planned(&asked, &host, flags.format);
+    }
+    let created = with_engine(&flags.config, reporter, |engine| create::create(engine, &asked))?;
+    answer::created(&created, flags.format)
+}
+
+fn delete(flags: &flags::Delete, reporter: &dyn Reporter) -> Result<Output, Vec<Problem>> {
+    let name = named(&flags.name)?;
+    if flags.yes_i_mean != flags.name {
+        let what = format!("`--yes-i-mean {}` is not `{name}`", flags.yes_i_mean);
+        return Err(vec![Problem::new(ExitCode::Usage, what).hint("nothing was deleted")]);
+    }
+    with_engine(&flags.config, reporter, |engine| retire::delete(engine, &name))?;
+    Ok(answer::line(&format!("`{name}` is deleted; its branch `wiki/{name}` and its journal are kept")))
+}
+
+/// The wiki's release that is served, as scripts see it.
+fn served<'w>(engine: &'w Engine<'_>, wiki: &'w Wiki) -> Result<Site<'w>, Problem> {
+    let layout = &engine.options.layout;
+    match releases::current(layout, &wiki.name)? {
+        Some(release) if wiki.state == State::Ready => Ok(engine.site(wiki, layout.release(&wiki.name, &release))),
+        _ => {
+            let what = format!("`{}` is {}, and serves no code", wiki.name, wiki.state.word());
+            Err(Problem::new(ExitCode::Usage, what).hint(format!("`mwfarm wiki show {}` tells more", wiki.name)))
+        }
+    }
+}
+
+/// A shell, or a command, as the wiki's user, in its configuration repository.
+fn become_wiki(flags: &flags::Become, reporter: &dyn Reporter) -> Result<Output, Vec<Problem>> {
+    let name = named(&flags.name)?;
+    let status = with_engine(&flags.config, reporter, |engine| {
+        let wiki = engine.wiki(&name)?;
+        let site = served(engine, &wiki)?;
+        let mut command = flags.command.iter().cloned();
+        let program = command.next().unwrap_or_else(|| "/bin/bash".into());
+        engine.note(&name, &format!("{} became it", engine.who))?;
+        let directory = match engine.options.config {
+            Live::Committed => site.home.join("config.git-work"),
+            Live::Seed => site.home.join("config"),
+        };
+        let mut variables = site.variables();
+        variables.extend(std::env::var_os("TERM").map(|term| (OsString::from("TERM"), term)));
+        let user = wiki.name.user();
+        for (variable, who) in [
+            ("USER", user.as_str()),
+            ("LOGNAME", &user),
+            ("GIT_AUTHOR_NAME", engine.who),
+            ("GIT_COMMITTER_NAME", engine.who),
+        ] {
+            variables.push((variable.into(), who.into()));
+        }
+        let program = Program {
+            program: program.into(),
+            arguments: command.collect(),
+            directory,
+            environment: Environment::Clean(variables),
+            user: site.user,
+        };
+        program.run().map_err(|error| Problem::from_error(ExitCode::Failed, &error))
+    })?;
+    Ok(farm::ended(status))
+}
+
+/// `run`: a maintenance script as the wiki's user, with the code and the settings that are served.
+pub(in crate::run) fn run(flags: &cli::Run, reporter: &dyn Reporter) -> Result<Output, Vec<Problem>> {
+    let Some(name) = &flags.wiki else {
+        let what = "`--all` is for farms of one code tree; deployed wikis are updated by their deploys";
+        return Err(vec![Problem::new(ExitCode::Usage, what).hint("`--wiki NAME`")]);
+    };
+    let name = named(name)?;
+    let status = with_engine(&flags.config, reporter, |engine| {
+        let wiki = engine.wiki(&name)?;
+        let site = served(engine, &wiki)?;
+        let file = script(&site, &flags.script)?;
+        let program = site.script(&file, &flags.arguments);
+        engine.note(&name, &format!("{} ran {file}", engine.who))?;
+        program.run().map_err(|error| Problem::from_error(ExitCode::Failed, &error))
+    })?;
+    Ok(farm::ended(status))
+}
+
+/// The script's file, relative to the tree, which it never leaves.
+fn script(site: &Site<'_>, script: &str) -> Result<String, Problem> {
+    let none = || {
+        let what = format!("there is no script `{}` in `{}`", script.escape_debug(), site.tree.display());
+        let hint = "scripts are named as in `maintenance/`, or by their path in MediaWiki's directory";
+        Problem::new(ExitCode::Usage, what).hint(hint)
+    };
+    let is_plain = script.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte));
+    if !is_plain || script.starts_with(['/', '-']) || script.split('/').any(|part| part == ".." || part.is_empty()) {
+        return Err(none());
+    }
+    let file = if script.contains('/') {
+        script.to_owned()
+    } else {
+        format!("maintenance/{}.php", script.strip_suffix(".php").unwrap_or(script))
+    };
+    if site.has(&file) {
+        return Ok(file);
+    }
+    // Some scripts have changed to capital letters with a release.
+    let names = crate::disk::names(&site.tree.join("maintenance")).unwrap_or_default();
+    let wanted = file.strip_prefix("maintenance/").unwrap_or_default();
+    let found = names.into_iter().find(|name| name.eq_ignore_ascii_case(wanted));
+    found.map(|name| format!("maintenance/{name}")).ok_or_else(none)
+}
