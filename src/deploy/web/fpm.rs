@@ -12,6 +12,10 @@ use crate::deploy::web::daemon::Daemon;
 /// requests that are being served would be cut off.
 const RELOAD_SECONDS: u32 = 10;
 
+/// The functions of APCu; those that are not there are passed over.
+const APCU: &str = "apcu_add,apcu_cache_info,apcu_cas,apcu_clear_cache,apcu_dec,apcu_delete,apcu_enabled,apcu_entry,\
+                    apcu_exists,apcu_fetch,apcu_inc,apcu_key_info,apcu_sma_info,apcu_store";
+
 /// What all pools share, and a pool that serves nothing: PHP-FPM does not start without any.
 pub(super) fn farm(options: &Options, digest: &str) -> String {
     let mut text = format!(
@@ -72,6 +76,9 @@ pub(super) fn pool(options: &Options, site: &Site) -> String {
          ; All wikis share OPcache. Without these, one reads the code and the secrets of another, cached, or its paths.\n\
          php_admin_value[opcache.validate_permission] = 1\n\
          php_admin_value[opcache.restrict_api] = /nonexistent\n\
+         ; The memory of APCu is shared, too, and has no owners; `apc.enabled` of a pool would only hide it.\n\
+         php_admin_value[disable_functions] = {APCU}\n\
+         php_admin_value[disable_classes] = APCUIterator\n\
          php_admin_value[sys_temp_dir] = {home}/tmp\n\
          php_admin_value[upload_tmp_dir] = {home}/tmp\n\
          php_admin_value[session.save_path] = {home}/tmp\n\

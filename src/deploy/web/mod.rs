@@ -167,11 +167,21 @@ pub fn routes_path(options: &Options) -> PathBuf {
 /// is the directory that MediaWiki runs from, not what the link leads to by the time the settings are read.
 #[must_use]
 pub fn local_settings(options: &Options) -> Generated {
+    // The memory of APCu is shared by all wikis and has no owners: one could read and replace what another one keeps, and
+    // have it unserialized. For Apache only php.ini can turn it off.
+    let apcu = if options.users.is_some() {
+        "if ( function_exists( 'apcu_enabled' ) && apcu_enabled() ) {\n\
+         \thttp_response_code( 500 );\n\
+         \texit( \"APCu is on, which all wikis would share; turn it off: apc.enabled=0 in Apache's php.ini\\n\" );\n\
+         }\n"
+    } else {
+        ""
+    };
     // One expression, so that no variable is left in MediaWiki's scope.
     let text = "return require ( defined( 'MW_INSTALL_PATH' ) ? MW_INSTALL_PATH\n\
                 \t: ( $IP ?? realpath( $_SERVER['DOCUMENT_ROOT'] ) ) ) . '/.mwfarm/settings.php';\n";
     let path = options.layout.etc().join("LocalSettings.php");
-    let Generated { path, content } = generated(path, "//", text);
+    let Generated { path, content } = generated(path, "//", &format!("{apcu}{text}"));
     Generated { path, content: format!("{PHP}{content}") }
 }
 

@@ -94,6 +94,8 @@ impl World {
         fs::write(base.join("nginx.conf"), nginx_conf(&base)).expect("nginx.conf");
         fs::write(base.join("php-fpm.conf"), fpm_conf(&base)).expect("php-fpm.conf");
         fs::write(base.join("apache2.conf"), apache_conf(&base)).expect("apache2.conf");
+        fs::create_dir(base.join("php.d")).expect("a directory");
+        fs::write(base.join("php.d/own.ini"), "apc.enabled=0\n").expect("php.ini");
         let options = options::read(&base).expect("options");
         let wikis = ["alpha", "beta", "gamma"].into_iter().zip(61_701..).map(|(name, uid)| {
             let name = Name::new(name).expect("a name");
@@ -201,6 +203,8 @@ impl World {
             _ => {
                 let mut command = Command::new("/usr/sbin/apache2");
                 command.arg("-f").arg(at("apache2.conf")).arg("-DFOREGROUND");
+                // The system's directory of settings, then ours.
+                command.env("PHP_INI_SCAN_DIR", format!(":{}", at("php.d").display()));
                 command
             }
         };

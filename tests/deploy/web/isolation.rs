@@ -59,6 +59,14 @@ fn is_closed(world: &World) {
     let settings = "ini_set('opcache.validate_permission', '0'); ini_set('opcache.restrict_api', ''); echo ini_get('opcache.validate_permission');";
     assert_eq!(world.execute(alpha, settings), "1");
     assert_eq!(included(world, alpha, beta), "nothing");
+    apcu_is_off(world);
+}
+
+/// What one wiki keeps in APCu is nothing to another one, where that is installed at all: it is one memory for all.
+fn apcu_is_off(world: &World) {
+    let code = "echo json_encode([function_exists('apcu_store') && @apcu_store('key', 'of alpha'), function_exists('apcu_fetch') && @apcu_fetch('key')]);";
+    assert_eq!(world.execute(&world.wikis[0], code), "[false,false]");
+    assert_eq!(world.execute(&world.wikis[1], "echo json_encode(function_exists('apcu_fetch') && @apcu_fetch('key'));"), "false");
 }
 
 /// What a wiki's code gets by including the settings of another one, which are in OPcache for sure: just asked for, by
