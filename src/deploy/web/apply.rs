@@ -178,7 +178,11 @@ fn steps(change: Change) -> Result<Vec<Step>, Problem> {
 fn restore(steps: &[Step], problem: Problem) -> Problem {
     let failed = steps.iter().rev().filter_map(|step| write(&step.path, step.before.as_deref()).err());
     let failed: Vec<String> = failed.flat_map(|problem| std::iter::once(problem.what).chain(problem.causes)).collect();
-    if failed.is_empty() { problem.cause("what was there before was put back") } else { problem.causes(failed) }
+    match (steps.is_empty(), failed.is_empty()) {
+        (true, _) => problem,
+        (false, true) => problem.cause("what was there before was put back"),
+        (false, false) => problem.causes(failed),
+    }
 }
 
 fn write(path: &Path, content: Option<&[u8]>) -> Result<(), Problem> {

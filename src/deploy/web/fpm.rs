@@ -12,7 +12,7 @@ use crate::deploy::web::daemon::Daemon;
 /// requests that are being served would be cut off.
 const RELOAD_SECONDS: u32 = 10;
 
-/// The functions of APCu; those that are not there are passed over.
+/// The functions of `APCu`; those that are not there are passed over.
 const APCU: &str = "apcu_add,apcu_cache_info,apcu_cas,apcu_clear_cache,apcu_dec,apcu_delete,apcu_enabled,apcu_entry,\
                     apcu_exists,apcu_fetch,apcu_inc,apcu_key_info,apcu_sma_info,apcu_store";
 
@@ -34,9 +34,8 @@ pub(super) fn farm(options: &Options, digest: &str) -> String {
          security.limit_extensions = .none\n",
         socket = probe_socket(&options.layout).display(),
     );
-    if options.users.is_some() {
-        text.push_str("user = nobody\nlisten.owner = root\n");
-    }
+    let user = if options.users.is_some() { "nobody" } else { &options.services.web_user };
+    let _ = writeln!(text, "user = {user}");
     let _ = write!(text, "\ninclude = {}/*.conf\n", site_directory(options, Daemon::Fpm).display());
     text
 }
@@ -56,13 +55,21 @@ pub(super) fn pool(options: &Options, site: &Site) -> String {
     let home = layout.home(&site.name);
     let home = home.display();
     let mut text = format!("[{}]\n", site.name.user());
-    // By number: a pool whose user is gone would keep all others from starting.
-    if let Some(uid) = site.uid {
-        let _ = write!(text, "user = {uid}\ngroup = {uid}\nlisten.owner = {}\n", options.services.web_user);
+    let web_user = &options.services.web_user;
+    match site.uid {
+        // By number: a pool whose user is gone would keep all others from starting.
+        Some(uid) => {
+            let _ = writeln!(text, "user = {uid}\ngroup = {uid}");
+        }
+        // Not as root, which PHP-FPM refuses; without root's rights it passes over this.
+        None => {
+            let _ = writeln!(text, "user = {web_user}");
+        }
     }
     let _ = write!(
         text,
         "listen = {socket}\n\
+         listen.owner = {web_user}\n\
          listen.mode = 0660\n\
          pm = ondemand\n\
          pm.max_children = 5\n\

@@ -44,7 +44,7 @@ pub struct Site {
     pub name: Name,
     /// Where it answers.
     pub host: Host,
-    /// The number of its user and of its group; `None`: it runs as the daemons do.
+    /// The number of its user and of its group; `None`: PHP runs as the web server's user.
     pub uid: Option<u32>,
 }
 

@@ -59,13 +59,11 @@ fn each_daemon_is_told_what_concerns_it() {
 }
 
 #[test]
-fn without_users_nothing_is_said_of_any() {
+fn without_users_all_run_as_the_web_server_does() {
     let fpm = options("root", "  users: none\n");
     let alpha = wiki(&fpm, "alpha", None);
     for text in [text(&fpm, Daemon::Fpm, &alpha), farm(&fpm, Daemon::Fpm, "0").content] {
-        let word =
-            |line: &&str| ["user", "group", "listen.owner"].contains(&line.split(' ').next().unwrap_or_default());
-        assert_eq!(text.lines().find(word), None, "{text}");
+        assert!(text.contains("\nuser = www-data\n") && !text.contains("\ngroup = "), "{text}");
     }
     let itk = options("root", "  users: none\n  web: itk\n");
     for text in [text(&itk, Daemon::Apache, &alpha), farm(&itk, Daemon::Apache, "0").content] {

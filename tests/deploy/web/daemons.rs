@@ -41,7 +41,20 @@ pub(super) struct Reply {
 impl World {
     /// A farm with three wikis in their first release, all routed.
     pub(super) fn serving(web: &str) -> Self {
-        let world = Self::bare(web);
+        Self::bare(web).served()
+    }
+
+    /// The same where all wikis run as the web server does.
+    pub(super) fn without_users(web: &str) -> Self {
+        let mut world = Self::stopped(web, "none");
+        for wiki in &mut world.wikis {
+            wiki.uid = None;
+        }
+        world.started(web).served()
+    }
+
+    fn served(self) -> Self {
+        let world = self;
         for wiki in &world.wikis {
             world.release(wiki, 1);
             world.switch(wiki, 1);
@@ -54,7 +67,11 @@ impl World {
 
     /// A farm with daemons and without wikis.
     pub(super) fn bare(web: &str) -> Self {
-        let mut world = Self::stopped(web);
+        Self::stopped(web, "{from: 61000, to: 64999}").started(web)
+    }
+
+    fn started(self, web: &str) -> Self {
+        let mut world = self;
         // Nothing runs yet: the files are written all the same.
         let problem = apply::ensure_farm(&world.options).expect_err("nothing runs");
         assert!(problem.what.ends_with("does not run"), "{problem:?}");
@@ -66,7 +83,7 @@ impl World {
     }
 
     /// A farm whose daemons do not run.
-    pub(super) fn stopped(web: &str) -> Self {
+    fn stopped(web: &str, users: &str) -> Self {
         assert!(rustix::process::geteuid().is_root(), "these tests make processes of other users: run them as root");
         let root = tempfile::Builder::new().prefix("mww").tempdir().expect("a temporary directory");
         chmod(root.path(), 0o755);
@@ -74,7 +91,7 @@ impl World {
         let at = |name: &str| base.join(name).display().to_string();
         let [proxy, backend] = ports();
         let yaml = format!(
-            "deploy:\n  root: .\n  zone: wiki.test\n  core: core.git\n  web: {web}\n  users: {{from: 61000, to: 64999}}\n  \
+            "deploy:\n  root: .\n  zone: wiki.test\n  core: core.git\n  web: {web}\n  users: {users}\n  \
              health: {{seconds: 5}}\n  services:\n    \
              nginx-check: [nginx, -t, -q, -c, {nginx}, -p, {base}]\n    nginx-pid: {pid}/nginx.pid\n    \
              fpm-check: [{fpm_program}, -t, -y, {fpm}]\n    fpm-pid: {pid}/fpm.pid\n    \
@@ -131,7 +148,7 @@ impl World {
         let gate = layout.releases(&wiki.name);
         fs::create_dir_all(&gate).expect("the gate");
         chown(&gate, Some(0), wiki.uid).expect("its group");
-        chmod(&gate, 0o750);
+        chmod(&gate, if wiki.uid.is_none() { 0o755 } else { 0o750 });
         run(Command::new("setfacl").args(["-m", "u:www-data:--x"]).arg(&gate));
         let release = layout.release(&wiki.name, &id(seq));
         for directory in ["includes", "resources/src", "extensions/Own/.git", "vendor", "maintenance", ".mwfarm"] {
@@ -170,6 +187,9 @@ impl World {
             file.set_modified(SystemTime::now() - Duration::from_secs(60)).expect("its age");
         }
         for path in [release.join(".mwfarm"), release.join(".mwfarm/settings.php")] {
+            if wiki.uid.is_none() {
+                continue;
+            }
             chown(&path, Some(0), wiki.uid).expect("its group");
             chmod(&path, if path.is_dir() { 0o750 } else { 0o640 });
         }

@@ -66,7 +66,10 @@ fn is_closed(world: &World) {
 fn apcu_is_off(world: &World) {
     let code = "echo json_encode([function_exists('apcu_store') && @apcu_store('key', 'of alpha'), function_exists('apcu_fetch') && @apcu_fetch('key')]);";
     assert_eq!(world.execute(&world.wikis[0], code), "[false,false]");
-    assert_eq!(world.execute(&world.wikis[1], "echo json_encode(function_exists('apcu_fetch') && @apcu_fetch('key'));"), "false");
+    assert_eq!(
+        world.execute(&world.wikis[1], "echo json_encode(function_exists('apcu_fetch') && @apcu_fetch('key'));"),
+        "false"
+    );
 }
 
 /// What a wiki's code gets by including the settings of another one, which are in OPcache for sure: just asked for, by

@@ -18,6 +18,17 @@ fn apache_and_itk_serve_what_is_meant_and_nothing_else() {
     serves(&World::serving("itk"));
 }
 
+#[test]
+fn without_users_both_serve_as_the_web_server() {
+    for web in ["fpm", "itk"] {
+        let world = World::without_users(web);
+        for wiki in &world.wikis {
+            assert_eq!(world.get(wiki.host.as_str(), "/wiki/A").body, page(1), "{web}");
+            assert_eq!(world.execute(wiki, "echo posix_getpwuid(posix_geteuid())['name'];"), "www-data", "{web}");
+        }
+    }
+}
+
 fn serves(world: &World) {
     pages_come_from_the_wikis_own_user(world);
     hosts_are_exact(world);
