@@ -83,10 +83,16 @@ impl Layout {
         format!("../releases/{name}/{release}")
     }
 
+    /// The directory of the homes of all wikis' groups.
+    #[must_use]
+    pub fn homes(&self) -> PathBuf {
+        self.root.join("data/project")
+    }
+
     /// The home of the wiki's group.
     #[must_use]
     pub fn home(&self, name: &Name) -> PathBuf {
-        self.root.join("data/project").join(name.as_str())
+        self.homes().join(name.as_str())
     }
 
     /// The repository of a wiki's secrets.
@@ -101,10 +107,16 @@ impl Layout {
         self.root.join(format!("run/mwfarm/secrets/{name}.php"))
     }
 
+    /// The directory of the sockets of PHP-FPM's pools.
+    #[must_use]
+    pub fn sockets(&self) -> PathBuf {
+        self.root.join("run/mwfarm/fpm")
+    }
+
     /// The socket of a wiki's PHP-FPM pool.
     #[must_use]
     pub fn socket(&self, name: &Name) -> PathBuf {
-        self.root.join(format!("run/mwfarm/fpm/{name}.sock"))
+        self.sockets().join(format!("{name}.sock"))
     }
 
     /// The farm's own state.
