@@ -22,6 +22,8 @@ LimitUIDRange {from} {to}
 LimitGIDRange {from} {to}
 ServerTokens Prod
 TraceEnable Off
+# Whatever else this server serves shares OPcache with the wikis.
+php_admin_value opcache.validate_permission 1
 
 # For hosts that are nobody's; it says which configuration is in effect.
 <VirtualHost {backend}>

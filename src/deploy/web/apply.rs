@@ -113,7 +113,7 @@ fn publish(options: &Options, mut change: Change) -> Result<bool, Problem> {
 /// Adds what every configuration has, and tells for each daemon the digest of all that will be said to it.
 fn complete(options: &Options, change: &mut Change) -> Result<BTreeMap<Daemon, String>, Problem> {
     let etc = options.layout.etc();
-    let sockets = options.layout.root().join("run/mwfarm/fpm");
+    let sockets = options.layout.sockets();
     let directories = super::daemons(options).iter().map(|&daemon| super::site_directory(options, daemon));
     for directory in directories.chain([etc.clone(), sockets]) {
         disk::make_directories(&directory).map_err(|error| system(&directory, &error))?;

@@ -46,7 +46,7 @@ pub(super) const PING: &str = "/mwfarm";
 /// Where it listens.
 pub(super) fn probe_socket(layout: &Layout) -> PathBuf {
     // No wiki has this name.
-    layout.root().join("run/mwfarm/fpm/unknown.sock")
+    layout.sockets().join("unknown.sock")
 }
 
 /// The pool of a wiki.

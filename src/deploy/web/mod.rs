@@ -17,6 +17,9 @@
 //!                                                       headers, mime, remoteip, setenvif
 //! ```
 //!
+//! PHP-FPM should have no pools besides these, or `opcache.validate_permission=1` in its php.ini: all pools share OPcache,
+//! and without it one of another user reads what is cached of the wikis. Apache needs `apc.enabled=0` in its php.ini.
+//!
 //! The same rules hold for both servers. PHP runs for MediaWiki's entry points only; of the files, only resources,
 //! uploads and those of extensions and skins that browsers load are served; nothing below a release is reached through
 //! a link. `next--<wiki>.<zone>` is the release that is tried: the proxy has no route for it.

@@ -62,7 +62,7 @@ fn is_closed(world: &World) {
     apcu_is_off(world);
 }
 
-/// What one wiki keeps in APCu is nothing to another one, where that is installed at all: it is one memory for all.
+/// What one wiki keeps in `APCu` is nothing to another one, where that is installed at all: it is one memory for all.
 fn apcu_is_off(world: &World) {
     let code = "echo json_encode([function_exists('apcu_store') && @apcu_store('key', 'of alpha'), function_exists('apcu_fetch') && @apcu_fetch('key')]);";
     assert_eq!(world.execute(&world.wikis[0], code), "[false,false]");

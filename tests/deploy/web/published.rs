@@ -74,7 +74,7 @@ fn files_of_others_are_left_alone() {
     assert!(apply::ensure_site(&world.options, wiki).is_err());
     fs::remove_file(&path).expect("the link");
     // What was ours and was changed is made right.
-    fs::write(&path, own.replace("return 503", "return 500")).expect("a file");
+    fs::write(&path, own.replace("servicegroup", "elsewhere")).expect("a file");
     assert_eq!(apply::ensure_site(&world.options, wiki), Ok(true));
     assert_eq!(fs::read_to_string(&path).expect("the file"), own);
     assert_eq!(world.get(wiki.host.as_str(), "/").body, page(1));
