@@ -242,18 +242,20 @@ fn code(engine: &Engine<'_>, wiki: &mut Wiki, changed: &mut Vec<&'static str>) -
 /// # Errors
 /// The registry cannot be read, or the proxy refuses its configuration.
 pub fn route(engine: &Engine<'_>) -> Result<bool, Problem> {
-    let layout = &engine.options.layout;
-    let wikis = registry::all(layout).map_err(|error| of_registry(&error))?;
-    let mut hosts = Vec::new();
-    for (name, wiki) in wikis {
-        let is_served = match wiki.state {
-            State::Ready => true,
-            State::Provisioning => releases::current(layout, &name)?.is_some(),
-            State::Archived | State::Deleting => false,
-        };
-        if is_served {
-            hosts.push(wiki.host);
+    web::apply::ensure_routes(engine.options, || {
+        let layout = &engine.options.layout;
+        let wikis = registry::all(layout).map_err(|error| of_registry(&error))?;
+        let mut hosts = Vec::new();
+        for (name, wiki) in wikis {
+            let is_served = match wiki.state {
+                State::Ready => true,
+                State::Provisioning => releases::current(layout, &name)?.is_some(),
+                State::Archived | State::Deleting => false,
+            };
+            if is_served {
+                hosts.push(wiki.host);
+            }
         }
-    }
-    web::apply::ensure_routes(engine.options, &hosts)
+        Ok(hosts)
+    })
 }

@@ -53,12 +53,13 @@ pub fn remove_site(options: &Options, name: &Name) -> Result<bool, Problem> {
     publish(options, Change { remove: paths.collect(), ..Change::default() })
 }
 
-/// Has the proxy know these hosts and no others. Says whether anything changed.
+/// Has the proxy know these hosts and no others. Says whether anything changed. They are asked for when nobody else can
+/// write the configuration: of two who add a host each, the second one finds what the first one did.
 ///
 /// # Errors
-/// As of [`ensure_site`].
-pub fn ensure_routes(options: &Options, hosts: &[Host]) -> Result<bool, Problem> {
-    publish(options, Change { put: vec![super::routes(options, hosts)], ..Change::default() })
+/// As of [`ensure_site`], and those of `hosts`.
+pub fn ensure_routes(options: &Options, hosts: impl FnOnce() -> Result<Vec<Host>, Problem>) -> Result<bool, Problem> {
+    publish_with(options, || Ok(Change { put: vec![super::routes(options, &hosts()?)], ..Change::default() }))
 }
 
 /// What is to be on disk.
@@ -76,7 +77,11 @@ struct Step {
     after: Option<Vec<u8>>,
 }
 
-fn publish(options: &Options, mut change: Change) -> Result<bool, Problem> {
+fn publish(options: &Options, change: Change) -> Result<bool, Problem> {
+    publish_with(options, || Ok(change))
+}
+
+fn publish_with(options: &Options, change: impl FnOnce() -> Result<Change, Problem>) -> Result<bool, Problem> {
     if options.web == Web::None {
         return Ok(false);
     }
@@ -84,6 +89,7 @@ fn publish(options: &Options, mut change: Change) -> Result<bool, Problem> {
     let layout = &options.layout;
     let _held = lock::web(layout).map_err(|error| Problem::from_error(ExitCode::Failed, &error))?;
 
+    let mut change = change()?;
     let removes = !change.remove.is_empty();
     let digests = complete(options, &mut change)?;
     let steps = steps(change)?;

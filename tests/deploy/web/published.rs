@@ -22,10 +22,31 @@ fn nothing_is_written_or_told_when_all_is_as_it_should_be() {
         }
         let mut hosts: Vec<_> = world.wikis.iter().map(|wiki| wiki.host.clone()).collect();
         hosts.reverse();
-        assert_eq!(apply::ensure_routes(&world.options, &hosts), Ok(false));
+        assert_eq!(apply::ensure_routes(&world.options, || Ok(hosts)), Ok(false));
         assert_eq!(apply::ensure_farm(&world.options), Ok(false));
         assert_eq!(everything(world.root()), before);
         assert_eq!(["nginx", "fpm", "apache"].map(process), logs);
+    }
+}
+
+#[test]
+fn of_many_who_add_a_host_at_once_each_is_routed() {
+    let world = World::serving("fpm");
+    let registry = std::sync::Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for wiki in &world.wikis {
+            let (world, registry) = (&world, &registry);
+            scope.spawn(move || {
+                registry.lock().expect("nobody panics with it").push(wiki.host.clone());
+                let hosts = || Ok(registry.lock().expect("nobody panics with it").clone());
+                apply::ensure_site(&world.options, wiki)
+                    .and(apply::ensure_routes(&world.options, hosts))
+                    .expect("routes");
+            });
+        }
+    });
+    for wiki in &world.wikis {
+        assert_eq!(world.get(wiki.host.as_str(), "/").body, page(1));
     }
 }
 
@@ -129,7 +150,7 @@ fn daemons_that_do_not_run_get_their_configuration_when_they_start() {
 #[test]
 fn the_last_wiki_goes_and_the_daemons_start_without_any() {
     let mut world = World::serving("fpm");
-    assert_eq!(apply::ensure_routes(&world.options, &[]), Ok(true));
+    assert_eq!(apply::ensure_routes(&world.options, || Ok(Vec::new())), Ok(true));
     for wiki in &world.wikis {
         assert_eq!(world.get(wiki.host.as_str(), "/").status, 404);
         assert_eq!(apply::remove_site(&world.options, &wiki.name), Ok(true));
