@@ -118,7 +118,7 @@ fn pin_of(commit: &Sha) -> String {
 /// The wiki's own repository: git runs as the wiki there.
 fn theirs(wiki: &Wiki, work: &Path) -> Repository {
     let user = wiki.uid.map(|uid| User { uid, gid: uid });
-    Repository { directory: work.to_owned(), user }
+    Repository { user, ..Repository::ours(work) }
 }
 
 fn not_there(wiki: &Wiki, work: &Path, error: &git::Error) -> Problem {

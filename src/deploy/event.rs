@@ -362,3 +362,6 @@ impl<'a> Object<'a> {
         values.iter().enumerate().map(object).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

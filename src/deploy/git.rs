@@ -1,5 +1,6 @@
 //! git, as this program runs it: no configuration but the repository's own, no hooks, no prompts, full names only.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -37,7 +38,12 @@ pub struct Repository {
     /// Whom git runs as. In a repository that a wiki can write to, it has to be that wiki: what its configuration names
     /// is executed.
     pub user: Option<User>,
+    /// Variables of a hook's environment that every command in the repository needs; see [`Repository::receiving`].
+    pub quarantine: Vec<(OsString, OsString)>,
 }
+
+/// Where git keeps what is being pushed until `pre-receive` has accepted it.
+const QUARANTINE: &[&str] = &["GIT_QUARANTINE_PATH", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES"];
 
 /// What every command is told, whatever the repository's configuration says.
 const SETTINGS: &[&str] = &[
@@ -62,7 +68,20 @@ impl Repository {
     /// A repository in which git runs as we do. Only for those that no wiki can write to.
     #[must_use]
     pub fn ours(directory: &Path) -> Self {
-        Self { directory: directory.to_owned(), user: None }
+        Self { directory: directory.to_owned(), user: None, quarantine: Vec::new() }
+    }
+
+    /// The repository that receives a push, in whose `pre-receive` we run: what is pushed is not in it yet, but in a
+    /// quarantine beside it, of which only our environment says where it is.
+    ///
+    /// The repository is named, not looked for: it may belong to somebody else than the pusher, whom git that runs us
+    /// was told to trust, and git that we run was not.
+    #[must_use]
+    pub fn receiving(directory: &Path) -> Self {
+        let variable = |name: &&str| Some((OsString::from(name), std::env::var_os(name)?));
+        let mut quarantine = vec![("GIT_DIR".into(), directory.as_os_str().to_owned())];
+        quarantine.extend(QUARANTINE.iter().filter_map(variable));
+        Self { quarantine, ..Self::ours(directory) }
     }
 
     /// Runs a command to its end.
@@ -96,6 +115,7 @@ impl Repository {
             ("GIT_NO_REPLACE_OBJECTS".into(), "1".into()),
             ("LC_ALL".into(), "C".into()),
         ];
+        variables.extend(self.quarantine.iter().cloned());
         if self.user.is_some() {
             variables.push(("HOME".into(), "/nonexistent".into()));
         }

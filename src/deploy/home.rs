@@ -242,7 +242,7 @@ fn ensure_repository(options: &Options, wiki: &Wiki) -> Result<bool, Problem> {
         let mut remove = program("/bin/rm", ["-rf", "--", UNFINISHED], user);
         remove.directory.clone_from(&home);
         succeed(&remove, b"")?;
-        commit_first(&Repository { directory: home.clone(), user }, options, wiki, &template)?;
+        commit_first(&Repository { user, ..Repository::ours(&home) }, options, wiki, &template)?;
         let arguments = ["-T", "--", UNFINISHED].map(Into::into).into_iter();
         let name = work.file_name().unwrap_or_default().to_owned();
         let mut rename = program("/bin/mv", arguments.chain([name]), user);

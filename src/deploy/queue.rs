@@ -209,7 +209,7 @@ impl Queue {
                 self.set_aside(&new.join(&name), "its name is none of ours", reporter);
                 continue;
             };
-            match disk::rename(&new.join(file), &self.directory.join("cur").join(file)) {
+            match disk::relocate(&new.join(file), &self.directory.join("cur").join(file)) {
                 Ok(()) => taken.extend(self.read(file, reporter)),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => self.set_aside(&new.join(file), &error.to_string(), reporter),
@@ -233,7 +233,7 @@ impl Queue {
             // Nothing is wrong with the entry: it is taken again, as soon as it can be.
             Err(error) if is_ours(&error) => {
                 reporter.warning(&format!("cannot read `{}` yet: {error}", cur.join(file).display()));
-                let _ = disk::rename(&cur.join(file), &self.directory.join("new").join(file));
+                let _ = disk::relocate(&cur.join(file), &self.directory.join("new").join(file));
                 return None;
             }
             text => text,
@@ -263,7 +263,7 @@ impl Queue {
         let moved = if full && disk::look(path).is_ok_and(|found| found.is_some_and(|found| !found.is_dir())) {
             disk::discard(path)
         } else {
-            disk::rename(path, &bad.join(file_name()))
+            disk::relocate(path, &bad.join(file_name()))
         };
         if let Err(error) = moved {
             reporter.warning(&format!("`{}` cannot be put aside: {error}", path.display()));
@@ -296,3 +296,6 @@ fn remove_abandoned(path: &Path) {
 fn failed(path: &Path, error: &io::Error) -> Problem {
     Problem::new(ExitCode::Failed, format!("cannot use `{}`", path.display())).cause(error.to_string())
 }
+
+#[cfg(test)]
+mod tests;

@@ -117,7 +117,7 @@ pub fn remove(layout: &Layout, name: &Name, release: &ReleaseId) -> Result<(), P
         }
         disk::make_directories(&layout.staging())?;
         disk::clear(&to)?;
-        disk::rename(&from, &to)?;
+        disk::relocate(&from, &to)?;
         disk::clear(&to)
     };
     remove().map_err(|error| unusable(&from, &error))

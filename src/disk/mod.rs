@@ -22,7 +22,7 @@ use fs_err as fs;
 pub use lock::{Lock, LockError};
 pub use owned::{Guest, Owner, is_our_link, link_new, own_directory, own_file, remove_name, rename_new};
 pub use release::{link_file, make_link, new_directory, publish, sync_file_system, walk, write_file};
-pub use spool::{make_directory, read_small, rename};
+pub use spool::{make_directory, read_small, relocate};
 pub use staging::{STAGING, Staging};
 
 /// Reads a file that may be missing.

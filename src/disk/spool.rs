@@ -52,6 +52,6 @@ pub fn read_small(directory: &Path, name: &str, most: u64) -> io::Result<Vec<u8>
 ///
 /// # Errors
 /// Those of the system.
-pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+pub fn relocate(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)
 }

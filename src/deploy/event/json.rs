@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 /// How deep values may be nested. GitHub's payload of a push, the deepest of those that are read, has 6 levels.
 const DEEPEST: usize = 32;
 
-/// Reads one value and nothing behind it. serde_json would take the last of two equal names, and another reader the
+/// Reads one value and nothing behind it. `serde_json` would take the last of two equal names, and another reader the
 /// first: such a text is refused rather than understood in one of two ways.
 pub(in crate::deploy) fn read(text: &[u8]) -> serde_json::Result<Value> {
     let mut deserializer = serde_json::Deserializer::from_slice(text);

@@ -24,6 +24,12 @@ use crate::report::{ExitCode, Problem, Reporter, Verbosity};
 /// How late it may be noticed that one has to stop.
 const STEP: Duration = Duration::from_millis(250);
 
+/// [`Follow::settled`] for a server on a network: ssh needs a second or two until the stream begins.
+pub const SETTLED: Duration = Duration::from_secs(5);
+
+/// [`Follow::pauses`] that a server which restarts does not notice.
+pub const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
 /// How a stream is followed.
 pub struct Follow<'a> {
     /// The farm.
@@ -125,7 +131,7 @@ impl Follow<'_> {
     fn connection(&self, mut lines: Lines, followed: &mut Followed) -> bool {
         let begun = Instant::now();
         let mut lived = false;
-        let mut live = |followed: &mut Followed| {
+        let mut alive = |followed: &mut Followed| {
             if !lived {
                 lived = true;
                 followed.connections += 1;
@@ -139,14 +145,14 @@ impl Follow<'_> {
             }
             match lines.next(STEP) {
                 Ok(Next::Line(line)) => {
-                    live(followed);
+                    alive(followed);
                     self.line(&line, followed);
                 }
                 Ok(Next::TooLong) => {
-                    live(followed);
+                    alive(followed);
                     self.too_long(followed);
                 }
-                Ok(Next::Quiet) if begun.elapsed() >= self.settled => live(followed),
+                Ok(Next::Quiet) if begun.elapsed() >= self.settled => alive(followed),
                 Ok(Next::Quiet) => {}
                 // What a cut line would have told is found by the look after the next connection.
                 Ok(Next::End(_)) => break Some("it was closed".to_owned()),

@@ -25,10 +25,13 @@ use super::release::Sha;
 use crate::report::Problem;
 
 pub mod gerrit;
+pub mod hook;
 pub mod notify;
+pub mod serve;
 pub mod worker;
 
 mod counts;
+mod metrics;
 
 /// Why a wiki is deployed now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,3 +158,6 @@ pub fn missed(project: &str, remote: &BTreeMap<String, Sha>, wikis: &BTreeMap<Na
     }
     events
 }
+
+#[cfg(test)]
+mod tests;

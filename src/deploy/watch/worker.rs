@@ -31,6 +31,15 @@ const BUSY: Duration = Duration::from_secs(1);
 /// How long nobody listens to a wiki after that has failed, so that it is not told four times a second.
 const DEAF: Duration = Duration::from_secs(60);
 
+/// [`Work::every`] for a farm whose events arrive as a rule.
+pub const EVERY: Duration = Duration::from_secs(600);
+
+/// [`Work::pauses`] for a network that fails now and then.
+pub const PAUSES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(600));
+
+/// Brings a wiki to what its branch has.
+pub type Deploy<'a> = &'a (dyn Fn(&Name, &Pushed) -> Outcome + Sync);
+
 /// What a worker does, and how.
 pub struct Work<'a> {
     /// The farm.
@@ -45,9 +54,9 @@ pub struct Work<'a> {
     pub pauses: (Duration, Duration),
     /// Deploys a wiki that the registry knows. The lock of the wiki is not held: it takes it, and looks at the record
     /// again.
-    pub deploy: &'a (dyn Fn(&Name, &Pushed) -> Outcome + Sync),
+    pub deploy: Deploy<'a>,
     /// Makes a wiki of a branch for which nobody asked, on farms that want that; without it, such branches are told of.
-    pub create: Option<&'a (dyn Fn(&Name, &Pushed) -> Outcome + Sync)>,
+    pub create: Option<Deploy<'a>>,
     /// Looks at the remote repository: [`super::missed`].
     pub reconcile: &'a (dyn Fn() -> Result<Vec<Event>, Problem> + Sync),
     /// Ends it. Deploys that run are waited for; what waits stays in the queue.
@@ -135,16 +144,13 @@ impl Jobs {
     /// with.
     fn add(&mut self, job: Job, mut new: Waiting) -> Option<String> {
         let before = self.waiting.remove(&job);
-        match &before {
-            Some(before) => {
-                new.turn = before.turn;
-                new.pushed.superseded += before.pushed.superseded + 1;
-                new.pushed.code = new.pushed.code.or_else(|| before.pushed.code.clone());
-            }
-            None => {
-                new.turn = self.next;
-                self.next += 1;
-            }
+        if let Some(before) = &before {
+            new.turn = before.turn;
+            new.pushed.superseded += before.pushed.superseded + 1;
+            new.pushed.code = new.pushed.code.or_else(|| before.pushed.code.clone());
+        } else {
+            new.turn = self.next;
+            self.next += 1;
         }
         self.waiting.insert(job, new);
         before.and_then(|before| before.file)

@@ -1,6 +1,10 @@
 //! Hearing of pushes, and working on them one after another: with a farm of records only, whose deploys are counted
 //! rather than done.
 
+mod child;
+mod gerrit;
+mod hook;
+mod serve;
 mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +20,7 @@ use mwfarm::deploy::name::Name;
 use mwfarm::deploy::options::{self, Options};
 use mwfarm::deploy::record::{SCHEMA, State, Wiki};
 use mwfarm::deploy::release::Sha;
-use mwfarm::deploy::watch::worker::{Counts, Work, work};
+use mwfarm::deploy::watch::worker::{Counts, Deploy, Work, work};
 use mwfarm::deploy::watch::{Outcome, Pushed, Stop};
 use mwfarm::deploy::{queue, registry};
 use mwfarm::farm::Host;
@@ -69,7 +73,6 @@ impl Farm {
             broken: None,
             desired: None,
             bad: Vec::new(),
-            previous: None,
             next: 1,
         };
         change(&mut record);
@@ -168,19 +171,20 @@ impl Engine {
 }
 
 /// Nothing was missed.
+#[expect(clippy::unnecessary_wraps, reason = "a look can fail")]
 fn nothing_missed() -> Result<Vec<Event>, Problem> {
     Ok(Vec::new())
 }
 
 /// Does what waits.
-fn drain(farm: &Farm, deploy: &(dyn Fn(&Name, &Pushed) -> Outcome + Sync), heard: &Heard) -> Counts {
+fn drain(farm: &Farm, deploy: Deploy<'_>, heard: &Heard) -> Counts {
     let stop = Stop::default();
     work(&Work { once: true, ..service(farm, deploy, &nothing_missed, &stop, heard) }).unwrap()
 }
 
 fn service<'a>(
     farm: &'a Farm,
-    deploy: &'a (dyn Fn(&Name, &Pushed) -> Outcome + Sync),
+    deploy: Deploy<'a>,
     reconcile: &'a (dyn Fn() -> Result<Vec<Event>, Problem> + Sync),
     stop: &'a Stop,
     heard: &'a Heard,

@@ -3,10 +3,10 @@
 use super::*;
 
 use mwfarm::deploy::event::{Kind, Source};
-use mwfarm::deploy::queue::Entry;
+use mwfarm::deploy::lock;
+use mwfarm::deploy::queue::{Entry, Queue};
 use mwfarm::deploy::record::Held;
-use mwfarm::deploy::watch::{Known, missed, notify};
-use mwfarm::deploy::{lock, watch};
+use mwfarm::deploy::watch::{Known, missed};
 use mwfarm::report::{ExitCode, Silent};
 
 #[test]
@@ -88,4 +88,199 @@ fn a_push_during_a_deploy_is_deployed_right_after() {
     });
     assert!(engine.deploys_of("alpha") <= 3, "{:?}", engine.deploys);
     assert_eq!(engine.served.lock().unwrap()[&name("alpha")], sha(5));
+}
+
+#[test]
+fn several_wikis_are_deployed_at_a_time() {
+    let farm = Farm::new("");
+    let engine = Engine { takes: Duration::from_millis(300), ..Engine::default() };
+    for number in 0..8 {
+        let wiki = format!("w{number}");
+        farm.wiki(&wiki, |_| ());
+        engine.push(&wiki, 1);
+        farm.add(&pushed(&wiki, 0, 1));
+    }
+    let counts = drain(&farm, &|name, pushed| engine.deploy(name, pushed), &Heard::default());
+    assert_eq!(counts.deployed, 8);
+    assert_eq!(engine.most_together.load(Ordering::SeqCst), 4, "as many as there are jobs");
+}
+
+#[test]
+fn what_is_not_to_be_deployed_is_left_with_the_reason() {
+    let farm = Farm::new("");
+    farm.wiki("held", |wiki| {
+        wiki.held = Some(Held { by: "bob".to_owned(), why: "a rollback".to_owned(), since: 0 });
+    });
+    farm.wiki("archived", |wiki| wiki.state = State::Archived);
+    farm.wiki("unfinished", |wiki| wiki.state = State::Provisioning);
+    farm.wiki("gone", |_| ());
+    for wiki in ["held", "archived", "unfinished", "stray"] {
+        farm.add(&pushed(wiki, 1, 2));
+    }
+    farm.add(&pushed("gone", 1, 0));
+    let heard = Heard::default();
+    let counts = drain(&farm, &|name, _| panic!("`{name}` is deployed"), &heard);
+    assert_eq!((counts.left, counts.failed, farm.queued()), (4, 0, (0, 0)), "{}", heard.all());
+    for text in [
+        "`held` is held by bob: a rollback",
+        "`archived` is archived",
+        "`unfinished` is not finished: repeat `mwfarm wiki create`",
+        "`stray` has a branch, but nobody asked for the wiki",
+        "warning: the branch of `gone` is gone (alice, told by hook): the wiki stays",
+    ] {
+        assert!(heard.all().lines().any(|line| line == text), "{text} is not in:\n{}", heard.all());
+    }
+    // What a held wiki is to have when it is resumed.
+    assert_eq!(farm.record(&name("held")).desired.unwrap().code, sha(2));
+    assert_eq!(farm.record(&name("archived")).desired, None);
+    // A name of which nothing is known leaves nothing behind.
+    assert!(!farm.options.layout.locks().join("stray.wiki").exists());
+}
+
+#[test]
+fn a_branch_makes_a_wiki_where_that_is_wanted() {
+    let farm = Farm::new("");
+    farm.add(&pushed("stray", 0, 2));
+    let (heard, stop) = (Heard::default(), Stop::default());
+    let create = |name: &Name, pushed: &Pushed| {
+        assert_eq!((name.as_str(), pushed.kind), ("stray", Kind::Created));
+        Outcome::Deployed(sha(2))
+    };
+    let deploy = |_: &Name, _: &Pushed| panic!("there is no such wiki");
+    let only = Work { once: true, create: Some(&create), ..service(&farm, &deploy, &nothing_missed, &stop, &heard) };
+    assert_eq!(work(&only).unwrap().deployed, 1);
+}
+
+#[test]
+fn what_could_not_be_tried_is_tried_again() {
+    let farm = Farm::new("");
+    farm.wiki("alpha", |_| ());
+    farm.add(&pushed("alpha", 1, 2));
+    let tries = AtomicUsize::new(0);
+    let deploy = |_: &Name, _: &Pushed| match tries.fetch_add(1, Ordering::SeqCst) {
+        0..3 => Outcome::Later(Problem::new(ExitCode::Failed, "no network")),
+        _ => Outcome::Deployed(sha(2)),
+    };
+    // An only run leaves it for the next one.
+    let heard = Heard::default();
+    assert_eq!(drain(&farm, &deploy, &heard).later, 1);
+    assert_eq!(farm.queued(), (0, 1));
+    let stop = Stop::default();
+    let counts = beside(&service(&farm, &deploy, &nothing_missed, &stop, &heard), || {
+        until("it is deployed", || farm.queued() == (0, 0));
+    });
+    assert_eq!((counts.later, counts.deployed, tries.load(Ordering::SeqCst)), (2, 1, 4));
+    assert!(heard.all().contains("warning: `alpha`: no network"), "{}", heard.all());
+}
+
+#[test]
+fn failures_are_not_repeated_and_do_not_stop_the_others() {
+    let farm = Farm::new("");
+    for wiki in ["bad", "panics", "good"] {
+        farm.wiki(wiki, |_| ());
+        farm.add(&pushed(wiki, 1, 2));
+    }
+    farm.wiki("damaged", |_| ());
+    fs::write(farm.options.layout.record(&name("damaged")), "{}").unwrap();
+    farm.add(&pushed("damaged", 1, 2));
+    let heard = Heard::default();
+    let deploy = |name: &Name, _: &Pushed| match name.as_str() {
+        "bad" => Outcome::Failed(Problem::new(ExitCode::Failed, "no health").cause("status 500")),
+        "panics" => panic!("on purpose"),
+        _ => Outcome::Deployed(sha(2)),
+    };
+    let counts = drain(&farm, &deploy, &heard);
+    assert_eq!((counts.deployed, counts.failed, farm.queued()), (1, 3, (0, 0)), "{}", heard.all());
+    for text in ["`bad`: no health: status 500", "`panics`: a deploy came to no end", "`damaged`: `"] {
+        assert!(heard.all().contains(text), "{text} is not in:\n{}", heard.all());
+    }
+}
+
+#[test]
+fn a_wiki_on_which_a_command_is_at_work_waits() {
+    let farm = Farm::new("");
+    let alpha = farm.wiki("alpha", |_| ());
+    farm.add(&pushed("alpha", 1, 2));
+    let held = Mutex::new(Some(lock::wiki(&farm.options.layout, &alpha, true).unwrap()));
+    let (heard, stop) = (Heard::default(), Stop::default());
+    let deploy = |_: &Name, _: &Pushed| {
+        assert!(held.lock().unwrap().is_none(), "deployed while somebody holds the wiki");
+        Outcome::Deployed(sha(2))
+    };
+    let counts = beside(&service(&farm, &deploy, &nothing_missed, &stop, &heard), || {
+        until("it is taken", || farm.queued() == (0, 1));
+        std::thread::sleep(Duration::from_millis(700));
+        *held.lock().unwrap() = None;
+        until("it is deployed", || farm.queued() == (0, 0));
+    });
+    assert_eq!((counts.deployed, counts.later), (1, 0), "{}", heard.all());
+}
+
+#[test]
+fn a_look_at_all_wikis_is_repeated_until_it_succeeds() {
+    let farm = Farm::new("");
+    farm.wiki("alpha", |_| ());
+    queue::add(&farm.options.layout, &Entry::of_all(Source::Gerrit)).unwrap();
+    let looks = AtomicUsize::new(0);
+    let look = || match looks.fetch_add(1, Ordering::SeqCst) {
+        0 | 1 => Err(Problem::new(ExitCode::Failed, "no network")),
+        2 => Ok(vec![pushed("alpha", 1, 2), pushed("No_Name", 1, 2)]),
+        _ => Ok(Vec::new()),
+    };
+    let engine = Engine::default();
+    engine.push("alpha", 2);
+    let (heard, stop) = (Heard::default(), Stop::default());
+    let deploy = |name: &Name, pushed: &Pushed| engine.deploy(name, pushed);
+    beside(&service(&farm, &deploy, &look, &stop, &heard), || {
+        until("what was missed is deployed", || engine.is_current() && farm.queued() == (0, 0));
+    });
+    assert!(heard.all().contains("the look at all wikis: no network"), "{}", heard.all());
+}
+
+#[test]
+fn the_death_of_a_worker_loses_nothing() {
+    let farm = Farm::new("");
+    fs::write(farm.path().join("takes"), "60000").unwrap();
+    for wiki in ["alpha", "beta", "gamma"] {
+        farm.wiki(wiki, |_| ());
+        farm.add(&pushed(wiki, 1, 2));
+    }
+    let log = || fs::read_to_string(farm.path().join("log")).unwrap_or_default();
+    let mut worker = child::Running(child::command("worker", &farm).spawn().unwrap());
+    until("two of them are being deployed", || log().lines().count() == 2 && farm.queued() == (0, 3));
+    worker.0.kill().unwrap();
+    worker.0.wait().unwrap();
+    farm.add(&pushed("alpha", 2, 3));
+    assert_eq!(farm.queued(), (1, 3));
+    let engine = Engine::default();
+    engine.push("alpha", 3);
+    engine.push("beta", 2);
+    engine.push("gamma", 2);
+    let counts = drain(&farm, &|name, pushed| engine.deploy(name, pushed), &Heard::default());
+    assert!(engine.is_current() && counts.deployed == 3, "{counts:?}");
+    assert_eq!(farm.queued(), (0, 0));
+    assert_eq!(farm.record(&name("alpha")).desired.unwrap().code, sha(3));
+}
+
+#[test]
+fn a_worker_that_is_asked_to_stop_finishes_what_runs() {
+    let farm = Farm::new("");
+    fs::write(farm.path().join("takes"), "1500").unwrap();
+    for wiki in ["alpha", "beta", "gamma"] {
+        farm.wiki(wiki, |_| ());
+        farm.add(&pushed(wiki, 1, 2));
+    }
+    let log = || fs::read_to_string(farm.path().join("log")).unwrap_or_default();
+    let mut worker = child::Running(child::command("worker", &farm).spawn().unwrap());
+    until("two of them are being deployed", || log().lines().count() == 2);
+    // Nobody else can work on the queue meanwhile.
+    assert!(Queue::open(&farm.options.layout).is_err());
+    let pid = rustix::process::Pid::from_child(&worker.0);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(worker.0.wait().unwrap().code(), Some(0));
+    let log = log();
+    let count = |word: &str| log.lines().filter(|line| line.starts_with(word)).count();
+    assert_eq!((count("begin"), count("end")), (2, 2), "{log}");
+    assert_eq!(farm.queued(), (0, 1), "the third one waits for the next worker");
+    assert_eq!(Queue::open(&farm.options.layout).unwrap().left(&Silent).unwrap().len(), 1);
 }

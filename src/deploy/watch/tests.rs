@@ -1,0 +1,74 @@
+use super::super::record::{Held, SCHEMA};
+use super::*;
+use crate::farm::Host;
+
+fn sha(number: u32) -> Sha {
+    Sha::new(&format!("{number:040x}")).unwrap()
+}
+
+fn known(name: &str, served: Option<u32>, change: impl FnOnce(&mut Wiki)) -> (Name, Known) {
+    let name = Name::new(name).unwrap();
+    let mut wiki = Wiki {
+        schema: SCHEMA,
+        name: name.clone(),
+        state: State::Ready,
+        host: Host::new("alpha.wiki.test").unwrap(),
+        branch: Options::branch(&name),
+        base: "refs/heads/master".to_owned(),
+        uid: None,
+        owners: Vec::new(),
+        created: 0,
+        expires: None,
+        held: None,
+        broken: None,
+        desired: None,
+        bad: Vec::new(),
+        next: 1,
+    };
+    change(&mut wiki);
+    (name, Known { wiki, served: served.map(sha) })
+}
+
+#[test]
+fn what_was_missed_is_what_differs() {
+    let wikis: BTreeMap<Name, Known> = [
+        known("same", Some(1), |_| ()),
+        known("moved", Some(1), |_| ()),
+        known("never", None, |_| ()),
+        known("gone", Some(1), |_| ()),
+        known("held", Some(1), |wiki| {
+            wiki.held = Some(Held { by: "root".to_owned(), why: "a rollback".to_owned(), since: 0 });
+        }),
+        known("archived", Some(1), |wiki| wiki.state = State::Archived),
+        known("unfinished", None, |wiki| wiki.state = State::Provisioning),
+    ]
+    .into();
+    let branch = |name: &str, number| (format!("refs/heads/wiki/{name}"), sha(number));
+    let remote = [
+        branch("same", 1),
+        branch("moved", 2),
+        branch("never", 3),
+        branch("held", 2),
+        branch("archived", 2),
+        branch("unfinished", 2),
+        branch("stray", 5),
+        branch("No Name", 6),
+        ("refs/heads/master".to_owned(), sha(7)),
+    ]
+    .into();
+    let missed = missed("p", &remote, &wikis);
+    let seen: Vec<(&str, Kind, Option<Sha>)> = missed
+        .iter()
+        .map(|event| (event.reference.strip_prefix("refs/heads/wiki/").unwrap(), event.kind, event.new.clone()))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("moved", Kind::Missed, Some(sha(2))),
+            ("never", Kind::Missed, Some(sha(3))),
+            ("stray", Kind::Created, Some(sha(5))),
+            ("gone", Kind::Deleted, None),
+        ]
+    );
+    assert!(missed.iter().all(|event| event.project == "p" && event.source == Source::Reconcile));
+}
