@@ -1,6 +1,6 @@
 //! Word of a commit in a wiki's configuration, from a user who may do nothing else on this machine.
 //!
-//! `notify/<wiki>/` below the farm's state belongs to root and the wiki's group (2770), so that the hook of the
+//! `notify/<wiki>/` below the farm's state belongs to root and the wiki's group (3770), so that the hook of the
 //! configuration's repository, which runs as whoever committed, can touch one file in it: [`FILE`]. It says nothing, and
 //! nothing is read from it; other names there are not looked at. The worker looks for it, and removes it.
 
@@ -12,7 +12,7 @@ use super::super::name::Name;
 use crate::disk;
 
 /// The file that the hook touches.
-pub const FILE: &str = "committed";
+pub const FILE: &str = "commit";
 
 /// The directory in which a wiki's hook may touch a file.
 #[must_use]

@@ -176,11 +176,12 @@ impl Worker<'_> {
         let Work { once, every, stop, reporter, .. } = *self.work;
         let layout = &self.work.options.layout;
         let mut deaf = BTreeMap::new();
-        let (mut look, mut listen) = (Instant::now(), Instant::now());
+        let (mut look, mut listen) = (Some(Instant::now()), Instant::now());
         while !stop.is_asked() {
             let now = Instant::now();
-            if !once && now >= look {
-                look = now + every;
+            if !once && look.is_some_and(|look| now >= look) {
+                // None: it would be after all times that there are.
+                look = now.checked_add(every);
                 let look = Waiting::new(None, Entry::of_all(Source::Reconcile));
                 let superseded = self.lock().add(None, look);
                 superseded.map_or(Ok(()), |file| self.queue.done(&file))?;

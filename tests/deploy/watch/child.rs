@@ -85,16 +85,15 @@ fn pre_receive(options: &Options) -> i32 {
     }
 }
 
-/// Notes the beginning and the end of each deploy, which takes as long as the file `takes` says.
+/// Notes the beginning and the end of each deploy, which takes until there is a file `go`.
 fn worker(options: &Options, directory: &Path) -> i32 {
     let log = |text: String| {
         let mut file = fs::OpenOptions::new().append(true).create(true).open(directory.join("log")).unwrap();
         writeln!(file, "{text}").unwrap();
     };
-    let takes = fs::read_to_string(directory.join("takes")).unwrap().trim().parse().unwrap();
     let deploy = |name: &Name, pushed: &Pushed| {
         log(format!("begin {name}"));
-        std::thread::sleep(Duration::from_millis(takes));
+        until("it may go on", || directory.join("go").exists());
         log(format!("end {name}"));
         Outcome::Deployed(pushed.code.clone().unwrap())
     };

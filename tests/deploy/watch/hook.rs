@@ -173,3 +173,64 @@ fn a_commit_of_a_wiki_is_heard_of() {
     assert_eq!(hook::post_commit(layout, &beta, "bob"), "mwfarm: beta will be deployed with this commit");
     assert_eq!(farm.queued(), (1, 0));
 }
+
+#[test]
+fn eight_who_push_at_a_time_end_with_the_newest() {
+    const PUSHERS: usize = 8;
+    const PUSHES: usize = 20;
+    let repositories = Repositories::new("force-push: true");
+    let farm = &repositories.farm;
+    let bare = farm.path().join("bare");
+    // Two of them push to each wiki, over one another.
+    let wikis: Vec<Name> = (0..PUSHERS / 2).map(|number| farm.wiki(&format!("w{number}"), |_| ())).collect();
+    let branch = |name: &Name| {
+        let mut command = Command::new("git");
+        let output = command.args(["rev-parse", "--verify", &Options::branch(name)]).current_dir(&bare).output();
+        Sha::new(String::from_utf8(output.unwrap().stdout).unwrap().trim()).unwrap()
+    };
+    let engine = Engine::default();
+    let deploy = |name: &Name, pushed: &Pushed| {
+        engine.remote.lock().unwrap().insert(name.clone(), branch(name));
+        engine.deploy(name, pushed)
+    };
+    let (heard, stop) = (Heard::default(), Stop::default());
+    beside(&service(farm, &deploy, &nothing_missed, &stop, &heard), || {
+        std::thread::scope(|scope| {
+            for pusher in 0..PUSHERS {
+                let bare = &bare;
+                let wiki = &wikis[pusher % wikis.len()];
+                scope.spawn(move || pushes(farm, bare, pusher, wiki, PUSHES));
+            }
+        });
+        let served = |name: &Name| engine.served.lock().unwrap().get(name).cloned();
+        until("each wiki has what its branch has", || {
+            farm.queued() == (0, 0) && wikis.iter().all(|name| served(name).as_ref() == Some(&branch(name)))
+        });
+    });
+    let deploys = engine.deploys.lock().unwrap();
+    let told: u64 = deploys.iter().map(|(_, pushed)| pushed.superseded + 1).sum();
+    assert_eq!(told, (PUSHERS * PUSHES) as u64, "every push was told of: {}", heard.all());
+}
+
+/// Pushes commits of its own to a wiki, each in the place of whatever is there.
+fn pushes(farm: &Farm, bare: &Path, pusher: usize, wiki: &Name, pushes: usize) {
+    let clone = farm.path().join(format!("clone{pusher}"));
+    let git = |arguments: &[&str]| {
+        let mut command = Command::new("git");
+        command.args(["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]);
+        command.args(arguments).current_dir(&clone).env("HOME", farm.path()).output().unwrap()
+    };
+    run(Command::new("git").args(["clone", "-q", "-b", "master"]).arg(bare).arg(&clone));
+    for number in 0..pushes {
+        let message = format!("{pusher}: {number}");
+        assert!(git(&["commit", "-q", "--allow-empty", "-m", &message]).status.success());
+        let target = format!("+HEAD:{}", Options::branch(wiki));
+        until("git takes the push", || {
+            let output = git(&["push", "-q", "origin", &target]);
+            let said = String::from_utf8(output.stderr).unwrap();
+            // The other one was there a moment before: git asks to try again.
+            assert!(output.status.success() || said.contains("lock"), "{said}");
+            output.status.success()
+        });
+    }
+}

@@ -217,6 +217,22 @@ fn a_wiki_on_which_a_command_is_at_work_waits() {
 }
 
 #[test]
+fn an_only_run_waits_for_a_wiki_on_which_a_command_is_at_work() {
+    let farm = Farm::new("");
+    let alpha = farm.wiki("alpha", |_| ());
+    farm.add(&pushed("alpha", 1, 2));
+    let held = lock::wiki(&farm.options.layout, &alpha, true).unwrap();
+    let counts = std::thread::scope(|scope| {
+        let only = scope.spawn(|| drain(&farm, &|_, _| Outcome::Deployed(sha(2)), &Heard::default()));
+        std::thread::sleep(Duration::from_millis(700));
+        assert!(!only.is_finished());
+        drop(held);
+        only.join().unwrap()
+    });
+    assert_eq!((counts.deployed, farm.queued()), (1, (0, 0)));
+}
+
+#[test]
 fn a_look_at_all_wikis_is_repeated_until_it_succeeds() {
     let farm = Farm::new("");
     farm.wiki("alpha", |_| ());
@@ -240,7 +256,6 @@ fn a_look_at_all_wikis_is_repeated_until_it_succeeds() {
 #[test]
 fn the_death_of_a_worker_loses_nothing() {
     let farm = Farm::new("");
-    fs::write(farm.path().join("takes"), "60000").unwrap();
     for wiki in ["alpha", "beta", "gamma"] {
         farm.wiki(wiki, |_| ());
         farm.add(&pushed(wiki, 1, 2));
@@ -265,7 +280,6 @@ fn the_death_of_a_worker_loses_nothing() {
 #[test]
 fn a_worker_that_is_asked_to_stop_finishes_what_runs() {
     let farm = Farm::new("");
-    fs::write(farm.path().join("takes"), "1500").unwrap();
     for wiki in ["alpha", "beta", "gamma"] {
         farm.wiki(wiki, |_| ());
         farm.add(&pushed(wiki, 1, 2));
@@ -277,6 +291,9 @@ fn a_worker_that_is_asked_to_stop_finishes_what_runs() {
     assert!(Queue::open(&farm.options.layout).is_err());
     let pid = rustix::process::Pid::from_child(&worker.0);
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(worker.0.try_wait().unwrap().is_none(), "it waits for what runs");
+    fs::write(farm.path().join("go"), "").unwrap();
     assert_eq!(worker.0.wait().unwrap().code(), Some(0));
     let log = log();
     let count = |word: &str| log.lines().filter(|line| line.starts_with(word)).count();
