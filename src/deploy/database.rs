@@ -9,7 +9,7 @@ use super::name::Name;
 use super::options::{Database, FILE, Options};
 use super::record::Wiki;
 use super::system::{program, succeed};
-use super::users;
+use super::{secrets, users};
 use crate::php::Value;
 use crate::report::{ExitCode, Problem};
 
@@ -215,7 +215,7 @@ pub fn nothing() -> String {
 }
 
 fn digest(text: &[u8]) -> String {
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    secrets::hex(&Sha256::digest(text))
 }
 
 #[cfg(test)]

@@ -187,10 +187,15 @@ pub(super) fn random_hex<const BYTES: usize>() -> Result<String, Problem> {
             }
         }
     }
-    Ok(bytes.iter().fold(String::with_capacity(2 * BYTES), |mut hex, byte| {
+    Ok(hex(&bytes))
+}
+
+/// Bytes as hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");
         hex
-    }))
+    })
 }
 
 /// Makes the repository. It gets its name when it is complete.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sha2::{Digest, Sha256};
 
 use super::super::name::Name;
-use super::super::secrets::Secrets;
+use super::super::secrets::{Secrets, hex};
 
 /// The administrator: us.
 pub(super) const ADMINISTRATOR: &str = "mwfarm";
@@ -103,9 +103,9 @@ pub const COMMANDS: &[&str] = &[
     "unsubscribe",
 ];
 
-/// Users with their rules, by name.
+/// Users with their rules, by name. The rules are as they are written: for lines of others, their order counts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Users(BTreeMap<String, BTreeSet<String>>);
+pub(super) struct Users(BTreeMap<String, String>);
 
 impl Users {
     /// What the file should say: nobody without a name, the administrator, the wikis, and whom others added to it.
@@ -114,53 +114,48 @@ impl Users {
     pub(super) fn new(before: &str, administrator: &str, wikis: &[(Name, Secrets)]) -> Self {
         let mut users = Self::parse(before);
         users.0.retain(|user, _| !is_wiki(user));
-        users.0.insert("default".to_owned(), words("off resetchannels -@all"));
-        let line = users.0.entry(ADMINISTRATOR.to_owned()).or_insert_with(|| words("on ~* &* +@all"));
-        line.insert(hashed(administrator));
+        users.0.insert("default".to_owned(), "off resetchannels -@all".to_owned());
+        let line = users.0.entry(ADMINISTRATOR.to_owned()).or_insert_with(|| "on ~* &* +@all".to_owned());
+        let password = hashed(administrator);
+        if line.split(' ').all(|rule| rule != password) {
+            line.push(' ');
+            line.push_str(&password);
+        }
         for (name, secrets) in wikis {
-            let prefix = super::prefix(secrets);
-            let mut rules = words("on resetchannels");
-            rules.extend([hashed(&secrets.redis_password), format!("~{prefix}*"), format!("&{prefix}*")]);
-            rules.extend(commands());
+            let (prefix, password) = (super::prefix(secrets), hashed(&secrets.redis_password));
+            let rules = format!("on {password} ~{prefix}* resetchannels &{prefix}* {}", commands());
             users.0.insert(name.user(), rules);
         }
         users
     }
 
-    /// What a file has, or what `ACL LIST` says. Order means nothing for rules as Redis writes them, except that those
-    /// which take everything away come first.
+    /// What a file has, or what `ACL LIST` says.
     pub(super) fn parse(text: &str) -> Self {
-        let mut users = BTreeMap::new();
-        for line in text.lines() {
-            let mut all = line.split_ascii_whitespace();
-            if let (Some("user"), Some(user)) = (all.next(), all.next()) {
-                // The default, which some versions say and others do not.
-                let rules = all.filter(|word| *word != "sanitize-payload");
-                let rules = rules.map(|word| word.strip_prefix('>').map_or_else(|| word.to_owned(), hashed)).collect();
-                users.insert(user.to_owned(), rules);
-            }
-        }
-        Self(users)
+        let user = |line: &str| {
+            let (user, rules) = line.strip_prefix("user ")?.trim().split_once(' ')?;
+            Some((user.to_owned(), rules.trim().to_owned()))
+        };
+        Self(text.lines().filter_map(user).collect())
     }
 
-    /// Takes out the user with the rules of [`pattern`], and gives the commands of wikis back to all who have the same.
-    /// Redis tells them in words of its own: categories, and what of them is not allowed.
+    /// Takes out the user of [`pattern`], and gives the commands of wikis back to all who have the same: Redis tells them
+    /// in words of its own, which are categories, and what of them is not allowed.
     pub(super) fn spelled_out(mut self) -> Self {
         let Some(pattern) = self.0.remove(PATTERN) else { return self };
-        let of = |rules: &BTreeSet<String>| -> BTreeSet<String> {
-            rules.iter().filter(|rule| is_command(rule)).cloned().collect()
+        let of = |rules: &str| -> BTreeSet<String> {
+            rules.split(' ').filter(|rule| is_command(rule)).map(str::to_owned).collect()
         };
         let pattern = of(&pattern);
         for rules in self.0.values_mut().filter(|rules| of(rules) == pattern) {
-            rules.retain(|rule| !is_command(rule));
-            rules.extend(commands());
+            let others: Vec<&str> = rules.split(' ').filter(|rule| !is_command(rule)).collect();
+            *rules = format!("{} {}", others.join(" "), commands());
         }
         self
     }
 
     /// The text of the file.
     pub(super) fn text(&self) -> String {
-        self.0.keys().map(|user| format!("user {user} {}\n", self.rules(user))).collect()
+        self.0.iter().fold(String::new(), |text, (user, rules)| text + "user " + user + " " + rules + "\n")
     }
 
     /// All names.
@@ -169,45 +164,38 @@ impl Users {
     }
 
     /// Whether a user in Redis is as we want it. Of those whom others wrote, and of the administrator, all that counts is
-    /// that they are there, with their passwords: Redis tells other rules in words of its own.
+    /// that they are there, with their passwords.
     pub(super) fn agree(&self, redis: &Self, user: &str) -> bool {
-        match (self.0.get(user), redis.0.get(user)) {
-            (Some(wanted), Some(there)) if user != "default" && !is_wiki(user) => {
-                wanted.iter().filter(|rule| rule.starts_with('#') || *rule == "on").all(|rule| there.contains(rule))
-            }
-            (wanted, there) => wanted == there,
+        let (Some(wanted), Some(there)) = (self.0.get(user), redis.0.get(user)) else { return false };
+        let (wanted, there) = (words(wanted), words(there));
+        if user == "default" || is_wiki(user) {
+            return wanted == there;
         }
+        wanted.iter().filter(|rule| rule.starts_with('#') || *rule == "on").all(|rule| there.contains(rule))
     }
 
-    /// The rules of a user, in an order in which each has its effect.
-    pub(super) fn rules(&self, user: &str) -> String {
-        let Some(rules) = self.0.get(user) else { return String::new() };
-        let rank = |rule: &str| match rule {
-            "on" | "off" => 0,
-            _ if rule.starts_with('#') => 1,
-            _ if rule.starts_with('~') || rule.starts_with('%') => 2,
-            "resetchannels" => 3,
-            _ if rule.starts_with('&') => 4,
-            "-@all" | "+@all" => 5,
-            _ => 6,
-        };
-        let mut ordered: Vec<&str> = rules.iter().map(String::as_str).collect();
-        ordered.sort_by_key(|rule| rank(rule));
-        ordered.join(" ")
+    /// The rules of a user.
+    pub(super) fn rules(&self, user: &str) -> &str {
+        self.0.get(user).map_or("", String::as_str)
     }
+}
+
+/// Rules of a line that mean the same in any order, as far as we write them.
+fn words(rules: &str) -> BTreeSet<String> {
+    // The first is the default, which some versions say and others do not.
+    let rules = rules.split(' ').filter(|rule| !rule.is_empty() && *rule != "sanitize-payload");
+    rules.map(|rule| rule.strip_prefix('>').map_or_else(|| rule.to_owned(), hashed)).collect()
 }
 
 /// The commands that make a user from which is seen how Redis tells the commands of wikis, and that remove it. Nobody can
 /// log in as it, and it has no keys.
 pub(super) fn pattern() -> [String; 2] {
-    let users = Users([(PATTERN.to_owned(), commands())].into());
-    [format!("ACL SETUSER {PATTERN} reset {}", users.rules(PATTERN)), format!("ACL DELUSER {PATTERN}")]
+    [format!("ACL SETUSER {PATTERN} reset {}", commands()), format!("ACL DELUSER {PATTERN}")]
 }
 
-fn commands() -> BTreeSet<String> {
-    let mut rules: BTreeSet<String> = COMMANDS.iter().map(|command| format!("+{command}")).collect();
-    rules.insert("-@all".to_owned());
-    rules
+/// The rules of what wikis may run. What takes all away comes first.
+fn commands() -> String {
+    COMMANDS.iter().fold("-@all".to_owned(), |rules, command| rules + " +" + command)
 }
 
 fn is_command(rule: &str) -> bool {
@@ -219,11 +207,29 @@ pub(super) fn is_wiki(user: &str) -> bool {
     user.starts_with("wiki-")
 }
 
-fn words(text: &str) -> BTreeSet<String> {
-    text.split(' ').map(str::to_owned).collect()
+fn hashed(password: &str) -> String {
+    format!("#{}", hex(&Sha256::digest(password.as_bytes())))
 }
 
-fn hashed(password: &str) -> String {
-    let digest = Sha256::digest(password.as_bytes());
-    digest.iter().fold("#".to_owned(), |hex, byte| format!("{hex}{byte:02x}"))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_others_stay_as_they_are() {
+        let before = "# a comment\nuser default on nopass ~* +@all\nuser wiki-gone on nopass +@all\n\
+                      user proxy on >p ~frontend:* -@dangerous +keys (~x* +get)\nuser mwfarm on >own ~* &* +@all\n";
+        let password = hashed("secret");
+        let after = Users::new(before, "secret", &[]);
+        let text = format!(
+            "user default off resetchannels -@all\nuser mwfarm on >own ~* &* +@all {password}\n\
+             user proxy on >p ~frontend:* -@dangerous +keys (~x* +get)\n"
+        );
+        assert_eq!(after.text(), text);
+        assert_eq!(Users::new(&text, "secret", &[]).text(), text);
+        let redis = format!("user proxy off {} ~frontend:*", hashed("p"));
+        assert!(!after.agree(&Users::parse(&redis), "proxy"));
+        assert!(after.agree(&Users::parse(&redis.replace("off", "on sanitize-payload")), "proxy"));
+        assert!(!after.agree(&Users::default(), "proxy"));
+    }
 }

@@ -28,20 +28,20 @@ impl<'s> Server<'s> {
     /// Makes Redis know exactly these users, and says whether it did not. `file` is what it must read when it starts.
     pub(super) fn follow(&self, users: &Users, file: &Path) -> Result<bool, Problem> {
         let named = self.named()?;
-        let used = self.ask(named, &["CONFIG GET aclfile".to_owned()])?;
-        if used.lines().nth(1) != Some(&*file.to_string_lossy()) {
+        let answer = self.ask(named, &["CONFIG GET aclfile".to_owned()])?;
+        if answer.lines().nth(1) != Some(&*file.to_string_lossy()) {
             let problem = Problem::new(ExitCode::Failed, "Redis reads another file of users when it starts");
-            let used = used.lines().nth(1).filter(|used| !used.is_empty()).map_or("none", |used| used);
+            let used = answer.lines().nth(1).filter(|path| !path.is_empty()).unwrap_or("none");
             return Err(problem.cause(format!("`aclfile` is {used}")).hint(super::hint(file)));
         }
         let there = self.list(named)?;
         let mut commands = Vec::new();
-        let mut wrong: Vec<&str> = users.names().filter(|user| !users.agree(&there, user)).collect();
+        let mut others: Vec<&str> = users.names().filter(|user| !users.agree(&there, user)).collect();
         // Those without a name are shut out, of whom we may be one, when we can come in with one.
-        wrong.sort_by_key(|user| (*user != ADMINISTRATOR, *user == "default"));
+        others.sort_by_key(|user| (*user != ADMINISTRATOR, *user == "default"));
         let gone = there.names().filter(|user| is_wiki(user) && users.names().all(|known| known != *user));
         commands.extend(gone.map(|user| format!("ACL DELUSER {user}")));
-        commands.extend(wrong.into_iter().map(|user| format!("ACL SETUSER {user} reset {}", users.rules(user))));
+        commands.extend(others.into_iter().map(|user| format!("ACL SETUSER {user} reset {}", users.rules(user))));
         if commands.is_empty() {
             return Ok(false);
         }
@@ -49,8 +49,7 @@ impl<'s> Server<'s> {
         let there = self.list(true)?;
         match users.names().find(|user| !users.agree(&there, user)) {
             None => Ok(true),
-            Some(user) => Err(Problem::new(ExitCode::Failed, format!("Redis does not have the rules of `{user}`"))
-                .cause(format!("it has: {}", there.rules(user)))),
+            Some(user) => Err(Problem::new(ExitCode::Failed, format!("Redis does not have the rules of `{user}`"))),
         }
     }
 
@@ -61,7 +60,7 @@ impl<'s> Server<'s> {
         loop {
             let answer = self.ask(named, &[format!("EVAL \"{REMOVE}\" 0 {cursor} {prefix}*")])?;
             let mut lines = answer.lines();
-            cursor = lines.next().unwrap_or("0").to_owned();
+            lines.next().unwrap_or("0").clone_into(&mut cursor);
             removed += lines.next().and_then(|count| count.parse::<u64>().ok()).unwrap_or(0);
             if cursor == "0" {
                 return Ok(removed);

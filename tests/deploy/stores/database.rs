@@ -1,4 +1,4 @@
-//! Databases: those of MariaDB, in which a wiki's unix user is itself, and files.
+//! Databases: those of `MariaDB`, in which a wiki's unix user is itself, and files.
 
 use std::path::PathBuf;
 

@@ -1,5 +1,6 @@
 //! A root directory of the test's own, with wikis whose users are real and go with it, and servers that end with it.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -34,7 +35,7 @@ impl Ground {
         let root = directory.path().to_str().expect("UTF-8");
         let mut text = format!("deploy:\n  root: {root}\n  zone: wiki.test\n  core: {root}/core.git\n");
         for line in lines {
-            text.push_str(&format!("  {}\n", line.replace("ROOT", root)));
+            let _ = writeln!(text, "  {}", line.replace("ROOT", root));
         }
         fs::write(directory.path().join("mwfarm.yml"), text).expect("options");
         let options = options::read(directory.path()).expect("options");
@@ -119,7 +120,7 @@ impl Ground {
         wait(&root.join("redis.sock"));
     }
 
-    /// Starts MariaDB on an empty directory.
+    /// Starts `MariaDB` on an empty directory.
     pub(super) fn mariadb(&mut self) {
         let (root, data) = (self.root().to_owned(), self.root().join("mariadb"));
         let install = Command::new("mariadb-install-db")

@@ -84,7 +84,7 @@ fn a_configuration_is_committed_by_the_wiki_and_told_of() {
     let (_, log) = git(&["log", "--all", "--format=%an %cn %ae %D"]);
     assert_eq!(log, format!("{user} {user} {user}@{} HEAD -> main\n", wiki.host));
     assert_eq!(git(&["status", "--porcelain"]), (true, String::new()));
-    assert_eq!(git(&["fsck", "--strict"]).0, true);
+    assert!(git(&["fsck", "--strict"]).0);
     let settings = work.join("LocalSettings.php");
     assert!(output("php", &["-l", settings.to_str().expect("UTF-8")]).status.success());
     assert!(fs::read_to_string(&settings).expect("settings").contains(&format!("$wgSitename = '{}';", wiki.name)));

@@ -1,4 +1,4 @@
-//! What a wiki owns beside its code, on this machine: real users, a real Redis, MariaDB and MediaWiki. Needs root.
+//! What a wiki owns beside its code, on this machine: real users, a real Redis, `MariaDB` and MediaWiki. Needs root.
 
 mod cache;
 mod database;
