@@ -35,7 +35,7 @@ class FarmRedisBagOStuff extends RedisBagOStuff
      * Where connections for one key come from; in 1.39, all of them.
      *
      * @param string $key
-     * @return RedisConnRef|Wikimedia\ObjectCache\RedisConnRef|null|false
+     * @return RedisConnRef|null|false
      */
     protected function getConnection($key)
     {
@@ -50,7 +50,7 @@ class FarmRedisBagOStuff extends RedisBagOStuff
      * Where connections for several keys come from since 1.40; those for one key, too.
      *
      * @param string[] $keys
-     * @return array{0: array<string, string[]>, 1: array<string, Wikimedia\ObjectCache\RedisConnRef>, 2: bool}
+     * @return array{0: array<string, string[]>, 1: array<string, RedisConnRef>, 2: bool}
      */
     protected function getConnectionsForKeys(array $keys)
     {
@@ -60,7 +60,7 @@ class FarmRedisBagOStuff extends RedisBagOStuff
     }
 
     /**
-     * @param RedisConnRef|Wikimedia\ObjectCache\RedisConnRef $connection
+     * @param RedisConnRef $connection
      */
     private function prefix($connection): void
     {

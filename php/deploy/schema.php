@@ -23,7 +23,7 @@ $print = static function (string $what, iterable $rows): void {
 };
 
 if ($argv[1] === 'sqlite') {
-    $files = array_diff(scandir($argv[2]), ['.', '..']);
+    $files = scandir($argv[2]) ?: [];
     sort($files, SORT_STRING);
     foreach ($files as $file) {
         // A link leads to what is not the wiki's, or is there under its own name.
@@ -37,7 +37,8 @@ if ($argv[1] === 'sqlite') {
         ]);
         $query = "SELECT type, name, tbl_name, sql FROM sqlite_master"
             . " WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY type, name";
-        $print($file, $database->query($query, PDO::FETCH_NUM));
+        // Never false: errors are exceptions.
+        $print($file, $database->query($query, PDO::FETCH_NUM) ?: []);
     }
 } else {
     mysqli_report(MYSQLI_REPORT_ERROR | MYSQLI_REPORT_STRICT);
@@ -51,7 +52,7 @@ if ($argv[1] === 'sqlite') {
     ];
     foreach ($queries as $what => $query) {
         $rows = $database->query("SELECT $query WHERE TABLE_SCHEMA = DATABASE() ORDER BY 1, 2, 3");
-        $print($what, $rows->fetch_all());
+        $print($what, $rows instanceof mysqli_result ? $rows->fetch_all() : []);
     }
 }
 echo "end\n";

@@ -147,18 +147,18 @@ impl Server {
     }
 
     fn read(socket: &Path, name: &Name) -> Result<Self, Problem> {
-        let (database, user) = (name.database(), name.user());
+        let (database, user) = (quoted(&name.database()), quoted(&name.user()));
         // In what the client prints, a backslash is two.
         let sql = format!(
-            "SELECT 'database' FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = '{database}';\n\
-             SELECT 'user', plugin, max_user_connections FROM mysql.user WHERE User = '{user}' AND Host = 'localhost';\n\
+            "SELECT 'database' FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = {database};\n\
+             SELECT 'user', plugin, max_user_connections FROM mysql.user WHERE User = {user} AND Host = 'localhost';\n\
              SELECT 'rights', REPLACE(Db, CHAR(92), '/') FROM mysql.db \
-             WHERE User = '{user}' AND Host = 'localhost' AND Create_priv = 'Y' AND Drop_priv = 'Y';\n\
-             SELECT 'more' FROM mysql.user WHERE User = '{user}' AND Host <> 'localhost';\n\
+             WHERE User = {user} AND Host = 'localhost' AND Create_priv = 'Y' AND Drop_priv = 'Y';\n\
+             SELECT 'more' FROM mysql.user WHERE User = {user} AND Host <> 'localhost';\n\
              SELECT 'more' FROM information_schema.USER_PRIVILEGES \
-             WHERE GRANTEE LIKE CONCAT(CHAR(39), '{user}', CHAR(39), '@%') AND PRIVILEGE_TYPE <> 'USAGE';\n\
-             SELECT 'more' FROM mysql.tables_priv WHERE User = '{user}';\n\
-             SELECT 'more' FROM mysql.roles_mapping WHERE User = '{user}';\n"
+             WHERE GRANTEE LIKE CONCAT(CHAR(39), {user}, CHAR(39), '@%') AND PRIVILEGE_TYPE <> 'USAGE';\n\
+             SELECT 'more' FROM mysql.tables_priv WHERE User = {user};\n\
+             SELECT 'more' FROM mysql.roles_mapping WHERE User = {user};\n"
         );
         let output = ask(socket, &sql)?;
         let mut server = Self::default();
@@ -187,13 +187,13 @@ impl Names {
     fn of(name: &Name) -> Self {
         let (database, user) = (name.database(), name.user());
         let pattern = format!("`{}`", database.replace('_', r"\_"));
-        Self { database: format!("`{database}`"), pattern, user: sql_user(&user) }
+        Self { database: format!("`{database}`"), pattern, user: quoted(&user) + "@'localhost'" }
     }
 }
 
-/// Quoted for SQL, which has the quotes of PHP; the user only exists on this machine.
-fn sql_user(user: &str) -> String {
-    ["'", user, "'@'localhost'"].concat()
+/// Quoted for SQL.
+fn quoted(name: &str) -> String {
+    ["'", name, "'"].concat()
 }
 
 /// Runs statements as the server's administrator: root, whom the server knows by its socket.

@@ -14,8 +14,9 @@ use serde::Deserialize;
 
 use crate::farm::composer;
 
-/// Functions and constants of MediaWiki, and of modules that the runtime uses where they are.
-const ELSEWHERE: [&str; 5] = ["apcu_", "opcache_", "MW_", "wfLoadExtension", "wfLoadSkin"];
+/// Names of MediaWiki, and of modules that the runtime uses where they are.
+const ELSEWHERE: [&str; 9] =
+    ["apcu_", "opcache_", "mysqli", "MYSQLI_", "PDO", "Redis", "MW_", "wfLoadExtension", "wfLoadSkin"];
 
 #[test]
 fn the_runtime_is_php_7_4() {
