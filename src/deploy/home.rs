@@ -7,7 +7,7 @@
 //!     images/               wiki 2770: the web server reads it
 //!     cache/ logs/          wiki 2770
 //!     db/ tmp/              wiki 0700: pages, sessions and uploads under way
-//! var/lib/mwfarm/notify/<wiki>/commit     touched by the repository's hook; the watcher looks when that was
+//!     config.committed      touched by the repository's hook; the watcher looks when that was
 //! ```
 //!
 //! Everything inside what belongs to the wiki is done as the wiki's user. Root makes the directories themselves, by
@@ -72,13 +72,6 @@ pub fn ensure(options: &Options, wiki: &Wiki) -> Result<bool, Problem> {
         let guest = web.filter(|_| *name == "images").map(Guest::Reads);
         changed |= own(&home.join(name), owner, *mode, guest)?;
     }
-    let notify = notification(options, &wiki.name);
-    if let Some(directory) = notify.parent() {
-        if let Some(above) = directory.parent() {
-            disk::make_directories(above).map_err(unusable(above))?;
-        }
-        changed |= own(directory, ours, 0o3770, None)?;
-    }
     changed |= ensure_repository(options, wiki)?;
     Ok(changed)
 }
@@ -106,7 +99,7 @@ pub fn work_tree(options: &Options, name: &Name) -> PathBuf {
 /// The file that the hooks of a wiki's configuration touch.
 #[must_use]
 pub fn notification(options: &Options, name: &Name) -> PathBuf {
-    options.layout.state().join("notify").join(name.as_str()).join("commit")
+    options.layout.home(name).join("config.committed")
 }
 
 /// When a wiki's hook told last that there is a commit. Anybody in the wiki's group can make it tell so: a reason to
@@ -133,14 +126,11 @@ pub fn remove(options: &Options, name: &Name) -> Result<bool, Problem> {
     }
     own(&removed, Owner::us(), 0o700, None)?;
     let mut changed = false;
-    let notify = options.layout.state().join("notify").join(name.as_str());
-    for path in [home, notify] {
-        if disk::find(&path).map_err(unusable(&path))?.is_some() {
-            // No name has a dot.
-            let out = removed.join(format!("{name}.{}", secrets::random_hex::<8>()?));
-            disk::rename_new(&path, &out).map_err(unusable(&path))?;
-            changed = true;
-        }
+    if disk::find(&home).map_err(unusable(&home))?.is_some() {
+        // No name has a dot.
+        let out = removed.join(format!("{name}.{}", secrets::random_hex::<8>()?));
+        disk::rename_new(&home, &out).map_err(unusable(&home))?;
+        changed = true;
     }
     let mine = format!("{name}.");
     for left in disk::names(&removed).map_err(unusable(&removed))?.into_iter().filter(|left| left.starts_with(&mine)) {

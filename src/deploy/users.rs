@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::thread;
+use std::time::Duration;
 
 use super::name::Name;
 use super::options::Options;
@@ -18,7 +20,10 @@ use crate::report::{ExitCode, Problem};
 const SHELL: &str = "/bin/bash";
 
 /// How often processes of a user that goes are ended.
-const TRIES: usize = 5;
+const TRIES: u32 = 10;
+
+/// How long they may take to end, the first time; one that waits for a disk takes its time.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Whom a wiki runs as; `None` where all run as we do.
 #[must_use]
@@ -98,6 +103,9 @@ pub fn remove(options: &Options, wiki: &Wiki) -> Result<bool, Problem> {
         // 8: a process of it is there, or was begun meanwhile.
         if captured.status != Status::Exited(0) && (captured.status != Status::Exited(8) || tries == TRIES) {
             return Err(failed(&userdel, &captured));
+        }
+        if captured.status != Status::Exited(0) {
+            thread::sleep(PAUSE * tries);
         }
         changed = true;
     }

@@ -98,13 +98,14 @@ fn a_configuration_is_committed_by_the_wiki_and_told_of() {
     assert!(git(&["commit", "--amend", "--allow-empty", "--message", "b"]).0);
     assert!(home::notified(&ground.options, &wiki.name).expect("a time").expect("it told") > first);
     // A commit never fails for it.
-    fs::remove_dir_all(home::notification(&ground.options, &wiki.name).parent().expect("a directory"))
-        .expect("removed");
+    let notification = home::notification(&ground.options, &wiki.name);
+    fs::remove_file(&notification).expect("removed");
+    symlink("/nonexistent/file", &notification).expect("a link");
     let (well, said) = git(&["commit", "--allow-empty", "--message", "c"]);
-    assert!(well && !said.contains("notify"), "{said}");
+    assert!(well && !said.contains("touch"), "{said}");
     // What the wiki committed stays.
     let (_, head) = git(&["rev-parse", "HEAD"]);
-    assert!(home::ensure(&ground.options, &wiki).expect("a home"));
+    assert!(!home::ensure(&ground.options, &wiki).expect("a home"));
     assert_eq!(git(&["rev-parse", "HEAD"]).1, head);
 }
 

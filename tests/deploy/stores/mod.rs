@@ -4,6 +4,7 @@ mod cache;
 mod database;
 mod ground;
 mod home;
+mod kill;
 mod mediawiki;
 mod secrets;
 mod users;

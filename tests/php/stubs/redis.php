@@ -7,9 +7,13 @@ class Redis
     const OPT_PREFIX = 2;
 }
 
-/** @method bool setOption(int $option, mixed $value) */
 class RedisConnRef
 {
+    /** @param mixed $value */
+    public function setOption(int $option, $value): bool
+    {
+        return true;
+    }
 }
 
 class RedisBagOStuff
