@@ -67,7 +67,9 @@ fn a_killed_process_is_finished_by_the_next() {
         left += usize::from(running.try_wait().expect("a state").is_none());
         running.kill().and_then(|()| running.wait()).expect("it ends");
         // What it started ends by itself; the wiki's lock is held as long.
+        let ends = Instant::now() + Duration::from_secs(20);
         while output("pgrep", &["-f", wiki.name.as_str()]).status.success() {
+            assert!(Instant::now() < ends, "something goes on");
             thread::sleep(Duration::from_millis(5));
         }
         ground.provide(&wiki);

@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use mwfarm::deploy::options::Database;
 use mwfarm::deploy::record::Wiki;
 use mwfarm::deploy::{cache, database, home, secrets};
 use mwfarm::php::Value;
@@ -104,8 +105,13 @@ fn redis(ground: &Ground, commands: &str) -> Vec<String> {
     text.lines().skip(1).filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }
 
-fn views_leave_no_denial(version: &str, skins: &str) {
-    let mut ground = Ground::new(&["cache: {redis: ROOT/redis.sock}"]);
+fn views_leave_no_denial(version: &str, database: &str) {
+    let mut ground = Ground::new(&["cache: {redis: ROOT/redis.sock}", database]);
+    let socket = ground.root().join("mariadb.sock");
+    let is_mariadb = matches!(ground.options.database, Database::Mariadb(_));
+    if is_mariadb {
+        ground.mariadb();
+    }
     let wiki = ground.wiki("m-w");
     ground.provide_without_cache(&wiki);
     ground.redis();
@@ -121,31 +127,21 @@ fn views_leave_no_denial(version: &str, skins: &str) {
     let text = |path: &Path| path.to_str().expect("UTF-8").to_owned();
     let (script, db, tmp) =
         (text(&tree.join("maintenance/install.php")), text(&home.join("db")), text(&home.join("tmp")));
-    let arguments = [
-        &*script,
-        "--dbtype",
-        "sqlite",
-        "--dbpath",
-        &db,
-        "--dbname",
-        &wiki.name.database(),
-        "--confpath",
-        &tmp,
-        "--passfile",
-        &text(&passwords),
-        "--scriptpath",
-        "",
-        "--server",
-        "http://127.0.0.1",
-        "Wiki",
-        "Admin",
-    ];
+    let (name, user, server) = (wiki.name.database(), wiki.name.user(), format!("localhost:{}", socket.display()));
+    let place = if is_mariadb {
+        vec!["--dbtype", "mysql", "--dbserver", &server, "--dbuser", &user, "--installdbuser", &user, "--dbpass", ""]
+    } else {
+        vec!["--dbtype", "sqlite", "--dbpath", &db]
+    };
+    let passwords = text(&passwords);
+    let rest = ["--dbname", &name, "--confpath", &tmp, "--passfile", &passwords, "--scriptpath", "", "--server"];
+    let arguments = [&[&*script], &place[..], &rest, &["http://127.0.0.1", "Wiki", "Admin"]].concat();
     let (well, said) = as_user(uid, &tree, "php", &arguments);
     assert!(well, "{said}");
     let installed = database::schema(&ground.options, &wiki).expect("a schema");
     assert_ne!(installed, before);
 
-    let settings = write_settings(&ground, &wiki, skins);
+    let settings = write_settings(&ground, &wiki, "");
     let prefix = cache::prefix(&secrets);
     let view = |settings: &Path| {
         redis(&ground, "ACL LOG RESET\nFLUSHALL");
@@ -176,7 +172,7 @@ fn views_leave_no_denial(version: &str, skins: &str) {
 
     // MediaWiki's own class, which knows no prefix, is refused all of that.
     let plain = format!(
-        "{skins} $wgObjectCaches['redis'] = ['class' => 'RedisBagOStuff', 'servers' => ['{}'], 'password' => ['{}', '{}']];",
+        "$wgObjectCaches['redis'] = ['class' => 'RedisBagOStuff', 'servers' => ['{}'], 'password' => ['{}', '{}']];",
         ground.root().join("redis.sock").display(),
         wiki.name.user(),
         secrets.redis_password
@@ -186,11 +182,11 @@ fn views_leave_no_denial(version: &str, skins: &str) {
 }
 
 #[test]
-fn mediawiki_1_39_keeps_to_its_prefix() {
-    views_leave_no_denial("1.39", "");
+fn mediawiki_1_39_keeps_to_its_prefix_with_files() {
+    views_leave_no_denial("1.39", "database: sqlite");
 }
 
 #[test]
-fn mediawiki_1_43_keeps_to_its_prefix() {
-    views_leave_no_denial("1.43", "");
+fn mediawiki_1_43_keeps_to_its_prefix_with_a_server() {
+    views_leave_no_denial("1.43", "database: {mariadb: ROOT/mariadb.sock}");
 }
