@@ -149,7 +149,6 @@ fn own(path: &Path, owner: Owner, mode: u32, guest: Option<Guest>) -> Result<boo
     })
 }
 
-/// The web server's user, where wikis have users of their own.
 /// Makes the directory of a wiki's releases. It alone decides who comes in: the wiki, and whoever serves its files.
 ///
 /// # Errors
@@ -172,6 +171,7 @@ pub fn make_private(options: &Options, wiki: &Wiki, directory: &Path) -> Result<
     disk::own_directory(directory, owner, 0o750, None).map(drop).map_err(unusable(directory))
 }
 
+/// The web server's user, where wikis have users of their own.
 fn web_user(options: &Options) -> Result<Option<u32>, Problem> {
     if options.users.is_none() {
         return Ok(None);

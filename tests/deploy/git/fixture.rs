@@ -122,7 +122,6 @@ pub(super) fn wiki(options: &Options, text: &str, uid: Option<u32>) -> Wiki {
         broken: None,
         desired: None,
         bad: Vec::new(),
-        previous: None,
         next: 1,
         name,
     }

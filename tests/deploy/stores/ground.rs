@@ -65,7 +65,6 @@ impl Ground {
             broken: None,
             desired: None,
             bad: Vec::new(),
-            previous: None,
             next: 1,
         };
         self.wikis.push(wiki.clone());
