@@ -1,3 +1,4 @@
+<?php
 // Whether files are PHP that can be compiled: none of it is run. Files come one after another on the standard input,
 // each as a line with its number of bytes and the bytes. Says `{"file":0}` before each, by its place, and after it
 // `{"file":0,"line":7,"message":"…"}` when it is none. PHP 7.4.

@@ -7,12 +7,12 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::bare::{FETCH_FLAGS, has_ref, heal, make_bare};
 use super::export::export;
 use super::git::{self, Repository};
 use super::options::Options;
 use super::record::Wiki;
 use super::release::Sha;
-use super::repository::{FETCH_FLAGS, has_ref, heal, make_bare};
 use super::tree::{self, Tree};
 use crate::disk;
 use crate::process::User;

@@ -3,6 +3,7 @@
 //! One process parses many files. It is started as the wiki's user, since parsers have bugs, too; it gets the files on
 //! its input, since that user need not see a release that is not finished.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -71,7 +72,7 @@ struct Said {
 /// # Errors
 /// git fails.
 pub fn changed(repository: &Repository, from: Option<&Sha>, tree: &Tree, to: &Sha) -> Result<Vec<String>, git::Error> {
-    let is_php = |path: &str| path.ends_with(".php");
+    let is_php = |path: &str| Path::new(path).extension().is_some_and(|end| end == "php");
     // What was deployed long ago may be gone.
     let Some(from) = from.filter(|from| super::repository::has(repository, from)) else {
         let files = tree.entries.iter().filter(|entry| matches!(entry.kind, Kind::File { .. }));
@@ -121,7 +122,11 @@ fn parse(options: &Options, user: Option<User>, files: &[&str], input: &[u8]) ->
     let failed = |what: &str| Problem::new(ExitCode::Failed, format!("PHP {what}"));
     let program = Program {
         program: options.php.clone(),
-        arguments: SETTINGS.iter().chain(&["-r", SCRIPT]).map(Into::into).collect(),
+        arguments: SETTINGS
+            .iter()
+            .chain(&["-r", SCRIPT.strip_prefix("<?php").unwrap_or(SCRIPT)])
+            .map(Into::into)
+            .collect(),
         directory: "/".into(),
         environment: Environment::Clean(vec![("HOME".into(), "/nonexistent".into()), ("LC_ALL".into(), "C".into())]),
         user,

@@ -28,6 +28,7 @@ pub mod git;
 
 pub mod event;
 pub mod health;
+mod bare;
 mod objects;
 pub mod queue;
 pub mod watch;

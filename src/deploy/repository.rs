@@ -6,15 +6,14 @@
 //! Functions that write take the repository's lock themselves; their callers must not hold it.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::bare::{FETCH_FLAGS, heal, make_bare, set};
 use super::git::{self, Repository};
 use super::lock;
 use super::name::Name;
 use super::options::Options;
 use super::release::Sha;
-use crate::disk;
 use crate::process::Status;
 use crate::report::{ExitCode, Problem};
 
@@ -56,36 +55,6 @@ const OLD_FAULTS: &[&str] = &[
     "fetch.fsck.badDate=warn",
     "-c",
     "fetch.fsck.badTimezone=warn",
-];
-
-/// The configuration of a repository that only we write to.
-const CONFIG: &[(&str, &str)] = &[
-    ("gc.auto", "0"),
-    ("maintenance.auto", "false"),
-    ("receive.autogc", "false"),
-    ("core.fsync", "all"),
-    ("core.logAllRefUpdates", "false"),
-    ("transfer.hideRefs", "refs/deployed"),
-];
-
-/// Attributes that win over those of any tree: its files are what was committed, whatever command is used.
-const ATTRIBUTES: &[u8] =
-    b"* -text -eol -ident -filter -working-tree-encoding -export-ignore -export-subst -diff -merge\n";
-
-/// Commands of git that write into a repository: what could hold a lock there.
-const WRITERS: &[&[u8]] = &[
-    b"config",
-    b"fetch",
-    b"gc",
-    b"index-pack",
-    b"maintenance",
-    b"pack-refs",
-    b"prune",
-    b"push",
-    b"receive-pack",
-    b"repack",
-    b"unpack-objects",
-    b"update-ref",
 ];
 
 /// What the remote has.
@@ -253,11 +222,6 @@ pub fn tip(options: &Options, name: &str) -> Option<Sha> {
     core(options).run(arguments, LOCAL).ok().as_deref().and_then(git::sha)
 }
 
-/// Whether there is a ref of this full name.
-pub(super) fn has_ref(repository: &Repository, name: &str) -> bool {
-    repository.run(["show-ref", "--verify", "--quiet", "--", name], LOCAL).is_ok()
-}
-
 /// Keeps a commit that a wiki uses.
 ///
 /// # Errors
@@ -269,7 +233,8 @@ pub fn pin(options: &Options, name: &Name, commit: &Sha) -> Result<(), Problem> 
     if !has(&repository, commit) {
         return Err(Problem::new(ExitCode::Failed, format!("there is no commit `{commit}` in the core repository")));
     }
-    update(&repository, &["update-ref", &pin_of(name, commit), commit.as_str()])
+    repository.run(["update-ref", &pin_of(name, commit), commit.as_str()], LOCAL)?;
+    Ok(())
 }
 
 /// Lets go of a commit that a wiki uses no more; of one that it did not use, too.
@@ -280,7 +245,21 @@ pub fn unpin(options: &Options, name: &Name, commit: &Sha) -> Result<(), Problem
     let _held = locked(options)?;
     let repository = core(options);
     heal(&repository)?;
-    update(&repository, &["update-ref", "-d", &pin_of(name, commit)])
+    repository.run(["update-ref", "-d", &pin_of(name, commit)], LOCAL)?;
+    Ok(())
+}
+
+/// Packs what has come in piece by piece, and removes what no branch has had and no wiki has used for two weeks. What is
+/// being brought or written to disk meanwhile is younger, or pinned.
+///
+/// # Errors
+/// git refuses.
+pub fn clean(options: &Options) -> Result<(), Problem> {
+    let _held = locked(options)?;
+    let repository = core(options);
+    heal(&repository)?;
+    let arguments = ["gc", "--quiet", "--prune=2.weeks.ago"];
+    repository.run(arguments, FETCH_ALL).map(drop).map_err(|error| problem(&error))
 }
 
 /// The commits that a wiki uses.
@@ -291,105 +270,6 @@ pub fn pins(options: &Options, name: &Name) -> Result<Vec<Sha>, Problem> {
     let all = refs(&core(options), &format!("refs/deployed/{name}/"))?;
     Ok(all.into_iter().filter(|(name, sha)| name.ends_with(sha.as_str())).map(|(_, sha)| sha).collect())
 }
-
-/// Makes a bare repository that only we write to, whole or not at all.
-pub(super) fn make_bare(directory: &Path) -> Result<(), Problem> {
-    let failed = |error: std::io::Error| {
-        Problem::new(ExitCode::Failed, format!("cannot make the repository `{}`", directory.display()))
-            .cause(error.to_string())
-    };
-    if disk::look(directory).map_err(failed)?.is_none() {
-        let above = directory.parent().unwrap_or(Path::new("/"));
-        disk::make_directories(above).map_err(failed)?;
-        let mut name = directory.file_name().unwrap_or_default().to_owned();
-        name.push(".new");
-        let staged = above.join(name);
-        // Left by one that was killed.
-        disk::clear(&staged).map_err(failed)?;
-        disk::new_directory(&staged).map_err(failed)?;
-        let repository = Repository::ours(&staged);
-        let init = ["init", "--quiet", "--bare", "--template=", "--initial-branch=none", "."];
-        repository.run(init, LOCAL).map_err(|error| problem(&error))?;
-        let info = staged.join("info");
-        disk::make_directories(&info).map_err(failed)?;
-        disk::replace(&info.join("attributes"), ATTRIBUTES, 0o644).map_err(failed)?;
-        for (key, value) in CONFIG {
-            set(&repository, key, value)?;
-        }
-        disk::sync_file_system(&staged).map_err(failed)?;
-        disk::publish(&staged, directory).map_err(failed)?;
-    }
-    heal(&Repository::ours(directory))
-}
-
-/// Removes what a git that was killed left: its locks, under which nobody could write again, and packs without an end.
-/// Only under the lock that all writers of the repository hold. A git that is at work is the child of one of us that
-/// was killed; it is given some time.
-pub(super) fn heal(repository: &Repository) -> Result<(), Problem> {
-    let directory = &repository.directory;
-    let failed = |error: std::io::Error| {
-        Problem::new(ExitCode::Failed, format!("cannot clean up `{}`", directory.display())).cause(error.to_string())
-    };
-    let left = || -> std::io::Result<Vec<PathBuf>> {
-        let mut found = Vec::new();
-        for below in ["", "objects/info", "objects/pack"] {
-            let is_left = |name: &&String| {
-                name.ends_with(".lock") || below == "objects/pack" && name.starts_with("tmp_") || *name == "gc.pid"
-            };
-            let names = disk::names(&directory.join(below))?;
-            found.extend(names.iter().filter(is_left).map(|name| directory.join(below).join(name)));
-        }
-        let refs = disk::walk(&directory.join("refs"))?.into_iter().map(|(path, _)| directory.join("refs").join(path));
-        // No ref has such a name.
-        found.extend(refs.filter(|path| path.extension().is_some_and(|end| end == "lock")));
-        Ok(found)
-    };
-    if left().map_err(failed)?.is_empty() {
-        return Ok(());
-    }
-    for _ in 0..300 {
-        if !is_at_work(directory).map_err(failed)? {
-            for path in left().map_err(failed)? {
-                disk::clear(&path).map_err(failed)?;
-            }
-            return Ok(());
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    let what = format!("another git is at work in `{}`", directory.display());
-    Err(Problem::new(ExitCode::Failed, what).hint("wait until it has ended, or end it"))
-}
-
-/// Whether a git that writes has its working directory here, as every git has that we start.
-fn is_at_work(directory: &Path) -> std::io::Result<bool> {
-    let directory = disk::real_path(directory)?;
-    let processes = disk::names(Path::new("/proc"))?;
-    let numbers = processes.iter().filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
-    let mut processes = numbers.map(|number| Path::new("/proc").join(number));
-    Ok(processes.any(|process| {
-        // Processes end while we look.
-        let here = disk::link_target(&process.join("cwd")).is_ok_and(|place| place == directory);
-        let words = if here { disk::read_optional(&process.join("cmdline")).ok().flatten() } else { None };
-        words.is_some_and(|words| words.split(|byte| *byte == 0).any(|word| WRITERS.contains(&word)))
-    }))
-}
-
-/// Sets one value of a repository's configuration, unless it is set.
-fn set(repository: &Repository, key: &str, value: &str) -> Result<(), Problem> {
-    let there = repository.run(["config", "--local", "--get-all", key], LOCAL).unwrap_or_default();
-    if there == format!("{value}\n").as_bytes() {
-        return Ok(());
-    }
-    update(repository, &["config", "--local", "--replace-all", key, value])
-}
-
-fn update(repository: &Repository, arguments: &[&str]) -> Result<(), Problem> {
-    repository.run(arguments, LOCAL).map(drop).map_err(|error| problem(&error))
-}
-
-/// What every fetch is told.
-pub(super) const FETCH_FLAGS: &[&str] =
-    &["--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules"];
 
 fn remote_command(words: &[&str]) -> Vec<String> {
     [REMOTE, OLD_FAULTS, words].concat().into_iter().map(str::to_owned).collect()

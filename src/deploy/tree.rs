@@ -161,7 +161,7 @@ fn look(repository: &Repository, commit: &Sha, limits: &Limits, role: Role) -> R
     let list = match program.capture(MAX_LIST, TIME) {
         Ok(captured) => git::succeeded(captured, "ls-tree")?,
         // A few objects can name each other so often that their list has no end.
-        Err(process::Error::Output { .. } | process::Error::Late { .. }) => {
+        Err(process::Error::Output { .. }) => {
             return refuse(vec![whole(format!("has more than {} files", limits.files))]);
         }
         Err(error) => return Err(git::Error::from(error).into()),

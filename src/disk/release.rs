@@ -10,17 +10,17 @@ use fs_err as fs;
 
 use super::named;
 
-/// Makes a directory with mode 0755, whatever the umask; nothing may be there.
+/// Makes a directory with exactly this mode, whatever the umask; nothing may be there.
 ///
 /// # Errors
 /// Those of the system.
-pub fn new_directory(path: &Path) -> io::Result<()> {
-    std::fs::DirBuilder::new().mode(0o755).create(path).map_err(|error| named(path, &error))?;
-    if fs::symlink_metadata(path)?.mode() & 0o7777 == 0o755 {
+pub fn new_directory(path: &Path, mode: u32) -> io::Result<()> {
+    std::fs::DirBuilder::new().mode(mode).create(path).map_err(|error| named(path, &error))?;
+    if fs::symlink_metadata(path)?.mode() & 0o7777 == mode {
         return Ok(());
     }
     // The umask, or a directory above that hands down its group (2755), which is not wanted either.
-    fs::set_permissions(path, std::fs::Permissions::from_mode(0o755))
+    fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
 }
 
 /// Makes a file with mode 0644 or 0755, whatever the umask, and this time of modification; nothing may be there.

@@ -18,8 +18,7 @@ fn verdict(list: &[u8], role: Role) -> Vec<String> {
 }
 
 fn links(links: &[(&str, &str)]) -> Vec<String> {
-    let lines: Vec<_> = links.iter().map(|(path, _)| ("120000", "1", *path)).collect();
-    let list = list(&lines);
+    let list = list(&links.iter().map(|(path, _)| ("120000", "1", *path)).collect::<Vec<_>>());
     let mut verdict = Verdict::default();
     let listed = verdict.list(&list, &Limits::default(), Role::Code);
     verdict.links(&listed, links.iter().map(|(_, target)| target.as_bytes().to_vec()).collect());

@@ -55,10 +55,9 @@ impl Tenant {
     }
 
     fn commit(&self, text: &str) -> Sha {
-        self.shell(&format!(
+        sha(&self.shell(&format!(
             "cd config.git-work; printf '%s' '{text}' > LocalSettings.php; git add .; git commit -q -m x; git rev-parse HEAD"
-        ))
-        .parse_sha()
+        )))
     }
 
     fn head(&self) -> Result<Option<Sha>, mwfarm::report::Problem> {
@@ -71,16 +70,6 @@ impl Tenant {
 
     fn copy(&self) -> PathBuf {
         self.fixture.options.layout.config_copy(&self.wiki.name)
-    }
-}
-
-trait ParseSha {
-    fn parse_sha(&self) -> Sha;
-}
-
-impl ParseSha for String {
-    fn parse_sha(&self) -> Sha {
-        sha(self)
     }
 }
 
@@ -110,12 +99,12 @@ fn a_commit_is_taken_once_and_pinned() {
     assert_eq!(git(&copy, &["show", &format!("{first}:LocalSettings.php")], b""), "<?php // 1");
     assert_eq!(git(&copy, &["for-each-ref"], b"").lines().count(), 2);
     // It belongs to us alone.
-    assert_eq!(fs::metadata(copy.join("HEAD")).unwrap().uid(), rustix_uid());
+    assert_eq!(fs::metadata(copy.join("HEAD")).unwrap().uid(), our_uid());
     assert!(!copy.join("incoming.bundle").exists());
 }
 
 /// Whom the tests run as.
-fn rustix_uid() -> u32 {
+fn our_uid() -> u32 {
     fs::metadata("/proc/self").unwrap().uid()
 }
 
@@ -149,7 +138,7 @@ fn what_the_repository_names_runs_as_the_wiki_at_most() {
         echo '* filter=evil diff=evil merge=evil' > .git/info/attributes",
         tenant.work.display()
     ));
-    let head = tenant.shell("cat config.git-work/.git/refs/heads/master").parse_sha();
+    let head = sha(&tenant.shell("cat config.git-work/.git/refs/heads/master"));
     assert_eq!(tenant.import().unwrap(), head);
     let into = tenant.fixture.path().join("out");
     fs::create_dir(&into).unwrap();
@@ -159,12 +148,11 @@ fn what_the_repository_names_runs_as_the_wiki_at_most() {
         assert_eq!(canary.metadata().unwrap().uid(), tenant.uid, "{}", canary.path().display());
     }
     // The canary is one that can sing: plain git as root, told to trust the directory, runs it.
-    let trusting = ["-c", "safe.directory=*", "status"];
     let mut command = Command::new("git");
-    command.args(trusting).current_dir(&tenant.work).env("GIT_CONFIG_COUNT", "1");
+    command.arg("status").current_dir(&tenant.work).env("GIT_CONFIG_COUNT", "1");
     command.env("GIT_CONFIG_KEY_0", "safe.directory").env("GIT_CONFIG_VALUE_0", "*").output().unwrap();
     let owners = || fs::read_dir(&canaries).unwrap().map(|canary| canary.unwrap().metadata().unwrap().uid());
-    assert!(owners().any(|uid| uid == rustix_uid()), "the canary proves nothing");
+    assert!(owners().any(|uid| uid == our_uid()), "the canary proves nothing");
 }
 
 #[test]

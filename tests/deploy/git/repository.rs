@@ -1,15 +1,16 @@
 //! The reference repository against remotes that change, break and do not end.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use mwfarm::deploy::repository::{
-    create_branch, ensure, fetch, fetch_all, is_ancestor, ls_remote, pin, pins, resolve, unpin,
+    clean, create_branch, ensure, fetch, fetch_all, is_ancestor, ls_remote, pin, pins, resolve, unpin,
 };
 use mwfarm::report::{ExitCode, Problem};
 
-use super::fixture::{Fixture, git, name, try_git};
+use super::fixture::{Fixture, git, name, sha, try_git};
 
 const BRANCH: &str = "refs/heads/wiki/alpha";
 
@@ -37,6 +38,8 @@ fn a_repository_is_made_once_and_knows_its_remote() {
     assert_eq!(git(&core, &["config", "--get-all", "remote.origin.fetch"], b""), "+refs/heads/*:refs/heads/*");
     assert_eq!(git(&core, &["config", "gc.auto"], b""), "0");
     assert!(core.join("kept").is_file());
+    // Who else comes by does not see other wikis' code.
+    assert_eq!(fs::metadata(&core).unwrap().permissions().mode() & 0o7777, 0o700);
     // What one that was killed has left is no obstacle.
     fs::remove_dir_all(&core).unwrap();
     fs::create_dir(core.with_file_name("common.new")).unwrap();
@@ -103,6 +106,17 @@ fn branches_are_made_once() {
 }
 
 #[test]
+fn a_remote_that_refuses_is_believed() {
+    let fixture = made();
+    let hook = fixture.remote().join("hooks/pre-receive");
+    fs::write(&hook, "#!/bin/sh\necho no thanks >&2\nexit 1\n").unwrap();
+    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+    let problem = create_branch(&fixture.options, "refs/heads/master", BRANCH).unwrap_err();
+    assert!(said(&problem).contains("no thanks"), "{}", said(&problem));
+    assert!(!ls_remote(&fixture.options).unwrap().refs.contains_key(BRANCH));
+}
+
+#[test]
 fn commits_are_named_by_digits_and_belong_to_the_branch() {
     let fixture = made();
     let first = fixture.commit("a", b"1");
@@ -125,17 +139,7 @@ fn commits_are_named_by_digits_and_belong_to_the_branch() {
     }
     assert!(is_ancestor(&fixture.options, &first, &second).unwrap());
     assert!(!is_ancestor(&fixture.options, &second, &first).unwrap());
-    assert!(is_ancestor(&fixture.options, &first, &"1".repeat(40).parse_sha()).is_err());
-}
-
-trait ParseSha {
-    fn parse_sha(&self) -> mwfarm::deploy::release::Sha;
-}
-
-impl ParseSha for String {
-    fn parse_sha(&self) -> mwfarm::deploy::release::Sha {
-        super::fixture::sha(self)
-    }
+    assert!(is_ancestor(&fixture.options, &first, &sha(&"1".repeat(40))).is_err());
 }
 
 #[test]
@@ -156,9 +160,11 @@ fn what_is_deployed_outlives_forced_pushes_prunes_and_clean_ups() {
     git(&fixture.remote(), &["update-ref", "-d", BRANCH], b"");
     assert!(fetch_all(&fixture.options).unwrap().is_empty());
     let core = fixture.options.layout.core();
+    clean(&fixture.options).unwrap();
+    assert!(try_git(&core, &["cat-file", "-e", lost.as_str()], b"").status.success());
     git(&core, &["gc", "-q", "--prune=now"], b"");
     git(&core, &["fsck", "--strict"], b"");
-    assert_eq!(pins(&fixture.options, &alpha).unwrap(), [old.clone()]);
+    assert_eq!(pins(&fixture.options, &alpha).unwrap(), std::slice::from_ref(&old));
     assert_eq!(git(&core, &["show", &format!("{old}:a")], b""), "old");
     // It is the pin that keeps it.
     assert!(!try_git(&core, &["cat-file", "-e", lost.as_str()], b"").status.success());
@@ -217,7 +223,7 @@ fn a_fetch_that_is_killed_at_any_time_is_done_again() {
     let fixture = made();
     for round in 0..12_u64 {
         let noise: Vec<u8> =
-            (0..200_000_u64).map(|n| (n.wrapping_mul(6_364_136_223_846_793_005 + round) >> 33) as u8).collect();
+            (0..25_000_u64).flat_map(|n| (n + round).wrapping_mul(6_364_136_223_846_793_005).to_be_bytes()).collect();
         let sha = fixture.commit(&format!("noise{round}"), &noise);
         fixture.push(BRANCH);
         let core = fixture.options.layout.core();

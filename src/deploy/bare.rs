@@ -1,0 +1,142 @@
+//! Bare repositories that only we write to, and that nobody else reads: made whole, and healed after deaths.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::git::Repository;
+use crate::disk;
+use crate::report::{ExitCode, Problem};
+
+/// How long git may take for what it has.
+const LOCAL: Duration = Duration::from_secs(60);
+
+/// What every fetch is told.
+pub(super) const FETCH_FLAGS: &[&str] =
+    &["--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules"];
+
+/// The configuration of a repository that only we write to.
+const CONFIG: &[(&str, &str)] = &[
+    ("gc.auto", "0"),
+    ("maintenance.auto", "false"),
+    ("receive.autogc", "false"),
+    ("core.fsync", "all"),
+    ("core.logAllRefUpdates", "false"),
+    ("transfer.hideRefs", "refs/deployed"),
+];
+
+/// Attributes that win over those of any tree: its files are what was committed, whatever command is used.
+const ATTRIBUTES: &[u8] =
+    b"* -text -eol -ident -filter -working-tree-encoding -export-ignore -export-subst -diff -merge\n";
+
+/// Commands of git that write into a repository: what could hold a lock there.
+const WRITERS: &[&[u8]] = &[
+    b"config",
+    b"fetch",
+    b"gc",
+    b"index-pack",
+    b"maintenance",
+    b"pack-refs",
+    b"prune",
+    b"push",
+    b"receive-pack",
+    b"repack",
+    b"unpack-objects",
+    b"update-ref",
+];
+
+/// Makes one, whole or not at all. The code of one wiki is no other wiki's business, and an address may hold a password.
+pub(super) fn make_bare(directory: &Path) -> Result<(), Problem> {
+    let failed = |error: std::io::Error| {
+        Problem::new(ExitCode::Failed, format!("cannot make the repository `{}`", directory.display()))
+            .cause(error.to_string())
+    };
+    if disk::look(directory).map_err(failed)?.is_none() {
+        let above = directory.parent().unwrap_or(Path::new("/"));
+        disk::make_directories(above).map_err(failed)?;
+        let mut name = directory.file_name().unwrap_or_default().to_owned();
+        name.push(".new");
+        let staged = above.join(name);
+        // Left by one that was killed.
+        disk::clear(&staged).map_err(failed)?;
+        disk::new_directory(&staged, 0o700).map_err(failed)?;
+        let repository = Repository::ours(&staged);
+        let init = ["init", "--quiet", "--bare", "--template=", "--initial-branch=none", "."];
+        repository.run(init, LOCAL)?;
+        let info = staged.join("info");
+        disk::make_directories(&info).map_err(failed)?;
+        disk::replace(&info.join("attributes"), ATTRIBUTES, 0o644).map_err(failed)?;
+        for (key, value) in CONFIG {
+            set(&repository, key, value)?;
+        }
+        disk::sync_file_system(&staged).map_err(failed)?;
+        disk::publish(&staged, directory).map_err(failed)?;
+    }
+    heal(&Repository::ours(directory))
+}
+
+/// Removes what a git that was killed left: its locks, under which nobody could write again, and packs without an end.
+/// Only under the lock that all writers of the repository hold. A git that is at work is the child of one of us that
+/// was killed; it is given some time.
+pub(super) fn heal(repository: &Repository) -> Result<(), Problem> {
+    let directory = &repository.directory;
+    let failed = |error: std::io::Error| {
+        Problem::new(ExitCode::Failed, format!("cannot clean up `{}`", directory.display())).cause(error.to_string())
+    };
+    let is_lock = |path: &Path| path.extension().is_some_and(|end| end == "lock");
+    let left = || -> std::io::Result<Vec<PathBuf>> {
+        let mut found = Vec::new();
+        for below in ["", "objects/info", "objects/pack"] {
+            let is_left = |name: &&String| {
+                is_lock(Path::new(name)) || below == "objects/pack" && name.starts_with("tmp_") || *name == "gc.pid"
+            };
+            let names = disk::names(&directory.join(below))?;
+            found.extend(names.iter().filter(is_left).map(|name| directory.join(below).join(name)));
+        }
+        let refs = disk::walk(&directory.join("refs"))?.into_iter().map(|(path, _)| directory.join("refs").join(path));
+        // No ref has such a name.
+        found.extend(refs.filter(|path| is_lock(path)));
+        Ok(found)
+    };
+    for _ in 0..300 {
+        match left() {
+            Ok(left) if left.is_empty() => return Ok(()),
+            Ok(left) if !is_at_work(directory).map_err(failed)? => {
+                return left.iter().try_for_each(|path| disk::clear(path)).map_err(failed);
+            }
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+            // It is at work, or something went while we looked.
+            Ok(_) | Err(_) => std::thread::sleep(Duration::from_millis(100)),
+        }
+    }
+    let what = format!("another git is at work in `{}`", directory.display());
+    Err(Problem::new(ExitCode::Failed, what).hint("wait until it has ended, or end it"))
+}
+
+/// Whether a git that writes has its working directory here, as every git has that we start.
+fn is_at_work(directory: &Path) -> std::io::Result<bool> {
+    let directory = disk::real_path(directory)?;
+    let processes = disk::names(Path::new("/proc"))?;
+    let numbers = processes.iter().filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
+    let mut processes = numbers.map(|number| Path::new("/proc").join(number));
+    Ok(processes.any(|process| {
+        // Processes end while we look.
+        let here = disk::link_target(&process.join("cwd")).is_ok_and(|place| place == directory);
+        let words = if here { disk::read_optional(&process.join("cmdline")).ok().flatten() } else { None };
+        words.is_some_and(|words| words.split(|byte| *byte == 0).any(|word| WRITERS.contains(&word)))
+    }))
+}
+
+/// Sets one value of a repository's configuration, unless it is set.
+pub(super) fn set(repository: &Repository, key: &str, value: &str) -> Result<(), Problem> {
+    let there = repository.run(["config", "--local", "--get-all", key], LOCAL).unwrap_or_default();
+    if there == format!("{value}\n").as_bytes() {
+        return Ok(());
+    }
+    repository.run(["config", "--local", "--replace-all", key, value], LOCAL)?;
+    Ok(())
+}
+
+/// Whether there is a ref of this full name.
+pub(super) fn has_ref(repository: &Repository, name: &str) -> bool {
+    repository.run(["show-ref", "--verify", "--quiet", "--", name], LOCAL).is_ok()
+}
