@@ -63,7 +63,7 @@ impl Assembly<'_> {
         let failed = |error: std::io::Error| unusable(&self.staged, &error);
         disk::clear(&self.staged).map_err(failed)?;
         disk::make_directories(&layout.staging()).map_err(failed)?;
-        disk::new_directory(&self.staged).map_err(failed)?;
+        disk::new_directory(&self.staged, 0o755).map_err(failed)?;
 
         let digest = self.code()?;
         let own = self.configuration()?;
@@ -136,7 +136,7 @@ impl Assembly<'_> {
             return Ok(layout.home(&self.wiki.name).join("config/LocalSettings.php"));
         };
         let directory = inside.join("config");
-        disk::new_directory(&directory).map_err(|error| unusable(&directory, &error))?;
+        disk::new_directory(&directory, 0o755).map_err(|error| unusable(&directory, &error))?;
         config_repository::write(options, self.wiki, config, &directory)?;
         let place = layout.release(&self.wiki.name, self.release);
         Ok(place.join(".mwfarm/config/LocalSettings.php"))

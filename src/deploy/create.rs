@@ -96,12 +96,16 @@ pub fn check(options: &Options, asked: &Asked) -> Result<Host, Problem> {
         return Err(refuse(format!("`{base}` is no full name of a ref")).hint("such as `refs/heads/master`"));
     }
     users::check_owners(options, &asked.name, &asked.owners)?;
-    for (name, wiki) in registry::all(&options.layout).map_err(|error| of_registry(&error))? {
-        if wiki.host == host && name != asked.name {
-            return Err(refuse(format!("`{host}` is the host of the wiki `{name}`")));
-        }
-    }
+    free(options, &asked.name, &host)?;
     Ok(host)
+}
+
+/// Refuses a host that another wiki has.
+fn free(options: &Options, name: &Name, host: &Host) -> Result<(), Problem> {
+    match all(options)?.into_iter().find(|(other, wiki)| wiki.host == *host && other != name) {
+        Some((other, _)) => Err(Problem::new(ExitCode::Usage, format!("`{host}` is the host of the wiki `{other}`"))),
+        None => Ok(()),
+    }
 }
 
 /// A wiki that is there already, if nothing else is asked for than what it is.
@@ -138,11 +142,13 @@ fn enter(engine: &Engine<'_>, asked: &Asked, host: Host) -> Result<Wiki, Problem
             return Err(Problem::new(ExitCode::Usage, what).hint("move it away, or choose another name"));
         }
     }
-    let _farm = lock::farm(layout).map_err(|error| of_lock(&error))?;
     let uid = match options.users {
         None => None,
         Some(range) => Some(registry::allocate(layout, range).map_err(|error| of_registry(&error))?),
     };
+    // Two that ask for one host at once must not both get it.
+    let _farm = lock::farm(layout).map_err(|error| of_lock(&error))?;
+    free(options, name, &host)?;
     let wiki = Wiki {
         schema: SCHEMA,
         name: name.clone(),

@@ -32,10 +32,10 @@ pub(super) struct World {
 
 /// What came back.
 #[derive(Debug)]
-pub(super) struct Reply {
-    pub(super) status: u16,
-    pub(super) head: String,
-    pub(super) body: String,
+pub(in crate::deploy) struct Reply {
+    pub(in crate::deploy) status: u16,
+    pub(in crate::deploy) head: String,
+    pub(in crate::deploy) body: String,
 }
 
 impl World {
@@ -301,7 +301,7 @@ impl Drop for World {
 }
 
 /// Sends a request, with a body if there is one, and reads the answer to its end.
-pub(super) fn ask(address: &str, host: &str, path: &str, body: &str) -> std::io::Result<Reply> {
+pub(in crate::deploy) fn ask(address: &str, host: &str, path: &str, body: &str) -> std::io::Result<Reply> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let method = if body.is_empty() { "GET" } else { "POST" };
@@ -355,7 +355,7 @@ fn link(path: &Path, name: &Name, seq: u64) {
     fs::rename(&staged, path).expect("the link");
 }
 
-fn nginx_conf(base: &Path) -> String {
+pub(in crate::deploy) fn nginx_conf(base: &Path) -> String {
     let base = base.display();
     format!(
         "user www-data;\nworker_processes 2;\npid {base}/pid/nginx.pid;\nerror_log {base}/nginx.log;\n\
@@ -366,12 +366,12 @@ fn nginx_conf(base: &Path) -> String {
     )
 }
 
-fn fpm_conf(base: &Path) -> String {
+pub(in crate::deploy) fn fpm_conf(base: &Path) -> String {
     let base = base.display();
     format!("[global]\npid = {base}/pid/fpm.pid\nerror_log = {base}/fpm.log\ninclude = {base}/etc/mwfarm/fpm.conf\n")
 }
 
-fn apache_conf(base: &Path) -> String {
+pub(in crate::deploy) fn apache_conf(base: &Path) -> String {
     let modules = Path::new("/usr/lib/apache2/modules");
     let mut text = String::new();
     for name in
@@ -394,12 +394,12 @@ fn apache_conf(base: &Path) -> String {
 }
 
 /// Two ports that nobody listens on.
-fn ports() -> [u16; 2] {
+pub(in crate::deploy) fn ports() -> [u16; 2] {
     let listeners = [0, 1].map(|_| TcpListener::bind("127.0.0.1:0").expect("a port"));
     listeners.map(|listener| listener.local_addr().expect("its address").port())
 }
 
-fn end(mut child: Child) {
+pub(in crate::deploy) fn end(mut child: Child) {
     let pid = Pid::from_child(&child);
     let _ = kill_process(pid, Signal::TERM);
     let begun = Instant::now();
@@ -413,11 +413,11 @@ fn end(mut child: Child) {
     }
 }
 
-pub(super) fn chmod(path: &Path, mode: u32) {
+pub(in crate::deploy) fn chmod(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a mode");
 }
 
-pub(super) fn run(command: &mut Command) {
+pub(in crate::deploy) fn run(command: &mut Command) {
     let output = command.output().expect("a program");
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }

@@ -1,6 +1,6 @@
 //! What serves the wikis, with the daemons themselves.
 
-mod daemons;
+pub(in crate::deploy) mod daemons;
 mod health;
 mod isolation;
 mod published;

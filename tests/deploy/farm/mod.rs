@@ -1,0 +1,356 @@
+//! Whole farms: a core repository, real daemons, and the program itself.
+
+mod core;
+mod lifecycle;
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use super::web::daemons::{Reply, apache_conf, ask, chmod, end, fpm_conf, nginx_conf, ports};
+
+/// How long anything may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How a farm is to be.
+#[derive(Debug, Clone)]
+pub(super) struct Plan {
+    /// `fpm`, `itk` or `none`.
+    pub(super) web: &'static str,
+    /// Whether wikis have users of their own.
+    pub(super) users: bool,
+    /// More lines of the section `deploy`.
+    pub(super) options: String,
+}
+
+impl Plan {
+    /// Wikis with users of their own.
+    pub(super) fn of(web: &'static str) -> Self {
+        Self { web, users: true, options: "  database: sqlite\n".to_owned() }
+    }
+
+    /// Wikis that run as the tests do, served by nobody.
+    pub(super) fn plain() -> Self {
+        Self { web: "none", users: false, options: "  database: none\n".to_owned() }
+    }
+
+    pub(super) fn with(mut self, line: &str) -> Self {
+        self.options.push_str("  ");
+        self.options.push_str(line);
+        self.options.push('\n');
+        self
+    }
+}
+
+/// A farm whose daemons run.
+pub(super) struct Farm {
+    pub(super) base: PathBuf,
+    /// The address of the proxy, and of what is behind it.
+    pub(super) proxy: String,
+    pub(super) backend: String,
+    /// What tells the names of this farm's wikis from those of others on the machine.
+    tag: String,
+    daemons: Vec<Child>,
+    users: bool,
+    root: tempfile::TempDir,
+}
+
+/// What the program said.
+#[derive(Debug)]
+pub(super) struct Said {
+    pub(super) code: i32,
+    pub(super) out: String,
+    pub(super) err: String,
+}
+
+impl Said {
+    #[track_caller]
+    pub(super) fn well(self) -> String {
+        assert_eq!(self.code, 0, "{}\n{}", self.out, self.err);
+        self.out
+    }
+
+    #[track_caller]
+    pub(super) fn badly(self, code: i32, with: &str) -> String {
+        assert_eq!(self.code, code, "{}\n{}", self.out, self.err);
+        assert!(self.err.contains(with), "{with:?} is not in\n{}", self.err);
+        self.err
+    }
+}
+
+impl From<Output> for Said {
+    fn from(output: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+        Self { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+    }
+}
+
+impl Farm {
+    /// A farm with a core repository of a few files, and no wiki.
+    pub(super) fn start(plan: &Plan) -> Self {
+        Self::with_core(plan, &core::files("1"))
+    }
+
+    /// A farm whose core repository has these files.
+    pub(super) fn with_core(plan: &Plan, files: &BTreeMap<String, String>) -> Self {
+        static FARMS: AtomicU32 = AtomicU32::new(0);
+        assert!(rustix::process::geteuid().is_root(), "these tests make processes of other users: run them as root");
+        let number = std::process::id() % 30_000 * 100 + FARMS.fetch_add(1, Ordering::Relaxed);
+        let root = tempfile::Builder::new().prefix("mwf").tempdir().expect("a temporary directory");
+        chmod(root.path(), 0o755);
+        let base = fs::canonicalize(root.path()).expect("the root");
+        let [proxy, backend] = ports().map(|port| format!("127.0.0.1:{port}"));
+        let farm = Self { base, proxy, backend, tag: base36(number), daemons: Vec::new(), users: plan.users, root };
+        farm.make_core(files);
+        farm.configure(plan, number);
+        let mut farm = farm;
+        // Daemons need files to include.
+        if plan.web != "none" {
+            let said = farm.mwfarm(["watch", "reconcile"]);
+            assert!(said.err.contains("does not run"), "{said:?}");
+            for daemon in if plan.web == "fpm" { ["fpm", "nginx"] } else { ["apache", "nginx"] } {
+                farm.daemon(daemon);
+            }
+            farm.mwfarm(["watch", "reconcile"]).well();
+        }
+        farm
+    }
+
+    fn configure(&self, plan: &Plan, number: u32) {
+        let at = |name: &str| self.base.join(name).display().to_string();
+        let users = if plan.users {
+            let from = 700_000 + number % 30_000 * 20;
+            format!("{{from: {from}, to: {}}}", from + 19)
+        } else {
+            "none".to_owned()
+        };
+        let yaml = format!(
+            "php: {php}\ndeploy:\n  root: .\n  zone: wiki.test\n  core: core.git\n  base: refs/heads/main\n  web: {web}\n  \
+             users: {users}\n  health: {{seconds: 20}}\n{options}  services:\n    \
+             nginx-check: [nginx, -t, -q, -c, {nginx}, -p, {base}]\n    nginx-pid: {pid}/nginx.pid\n    \
+             fpm-check: [{fpm_program}, -t, -y, {fpm}]\n    fpm-pid: {pid}/fpm.pid\n    \
+             apache-check: [apache2, -t, -f, {apache}]\n    apache-pid: {pid}/apache.pid\n    \
+             proxy: {proxy}\n    backend: {backend}\n",
+            php = "/usr/bin/php",
+            web = plan.web,
+            options = plan.options.replace("core.git", &at("core.git")),
+            base = self.base.display(),
+            nginx = at("nginx.conf"),
+            fpm = at("php-fpm.conf"),
+            apache = at("apache2.conf"),
+            pid = at("pid"),
+            fpm_program = crate::fpm::binary().display(),
+            proxy = self.proxy,
+            backend = self.backend,
+        );
+        let yaml = yaml.replace("core: core.git", &format!("core: {}", at("core.git")));
+        fs::write(self.base.join("mwfarm.yml"), yaml).expect("options");
+        fs::create_dir_all(self.base.join("pid")).expect("a directory");
+        fs::write(self.base.join("nginx.conf"), nginx_conf(&self.base)).expect("nginx.conf");
+        fs::write(self.base.join("php-fpm.conf"), fpm_conf(&self.base)).expect("php-fpm.conf");
+        fs::write(self.base.join("apache2.conf"), apache_conf(&self.base)).expect("apache2.conf");
+    }
+
+    fn daemon(&mut self, daemon: &str) {
+        let at = |name: &str| self.base.join(name);
+        let mut command = match daemon {
+            "nginx" => {
+                let mut command = Command::new("/usr/sbin/nginx");
+                command.arg("-c").arg(at("nginx.conf")).arg("-p").arg(&self.base).args(["-g", "daemon off;"]);
+                command
+            }
+            "fpm" => {
+                let mut command = Command::new(crate::fpm::binary());
+                command.arg("-F").arg("-R").arg("-y").arg(at("php-fpm.conf"));
+                command
+            }
+            _ => {
+                let mut command = Command::new("/usr/sbin/apache2");
+                command.arg("-f").arg(at("apache2.conf")).arg("-DFOREGROUND");
+                command
+            }
+        };
+        let log = fs::File::create(at(&format!("{daemon}.out"))).expect("a log");
+        let err = log.try_clone().expect("a log");
+        let child = command.stdin(Stdio::null()).stdout(log).stderr(err).process_group(0).spawn().expect(daemon);
+        self.daemons.push(child);
+        let pid = at(&format!("pid/{daemon}.pid"));
+        wait(daemon, || fs::read_to_string(&pid).is_ok_and(|pid| !pid.trim().is_empty()));
+    }
+
+    fn make_core(&self, files: &BTreeMap<String, String>) {
+        let work = self.base.join("work");
+        fs::create_dir(&work).expect("a directory");
+        git(&self.base, ["init", "-q", "--bare", "-b", "main", "core.git"]);
+        git(&self.base, ["init", "-q", "-b", "main", "work"]);
+        write(&work, files);
+        git(&work, ["add", "-A"]);
+        git(&work, ["commit", "-q", "-m", "core"]);
+        git(&work, ["remote", "add", "origin", "../core.git"]);
+        git(&work, ["push", "-q", "origin", "main"]);
+    }
+
+    /// The name of a wiki, which no other farm has.
+    pub(super) fn name(&self, name: &str) -> String {
+        format!("{name}-{}", self.tag)
+    }
+
+    /// The host of a wiki.
+    pub(super) fn host(&self, name: &str) -> String {
+        format!("{}.wiki.test", self.name(name))
+    }
+
+    /// Runs the program.
+    pub(super) fn mwfarm<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Said {
+        self.command(arguments).output().expect("mwfarm").into()
+    }
+
+    /// The program with arguments, which are those of the shell; the farm's flag is added.
+    pub(super) fn command<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mwfarm"));
+        let arguments: Vec<_> = arguments.into_iter().map(|argument| argument.as_ref().to_owned()).collect();
+        let dashes = arguments.iter().position(|argument| argument == "--").unwrap_or(arguments.len());
+        command.args(&arguments[..dashes]).arg("--config-dir").arg(&self.base).args(&arguments[dashes..]);
+        command.stdin(Stdio::null()).env("LOGNAME", "carol").env_remove("SUDO_USER");
+        command
+    }
+
+    /// Makes a wiki.
+    #[track_caller]
+    pub(super) fn create(&self, name: &str) {
+        self.mwfarm(["wiki", "create", &self.name(name)]).well();
+    }
+
+    /// Commits files to a wiki's branch, and pushes them. Gives the commit.
+    pub(super) fn push(&self, name: &str, files: &BTreeMap<String, String>) -> String {
+        let clone = self.base.join(format!("clone-{name}"));
+        let branch = format!("wiki/{}", self.name(name));
+        if !clone.exists() {
+            let core = self.base.join("core.git").display().to_string();
+            git(&self.base, ["clone", "-q", "-b", &branch, &core, &clone.display().to_string()]);
+        }
+        write(&clone, files);
+        git(&clone, ["add", "-A"]);
+        git(&clone, ["commit", "-q", "--allow-empty", "-m", "change"]);
+        git(&clone, ["push", "-q", "origin", &format!("HEAD:refs/heads/{branch}")]);
+        git(&clone, ["rev-parse", "HEAD"]).trim().to_owned()
+    }
+
+    /// Pushes a change of one file.
+    pub(super) fn push_file(&self, name: &str, file: &str, text: &str) -> String {
+        self.push(name, &BTreeMap::from([(file.to_owned(), text.to_owned())]))
+    }
+
+    /// Commits a wiki's own settings, as the wiki's user.
+    pub(super) fn configure_wiki(&self, name: &str, text: &str) {
+        let script = format!(
+            "cat > LocalSettings.php <<'END'\n{text}\nEND\ngit -c user.name=carol -c user.email=carol@wiki.test commit -qam change"
+        );
+        self.mwfarm(["wiki", "become", &self.name(name), "--", "sh", "-c", &script]).well();
+    }
+
+    /// Deploys a wiki.
+    pub(super) fn deploy(&self, name: &str) -> Said {
+        self.mwfarm(["deploy", &self.name(name)])
+    }
+
+    /// Asks the proxy for a page of a wiki.
+    pub(super) fn get(&self, name: &str, path: &str) -> Reply {
+        ask(&self.proxy, &self.host(name), path, "").expect("an answer of the proxy")
+    }
+
+    /// What a wiki's page says.
+    #[track_caller]
+    pub(super) fn page(&self, name: &str) -> String {
+        let reply = self.get(name, "/index.php");
+        assert_eq!(reply.status, 200, "{reply:?}");
+        reply.body
+    }
+
+    /// A path below the farm's root.
+    pub(super) fn at(&self, path: &str) -> PathBuf {
+        self.base.join(path)
+    }
+
+    /// The release that is served, as the link names it.
+    pub(super) fn release(&self, name: &str) -> Option<String> {
+        let link = self.at("srv/deployment/servicegroup").join(self.name(name));
+        let target = fs::read_link(link).ok()?;
+        Some(target.file_name()?.to_string_lossy().into_owned())
+    }
+
+    /// What `wiki show` says, as JSON.
+    pub(super) fn show(&self, name: &str) -> serde_json::Value {
+        let out = self.mwfarm(["wiki", "show", &self.name(name), "--format", "json"]).well();
+        serde_json::from_str(&out).expect("JSON")
+    }
+}
+
+impl Drop for Farm {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            for log in ["nginx.out", "nginx.log", "fpm.out", "fpm.log", "apache.out", "apache.log"] {
+                if let Ok(text) = fs::read_to_string(self.root.path().join(log)) {
+                    let lines: Vec<&str> = text.lines().collect();
+                    eprintln!("== {log}\n{}", lines[lines.len().saturating_sub(15)..].join("\n"));
+                }
+            }
+        }
+        self.daemons.drain(..).for_each(end);
+        if self.users {
+            let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+            let ours = format!("-{}", self.tag);
+            for user in users.lines().filter_map(|line| line.split(':').next()) {
+                if user.starts_with("wiki-") && user.ends_with(&ours) {
+                    // What it still runs would keep it.
+                    let _ = Command::new("pkill").args(["-KILL", "-u", user]).status();
+                    let _ = Command::new("userdel").arg(user).stderr(Stdio::null()).status();
+                    let _ = Command::new("groupdel").arg(user).stderr(Stdio::null()).status();
+                }
+            }
+        }
+    }
+}
+
+/// Runs git, whose identity is that of the tests.
+#[track_caller]
+pub(super) fn git<A: AsRef<OsStr>>(directory: &Path, arguments: impl IntoIterator<Item = A>) -> String {
+    let mut command = Command::new("git");
+    command.args(["-c", "user.name=carol", "-c", "user.email=carol@wiki.test", "-c", "advice.detachedHead=false"]);
+    let output = command.args(arguments).current_dir(directory).output().expect("git");
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+pub(super) fn write(directory: &Path, files: &BTreeMap<String, String>) {
+    for (file, text) in files {
+        let path = directory.join(file);
+        fs::create_dir_all(path.parent().expect("a directory")).expect("a directory");
+        fs::write(path, text).expect("a file");
+    }
+}
+
+/// Waits for what is observed.
+#[track_caller]
+pub(super) fn wait(what: &str, mut is: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is() {
+        assert!(begun.elapsed() < PATIENCE, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn base36(mut number: u32) -> String {
+    let mut text = Vec::new();
+    while number > 0 {
+        text.push(b"0123456789abcdefghijklmnopqrstuvwxyz"[(number % 36) as usize]);
+        number /= 36;
+    }
+    text.reverse();
+    String::from_utf8(text).expect("ASCII")
+}
