@@ -31,8 +31,11 @@ const MAX_DEPTH: usize = 128;
 /// How many refusals are listed.
 const MAX_REFUSED: usize = 20;
 
-/// The longest list of a tree, in bytes.
-const MAX_LIST: usize = 256 << 20;
+/// How long the list of a tree may be, in bytes, for each file that it may have. MediaWiki's have 130.
+const LIST_BYTES: u64 = 1_024;
+
+/// The longest list of any tree.
+const MAX_LIST: u64 = 256 << 20;
 
 /// How long listing a tree may take.
 const TIME: Duration = Duration::from_secs(120);
@@ -158,11 +161,12 @@ pub fn scan_config(repository: &Repository, commit: &Sha, limits: &Limits) -> Re
 fn look(repository: &Repository, commit: &Sha, limits: &Limits, role: Role) -> Result<Tree, Error> {
     let refuse = |refused| Err(Error::Refused { commit: commit.clone(), refused });
     let program = repository.program(["ls-tree", "-r", "-t", "-l", "-z", "--full-tree", commit.as_str()]);
-    let list = match program.capture(MAX_LIST, TIME) {
+    let longest = limits.files.saturating_mul(LIST_BYTES).saturating_add(1 << 20).min(MAX_LIST);
+    let list = match program.capture(usize::try_from(longest).unwrap_or(usize::MAX), TIME) {
         Ok(captured) => git::succeeded(captured, "ls-tree")?,
         // A few objects can name each other so often that their list has no end.
         Err(process::Error::Output { .. }) => {
-            return refuse(vec![whole(format!("has more than {} files", limits.files))]);
+            return refuse(vec![whole(format!("has a list of files of more than {longest} bytes"))]);
         }
         Err(error) => return Err(git::Error::from(error).into()),
     };

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use mwfarm::deploy::export::{export, link_copy, verify};
 use mwfarm::deploy::options::Limits;
@@ -182,7 +182,7 @@ fn a_copy_shares_files_and_leaves_out_what_is_ours() {
     assert!(link_copy(&from, &to).is_err());
 }
 
-/// A whole MediaWiki, its packages included, is taken; and it does not take much longer than the tools' own way.
+/// A whole MediaWiki, its packages included, is taken, and becomes what the tools' own way makes of it.
 #[test]
 fn a_whole_mediawiki_becomes_a_release() {
     let fixture = Fixture::new();
@@ -197,34 +197,23 @@ fn a_whole_mediawiki_becomes_a_release() {
     let tree = scan(&fixture.repository(), &commit, &Limits::default()).unwrap();
     assert!(tree.files > 5_000, "{} files", tree.files);
     assert!(tree.entries.iter().all(|entry| !matches!(entry.kind, Kind::Link { .. })));
-    let mut ours = Duration::MAX;
-    let mut theirs = Duration::MAX;
-    for round in 0..3 {
-        let into = fixture.path().join(format!("out{round}"));
-        fs::create_dir(&into).unwrap();
-        let began = Instant::now();
-        export(&fixture.repository(), &commit, &tree, &into).unwrap();
-        ours = ours.min(began.elapsed());
-        let other = fixture.path().join(format!("other{round}"));
-        fs::create_dir(&other).unwrap();
-        let began = Instant::now();
-        let script = r#"git archive "$1" | tar -xf - -C "$2" && sync -f "$2""#;
-        let archived = std::process::Command::new("sh")
-            .args(["-c", script, "sh", commit.as_str()])
-            .arg(&other)
-            .current_dir(fixture.work())
-            .status()
-            .unwrap();
-        assert!(archived.success());
-        theirs = theirs.min(began.elapsed());
+    let (into, other) = (fixture.path().join("out"), fixture.path().join("other"));
+    for directory in [&into, &other] {
+        fs::create_dir(directory).unwrap();
     }
+    export(&fixture.repository(), &commit, &tree, &into).unwrap();
+    let script = r#"git archive "$1" | tar -xf - -C "$2""#;
+    let archived = std::process::Command::new("sh")
+        .args(["-c", script, "sh", commit.as_str()])
+        .arg(&other)
+        .current_dir(fixture.work())
+        .status();
+    assert!(archived.unwrap().success());
     let same =
-        std::process::Command::new("diff").arg("-rq").args(["out0", "other0"]).current_dir(fixture.path()).status();
+        std::process::Command::new("diff").arg("-rq").args(["out", "other"]).current_dir(fixture.path()).status();
     assert!(same.unwrap().success());
-    // Machines that do other things make both slow, not only one: four times is no matter of that.
-    assert!(ours < theirs * 4 + Duration::from_secs(2), "{ours:?}, {theirs:?}");
     let copy = fixture.path().join("copy");
     fs::create_dir(&copy).unwrap();
-    link_copy(&fixture.path().join("out0"), &copy).unwrap();
+    link_copy(&into, &copy).unwrap();
     verify(&tree, &copy).unwrap();
 }
