@@ -1,7 +1,8 @@
 //! From a commit to files: exactly what was committed, in an empty directory that only we write to.
 //!
-//! Not `git archive`, whose attributes the tree itself sets (`export-ignore`, `export-subst`, `eol`, filters), nor
-//! `git checkout-index`, which needs two to four times as long: the objects are read as they are, and written by two threads.
+//! Neither `git archive` nor `git checkout-index`, which obey attributes that the tree itself sets (`export-ignore`,
+//! `export-subst`, `eol`, filters): the objects are read as they are, and written by several threads. That takes as long
+//! as the other two (MediaWiki 1.39, 23,556 files, in memory: 1.8 s, 1.5 s and 1.6 s; on ext4: 8.9 s, 13.7 s and 9 s).
 
 use std::collections::HashMap;
 use std::fs::Metadata;
