@@ -17,6 +17,7 @@ use super::lock;
 use super::name::Name;
 use super::options::{Cache, FILE, Options};
 use super::record::{State, Wiki};
+use super::registry;
 use super::secrets::{self, Secrets};
 use super::system::unusable;
 use crate::disk::{self, Owner};
@@ -44,23 +45,26 @@ pub fn file(options: &Options) -> PathBuf {
     options.layout.etc().join("users.acl")
 }
 
-/// Makes Redis, and the file that it reads when it starts, know exactly the wikis that are given, and the users that
+/// Makes Redis, and the file that it reads when it starts, know exactly the wikis of the registry, and the users that
 /// others wrote into the file. Says whether it changed anything. Wikis that are archived or being deleted, and such
 /// without secrets yet, are left out.
 ///
 /// # Errors
 /// Redis cannot be asked, or uses another file; the file is right all the same.
-pub fn ensure<'w>(options: &Options, wikis: impl IntoIterator<Item = &'w Wiki>) -> Result<bool, Problem> {
+pub fn ensure(options: &Options) -> Result<bool, Problem> {
     let Cache::Redis(socket) = &options.cache else { return Ok(false) };
+    // What is written is what was read under the lock: another process may make another wiki.
+    let _web = lock::web(&options.layout).map_err(|error| Problem::from_error(ExitCode::Failed, &error))?;
+    let wikis = registry::all(&options.layout).map_err(|error| Problem::from_error(ExitCode::Failed, &error))?;
     let mut known = Vec::new();
-    for wiki in wikis {
+    for (name, wiki) in wikis {
         let served = matches!(wiki.state, State::Provisioning | State::Ready);
-        let place = options.layout.private(&wiki.name);
+        let place = options.layout.private(&name);
         if served && disk::find(&place).map_err(unusable(&place))?.is_some() {
-            known.push((wiki.name.clone(), secrets::read(options, &wiki.name)?));
+            let secrets = secrets::read(options, &name)?;
+            known.push((name, secrets));
         }
     }
-    let _web = lock::web(&options.layout).map_err(|error| Problem::from_error(ExitCode::Failed, &error))?;
     let password = administrator(options)?;
     let path = file(options);
     let before = disk::read_optional(&path).map_err(unusable(&path))?.unwrap_or_default();

@@ -1,7 +1,5 @@
 //! Making a wiki: each step is made sure of, in an order that never shows half a wiki; the route comes last.
 
-use std::collections::BTreeMap;
-
 use super::agent;
 use super::attempt::{self, Outcome, Request, What};
 use super::engine::{Engine, of_lock, of_registry};
@@ -210,12 +208,8 @@ pub fn belongings(engine: &Engine<'_>, wiki: &mut Wiki, changed: &mut Vec<&'stat
     note(engine.step(wiki, "secrets", |wiki| secrets::ensure(options, wiki))?, "secrets");
     note(engine.step(wiki, "home", |wiki| home::ensure(options, wiki))?, "home");
     note(engine.step(wiki, "database", |wiki| database::ensure(options, wiki))?, "database");
-    note(engine.step(wiki, "cache", |_| cache::ensure(options, all(options)?.values()))?, "cache");
+    note(engine.step(wiki, "cache", |_| cache::ensure(options))?, "cache");
     Ok(())
-}
-
-fn all(options: &Options) -> Result<BTreeMap<Name, Wiki>, Problem> {
-    registry::all(&options.layout).map_err(|error| of_registry(&error))
 }
 
 /// A release is served, and the web server knows the wiki.

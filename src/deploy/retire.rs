@@ -138,8 +138,7 @@ pub fn delete(engine: &Engine<'_>, name: &Name) -> Result<(), Problem> {
         engine.step(wiki, "site", |wiki| web::apply::remove_site(options, &wiki.name))?;
         engine.step(wiki, "cache", |wiki| {
             // The user first, so that it makes no more keys.
-            let wikis = registry::all(layout).map_err(|error| of_registry(&error))?;
-            cache::ensure(options, wikis.values())?;
+            cache::ensure(options)?;
             cache::remove(options, &wiki.name)
         })?;
         engine.step(wiki, "database", |wiki| database::remove(options, &wiki.name))?;

@@ -11,18 +11,18 @@ use std::time::Duration;
 use super::name::Name;
 use super::options::Options;
 use super::record::Wiki;
-use super::system::{failed, program, run, succeed};
+use super::system::{failed, program, run};
 use crate::disk::Owner;
-use crate::process::{Status, User};
+use crate::process::{Captured, Program, Status, User};
 use crate::report::{ExitCode, Problem};
 
 /// The shell of `become`. Nobody logs in with it: the user has no password.
 const SHELL: &str = "/bin/bash";
 
-/// How often processes of a user that goes are ended.
-const TRIES: u32 = 10;
+/// How often is tried what others are in the way of.
+const TRIES: u32 = 15;
 
-/// How long they may take to end, the first time; one that waits for a disk takes its time.
+/// How long is waited the first time, and how much longer each time after: some seconds in all.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Whom a wiki runs as; `None` where all run as we do.
@@ -62,7 +62,7 @@ pub fn ensure(options: &Options, wiki: &Wiki) -> Result<bool, Problem> {
     let owners = owners(&wiki.name, &wiki.owners)?;
     let mut changed = false;
     if group(&name, uid)?.is_none() {
-        succeed(&program("/usr/sbin/groupadd", ["--gid", &uid.to_string(), &name], None), b"")?;
+        change(&program("/usr/sbin/groupadd", ["--gid", &uid.to_string(), &name], None))?;
         changed = true;
     }
     if !is_user(&name, uid)? {
@@ -70,15 +70,17 @@ pub fn ensure(options: &Options, wiki: &Wiki) -> Result<bool, Problem> {
         let home = options.layout.home(&wiki.name).into_os_string();
         let mut arguments: Vec<OsString> = Vec::new();
         arguments.extend(["--uid", &number, "--gid", &number, "--no-user-group", "--no-create-home"].map(Into::into));
+        // It would warn of such a number, which is its death when nobody listens any more: with its locks left behind.
+        arguments.extend(["--key".into(), format!("UID_MAX={uid}").into()]);
         // `/var/log/lastlog` has a place for every number up to the last one.
         arguments.extend(["--no-log-init", "--shell", SHELL, "--comment", "MediaWiki"].map(Into::into));
         arguments.extend(["--home-dir".into(), home, (&name).into()]);
-        succeed(&program("/usr/sbin/useradd", arguments, None), b"")?;
+        change(&program("/usr/sbin/useradd", arguments, None))?;
         changed = true;
     }
     if group(&name, uid)?.as_ref() != Some(&owners) {
         let members = owners.into_iter().collect::<Vec<_>>().join(",");
-        succeed(&program("/usr/bin/gpasswd", ["--members", &members, &name], None), b"")?;
+        change(&program("/usr/bin/gpasswd", ["--members", &members, &name], None))?;
         changed = true;
     }
     Ok(changed)
@@ -101,7 +103,8 @@ pub fn remove(options: &Options, wiki: &Wiki) -> Result<bool, Problem> {
         let captured = run(&userdel, b"")?;
         tries += 1;
         // 8: a process of it is there, or was begun meanwhile.
-        if captured.status != Status::Exited(0) && (captured.status != Status::Exited(8) || tries == TRIES) {
+        let again = captured.status == Status::Exited(8) || is_locked(&captured);
+        if captured.status != Status::Exited(0) && (!again || tries == TRIES) {
             return Err(failed(&userdel, &captured));
         }
         if captured.status != Status::Exited(0) {
@@ -111,7 +114,7 @@ pub fn remove(options: &Options, wiki: &Wiki) -> Result<bool, Problem> {
     }
     // `userdel` takes the group of the same name along, as a rule.
     if group(&name, uid)?.is_some() {
-        succeed(&program("/usr/sbin/groupdel", [&name], None), b"")?;
+        change(&program("/usr/sbin/groupdel", [&name], None))?;
         changed = true;
     }
     Ok(changed)
@@ -131,6 +134,26 @@ fn end(uid: u32) -> Result<(), Problem> {
     let user = Some(User { uid, gid: uid });
     // Without any process left to kill, it says so.
     run(&program("/bin/kill", ["-KILL", "--", "-1"], user), b"").map(drop)
+}
+
+/// Runs a program that writes the system's files of users; when another one does, waits for it. One that was killed left
+/// a lock with its number, which counts for nothing as soon as nobody has that number.
+fn change(program: &Program) -> Result<(), Problem> {
+    for tries in 1.. {
+        let captured = run(program, b"")?;
+        if captured.status == Status::Exited(0) {
+            break;
+        }
+        if !is_locked(&captured) || tries == TRIES {
+            return Err(failed(program, &captured));
+        }
+        thread::sleep(PAUSE * tries * 4);
+    }
+    Ok(())
+}
+
+fn is_locked(captured: &Captured) -> bool {
+    String::from_utf8_lossy(&captured.messages).contains("try again later")
 }
 
 struct Identity {

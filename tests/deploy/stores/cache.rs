@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use mwfarm::deploy::record::{State, Wiki};
-use mwfarm::deploy::{cache, secrets};
+use mwfarm::deploy::{cache, registry, secrets};
 
 use super::ground::Ground;
 
@@ -75,7 +75,7 @@ fn settled() -> (Ground, Wiki, Wiki) {
 
 #[test]
 fn users_are_those_of_the_registry_whatever_happens() {
-    let (mut ground, a, b) = settled();
+    let (mut ground, a, _) = settled();
     let file = cache::file(&ground.options);
     let before = ground.listing();
     assert!(!ground.provide(&a));
@@ -131,7 +131,7 @@ fn users_are_those_of_the_registry_whatever_happens() {
     ground.provide(&a);
     ground.stop_server();
     fs::remove_file(ground.root().join("redis.sock")).expect("a socket");
-    let refused = cache::ensure(&ground.options, [&a, &b]).expect_err("Redis does not run");
+    let refused = cache::ensure(&ground.options).expect_err("Redis does not run");
     assert!(refused.hint.is_some(), "{refused:?}");
     ground.redis();
     assert_eq!(list(), right);
@@ -148,7 +148,8 @@ fn users_are_those_of_the_registry_whatever_happens() {
     assert!(old.one("PING").contains("NOAUTH"));
     let mut archived = a.clone();
     archived.state = State::Archived;
-    assert!(cache::ensure(&ground.options, [&archived, &b]).expect("a cache"));
+    registry::put(&ground.options.layout, &archived).expect("a record");
+    assert!(cache::ensure(&ground.options).expect("a cache"));
     assert!(Client::wiki(&ground, &a).one("PING").contains("NOAUTH"));
     assert!(!fs::read_to_string(&file).expect("users").contains(&a.name.user()));
 }
@@ -297,7 +298,7 @@ fn a_redis_that_would_forget_is_refused() {
     let mut ground = Ground::new(&["users: none", "cache: {redis: ROOT/redis.sock}"]);
     let wiki = ground.wiki("a");
     secrets::ensure(&ground.options, &wiki).expect("secrets");
-    let refused = cache::ensure(&ground.options, [&wiki]).expect_err("nothing listens");
+    let refused = cache::ensure(&ground.options).expect_err("nothing listens");
     let path = cache::file(&ground.options);
     let kept = ground.root().join("kept");
     fs::rename(&path, &kept).expect("renamed");
@@ -305,14 +306,34 @@ fn a_redis_that_would_forget_is_refused() {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("permissions");
     // With the right file, of which it read an empty one, it is told.
     ground.redis();
-    assert!(cache::ensure(&ground.options, [&wiki]).expect("a cache"));
+    assert!(cache::ensure(&ground.options).expect("a cache"));
     assert_eq!(fs::read(&path).expect("users"), fs::read(&kept).expect("users"));
-    assert!(!cache::ensure(&ground.options, [&wiki]).expect("a cache"));
+    assert!(!cache::ensure(&ground.options).expect("a cache"));
     assert!(refused.hint.is_some());
     let others = mwfarm::deploy::layout::Layout::new(ground.root().join("other"));
     // Another farm's Redis.
     ground.options.layout = others;
     fs::create_dir_all(ground.root().join("other/srv")).expect("a directory");
-    let refused = cache::ensure(&ground.options, []).expect_err("it knows another administrator");
+    let refused = cache::ensure(&ground.options).expect_err("it knows another administrator");
     assert!(refused.causes.iter().any(|cause| cause.contains("WRONGPASS")), "{refused:?}");
+}
+
+/// Two that make wikis at the same time each know the other's.
+#[test]
+fn wikis_that_are_made_at_the_same_time_all_get_in() {
+    let (mut ground, ..) = settled();
+    let wikis: Vec<Wiki> = (0..6).map(|index| ground.wiki(&format!("p{index}"))).collect();
+    std::thread::scope(|scope| {
+        for wiki in &wikis {
+            let ground = &ground;
+            scope.spawn(move || {
+                secrets::ensure(&ground.options, wiki).expect("secrets");
+                cache::ensure(&ground.options).expect("a cache");
+            });
+        }
+    });
+    for wiki in &wikis {
+        assert_eq!(Client::wiki(&ground, wiki).one("PING"), "PONG");
+    }
+    assert!(!cache::ensure(&ground.options).expect("a cache"));
 }

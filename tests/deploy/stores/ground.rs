@@ -12,7 +12,7 @@ use std::time::Duration;
 use mwfarm::deploy::name::Name;
 use mwfarm::deploy::options::{self, Options};
 use mwfarm::deploy::record::{SCHEMA, State, Wiki};
-use mwfarm::deploy::{cache, database, home, secrets, users};
+use mwfarm::deploy::{cache, database, home, registry, secrets, users};
 use mwfarm::farm::Host;
 
 /// Numbers of users that tests of this process took.
@@ -67,6 +67,7 @@ impl Ground {
             bad: Vec::new(),
             next: 1,
         };
+        registry::put(&self.options.layout, &wiki).expect("a record");
         self.wikis.push(wiki.clone());
         wiki
     }
@@ -78,7 +79,7 @@ impl Ground {
         changed |= secrets::ensure(&self.options, wiki).expect("secrets");
         changed |= home::ensure(&self.options, wiki).expect("a home");
         changed |= database::ensure(&self.options, wiki).expect("a database");
-        changed | cache::ensure(&self.options, &self.wikis).expect("a cache")
+        changed | cache::ensure(&self.options).expect("a cache")
     }
 
     /// The same but for the cache, which may not run yet.
@@ -94,7 +95,7 @@ impl Ground {
     pub(super) fn redis(&mut self) {
         let file = cache::file(&self.options);
         if !file.exists() {
-            let refused = cache::ensure(&self.options, &self.wikis).expect_err("nothing listens");
+            let refused = cache::ensure(&self.options).expect_err("nothing listens");
             assert!(refused.hint.expect("a hint").contains(file.to_str().expect("UTF-8")));
         }
         let root = self.root().to_owned();

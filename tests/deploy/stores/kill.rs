@@ -7,8 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use mwfarm::deploy::options;
-use mwfarm::deploy::record::Wiki;
-use mwfarm::deploy::{cache, database, home, secrets, users};
+use mwfarm::deploy::record::{State, Wiki};
+use mwfarm::deploy::{cache, database, home, registry, secrets, users};
 
 use super::ground::{Ground, as_user, output};
 
@@ -26,7 +26,7 @@ fn makes_a_wiki_for_others() {
     secrets::ensure(&options, &wiki).expect("secrets");
     home::ensure(&options, &wiki).expect("a home");
     database::ensure(&options, &wiki).expect("a database");
-    cache::ensure(&options, [&wiki]).expect("a cache");
+    cache::ensure(&options).expect("a cache");
 }
 
 /// The process, to be started with or without another program before it.
@@ -47,7 +47,11 @@ fn remove(ground: &Ground, wiki: &Wiki) {
     users::remove(&ground.options, wiki).expect("the user");
     home::remove(&ground.options, &wiki.name).expect("the home");
     secrets::remove(&ground.options, &wiki.name).expect("secrets");
-    cache::ensure(&ground.options, []).expect("a cache");
+    let mut deleting = wiki.clone();
+    deleting.state = State::Deleting;
+    registry::put(&ground.options.layout, &deleting).expect("a record");
+    cache::ensure(&ground.options).expect("a cache");
+    registry::put(&ground.options.layout, wiki).expect("a record");
 }
 
 #[test]
