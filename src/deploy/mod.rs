@@ -26,9 +26,9 @@ pub mod lock;
 
 pub mod git;
 
+mod bare;
 pub mod event;
 pub mod health;
-mod bare;
 mod objects;
 pub mod queue;
 pub mod watch;

@@ -33,7 +33,9 @@ pub(super) fn files(version: &str) -> BTreeMap<String, String> {
 
 /// The file that makes the page.
 pub(super) fn page(version: &str) -> String {
-    format!("<?php\necho \"index $index page {version} site $wgSitename release \" . basename(__DIR__, '/includes') . basename(dirname(__DIR__)), \"\\n\";\n")
+    format!(
+        "<?php\necho \"index $index page {version} site $wgSitename release \" . basename(__DIR__, '/includes') . basename(dirname(__DIR__)), \"\\n\";\n"
+    )
 }
 
 fn update() -> String {

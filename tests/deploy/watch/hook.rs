@@ -213,16 +213,16 @@ fn eight_who_push_at_a_time_end_with_the_newest() {
 }
 
 /// Pushes commits of its own to a wiki, each in the place of whatever is there.
-fn pushes(farm: &Farm, bare: &Path, pusher: usize, wiki: &Name, pushes: usize) {
-    let clone = farm.path().join(format!("clone{pusher}"));
+fn pushes(farm: &Farm, bare: &Path, who: usize, wiki: &Name, times: usize) {
+    let clone = farm.path().join(format!("clone{who}"));
     let git = |arguments: &[&str]| {
         let mut command = Command::new("git");
         command.args(["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]);
         command.args(arguments).current_dir(&clone).env("HOME", farm.path()).output().unwrap()
     };
     run(Command::new("git").args(["clone", "-q", "-b", "master"]).arg(bare).arg(&clone));
-    for number in 0..pushes {
-        let message = format!("{pusher}: {number}");
+    for number in 0..times {
+        let message = format!("{who}: {number}");
         assert!(git(&["commit", "-q", "--allow-empty", "-m", &message]).status.success());
         let target = format!("+HEAD:{}", Options::branch(wiki));
         until("git takes the push", || {
