@@ -100,7 +100,8 @@ pub fn check(options: &Options, asked: &Asked) -> Result<Host, Problem> {
 
 /// Refuses a host that another wiki has.
 fn free(options: &Options, name: &Name, host: &Host) -> Result<(), Problem> {
-    match all(options)?.into_iter().find(|(other, wiki)| wiki.host == *host && other != name) {
+    let wikis = registry::all(&options.layout).map_err(|error| of_registry(&error))?;
+    match wikis.into_iter().find(|(other, wiki)| wiki.host == *host && other != name) {
         Some((other, _)) => Err(Problem::new(ExitCode::Usage, format!("`{host}` is the host of the wiki `{other}`"))),
         None => Ok(()),
     }

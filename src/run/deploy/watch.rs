@@ -2,22 +2,25 @@
 
 use std::fs::File;
 use std::num::NonZeroUsize;
+use std::io::Read as _;
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::time::Duration;
 
-use super::{answer, name, read, with_engine};
-use crate::cli::deploy::{Gerrit, Reconcile, Watch, WatchCommand, Worker};
+use super::{answer, name, read, who, with_engine};
+use crate::cli::deploy::{Gerrit, Hook, HookKind, Reconcile, Serve, Watch, WatchCommand, Worker};
 use crate::deploy::attempt::{self, Request, What};
 use crate::deploy::create::{self, Asked};
 use crate::deploy::engine::{Engine, of_registry};
 use crate::deploy::event::{Event, Source};
+use crate::deploy::git::Repository;
 use crate::deploy::name::Name;
 use crate::deploy::queue::{self, Entry};
 use crate::deploy::watch::gerrit::Follow;
 use crate::deploy::watch::worker::{self, Work};
-use crate::deploy::watch::{self, Known, Outcome, Pushed, Stop};
-use crate::deploy::{reconcile, registry, repository};
-use crate::report::{ExitCode, Output, Problem, Reporter};
+use crate::deploy::watch::{self, Known, Outcome, Pushed, Stop, hook, serve};
+use crate::deploy::{reconcile, registry, repository, tree};
+use crate::report::{ExitCode, Output, Problem, Reporter, Verbosity, escaped};
 
 /// `watch`
 pub(in crate::run) fn watch(
@@ -27,7 +30,8 @@ pub(in crate::run) fn watch(
 ) -> Result<Output, Vec<Problem>> {
     match &watch.command {
         WatchCommand::Gerrit(flags) => gerrit(flags, reporter),
-        WatchCommand::Hook(_) | WatchCommand::Serve(_) => Err(Vec::new()),
+        WatchCommand::Hook(flags) => hook(flags),
+        WatchCommand::Serve(flags) => listen(flags, reporter),
         WatchCommand::Worker(flags) => work(flags, jobs, reporter),
         WatchCommand::Reconcile(flags) => mend(flags, reporter),
     }
@@ -69,6 +73,63 @@ fn gerrit(flags: &Gerrit, reporter: &dyn Reporter) -> Result<Output, Vec<Problem
     };
     let followed = followed.map_err(|problem| vec![problem])?;
     Ok(answer::line(&format!("{} pushes were queued", followed.queued)))
+}
+
+/// What git's hooks call. Only `pre-receive` ever fails: a push that is accepted must not look as if it were not.
+fn hook(flags: &Hook) -> Result<Output, Vec<Problem>> {
+    let mut input = Vec::new();
+    if flags.hook != HookKind::PostCommit {
+        let most = u64::try_from(hook::MAX_INPUT).unwrap_or(u64::MAX).saturating_add(1);
+        std::io::stdin().take(most).read_to_end(&mut input).map_err(|error| {
+            vec![Problem::new(ExitCode::Failed, "cannot read what git says").cause(error.to_string())]
+        })?;
+    }
+    let options = match read(&flags.config) {
+        Ok(options) => options,
+        Err(problems) if flags.hook == HookKind::PreReceive => return Err(problems),
+        Err(problems) => {
+            let told = problems.first().map(crate::deploy::engine::told).unwrap_or_default();
+            return Ok(answer::line(&format!("mwfarm: nobody could be told: {told}")));
+        }
+    };
+    match flags.hook {
+        HookKind::PreReceive => {
+            let scan = |repository: &Repository, commit: &_| {
+                tree::scan(repository, commit, &options.limits).map(drop).map_err(|error| match error {
+                    tree::Error::Refused { refused, .. } => refused.iter().map(ToString::to_string).collect(),
+                    tree::Error::Git(error) => vec![error.to_string()],
+                })
+            };
+            hook::pre_receive(&options, &input, &Repository::receiving(Path::new(".")), &scan)?;
+            Ok(Output::done(Vec::new()))
+        }
+        HookKind::PostReceive => {
+            let lines = hook::post_receive(&options, &input, &who());
+            Ok(Output::done(lines.iter().map(|line| format!("{}\n", escaped(line))).collect::<String>()))
+        }
+        HookKind::PostCommit => {
+            let Some(name) = flags.name.as_deref().and_then(|text| Name::new(text).ok()) else {
+                return Ok(answer::line("mwfarm: nobody could be told: no wiki was named"));
+            };
+            Ok(answer::line(&hook::post_commit(&options.layout, &name, &who())))
+        }
+    }
+}
+
+fn listen(flags: &Serve, reporter: &dyn Reporter) -> Result<Output, Vec<Problem>> {
+    let options = read(&flags.config)?;
+    let stop = stop()?;
+    let listening = |address| reporter.note(Verbosity::Normal, &format!("listening on {address}"));
+    let serve = serve::Serve {
+        options: &options,
+        listen: flags.listen,
+        public: false,
+        stop: &stop,
+        reporter,
+        listening: &listening,
+    };
+    serve::serve(&serve).map_err(|problem| vec![problem])?;
+    Ok(Output::done(Vec::new()))
 }
 
 fn work(flags: &Worker, jobs: Option<NonZeroUsize>, reporter: &dyn Reporter) -> Result<Output, Vec<Problem>> {

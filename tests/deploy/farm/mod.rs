@@ -151,6 +151,8 @@ impl Farm {
         let yaml = yaml.replace("core: core.git", &format!("core: {}", at("core.git")));
         fs::write(self.base.join("mwfarm.yml"), yaml).expect("options");
         fs::create_dir_all(self.base.join("pid")).expect("a directory");
+        fs::create_dir(self.base.join("php.d")).expect("a directory");
+        fs::write(self.base.join("php.d/own.ini"), "apc.enabled=0\n").expect("php.ini");
         fs::write(self.base.join("nginx.conf"), nginx_conf(&self.base)).expect("nginx.conf");
         fs::write(self.base.join("php-fpm.conf"), fpm_conf(&self.base)).expect("php-fpm.conf");
         fs::write(self.base.join("apache2.conf"), apache_conf(&self.base)).expect("apache2.conf");
@@ -172,6 +174,8 @@ impl Farm {
             _ => {
                 let mut command = Command::new("/usr/sbin/apache2");
                 command.arg("-f").arg(at("apache2.conf")).arg("-DFOREGROUND");
+                // APCu's memory would be one for all wikis.
+                command.env("PHP_INI_SCAN_DIR", format!(":{}", at("php.d").display()));
                 command
             }
         };
