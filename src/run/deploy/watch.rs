@@ -1,8 +1,8 @@
 //! `watch`: what hears of pushes, and what follows them.
 
 use std::fs::File;
-use std::num::NonZeroUsize;
 use std::io::Read as _;
+use std::num::NonZeroUsize;
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::Duration;

@@ -6,6 +6,7 @@ mod lifecycle;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -288,6 +289,26 @@ impl Farm {
         Some(target.file_name()?.to_string_lossy().into_owned())
     }
 
+    /// What is below the farm's root, in the registry of users and in the repository under the name of a wiki, but for its
+    /// journal and its lock.
+    pub(super) fn left_of(&self, name: &str) -> Vec<String> {
+        let name = self.name(name);
+        let find = Command::new("find").arg(&self.base).args(["-name", &format!("*{name}*")]).output().expect("find");
+        let found = String::from_utf8(find.stdout).expect("UTF-8");
+        let kept = ["/core.git/", "/common/refs/heads/", "/locks/", "/journal/", "/clone-"];
+        let mut left: Vec<String> =
+            found.lines().filter(|path| !kept.iter().any(|kept| path.contains(kept))).map(str::to_owned).collect();
+        for file in ["/etc/passwd", "/etc/group"] {
+            let text = fs::read_to_string(file).expect("users");
+            left.extend(text.lines().filter(|line| line.starts_with(&format!("wiki-{name}:"))).map(str::to_owned));
+        }
+        for file in ["etc/mwfarm/proxy.map", "etc/mwfarm/users.acl"] {
+            let text = fs::read_to_string(self.at(file)).unwrap_or_default();
+            left.extend(text.lines().filter(|line| line.contains(&name)).map(str::to_owned));
+        }
+        left
+    }
+
     /// What `wiki show` says, as JSON.
     pub(super) fn show(&self, name: &str) -> serde_json::Value {
         let out = self.mwfarm(["wiki", "show", &self.name(name), "--format", "json"]).well();
@@ -301,7 +322,8 @@ impl Drop for Farm {
             for log in ["nginx.out", "nginx.log", "fpm.out", "fpm.log", "apache.out", "apache.log"] {
                 if let Ok(text) = fs::read_to_string(self.root.path().join(log)) {
                     let lines: Vec<&str> = text.lines().collect();
-                    eprintln!("== {log}\n{}", lines[lines.len().saturating_sub(15)..].join("\n"));
+                    let last = lines[lines.len().saturating_sub(15)..].join("\n");
+                    let _ = writeln!(std::io::stderr(), "== {log}\n{last}");
                 }
             }
         }
