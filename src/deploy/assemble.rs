@@ -167,7 +167,8 @@ impl Assembly<'_> {
         ];
         let mut kept = vec![
             ("wgUploadDirectory".to_owned(), path(home.join("images"))),
-            ("wgCacheDirectory".to_owned(), path(home.join("cache"))),
+            // One for each release: caches of messages and of extensions know files by their times, which a release keeps.
+            ("wgCacheDirectory".to_owned(), path(home.join("cache").join(self.release.to_string()))),
             ("wgTmpDirectory".to_owned(), path(home.join("tmp"))),
         ];
         kept.extend(database::settings(options, self.wiki));

@@ -25,6 +25,8 @@ fn with_engine<T>(
     reporter: &dyn Reporter,
     action: impl FnOnce(&Engine<'_>) -> Result<T, Problem>,
 ) -> Result<T, Vec<Problem>> {
+    // What wikis and web servers have to read is readable whatever root's own umask is; the rest is given exact rights.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     let options = read(config)?;
     let build = |to_build: &ToBuild<'_>| release::build(&options, to_build);
     let who = who();

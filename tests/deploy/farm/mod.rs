@@ -1,5 +1,6 @@
 //! Whole farms: a core repository, real daemons, and the program itself.
 
+mod commands;
 mod core;
 mod lifecycle;
 
@@ -203,6 +204,11 @@ impl Farm {
     /// The name of a wiki, which no other farm has.
     pub(super) fn name(&self, name: &str) -> String {
         format!("{name}-{}", self.tag)
+    }
+
+    /// What the names of its wikis end in.
+    pub(super) fn tag(&self) -> &str {
+        &self.tag
     }
 
     /// The host of a wiki.

@@ -1,0 +1,178 @@
+//! What the commands say, and what they refuse.
+
+use std::process::Stdio;
+
+use super::{Farm, Plan};
+
+/// The text without what differs from run to run.
+fn plain(farm: &Farm, text: &str) -> String {
+    let text = text.replace(&format!("a-{}", farm.tag()), "a").replace(&format!("b-{}", farm.tag()), "b");
+    let digits = |word: &str| word.len() >= 12 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let mut out = String::new();
+    for line in text.lines() {
+        let mut words = Vec::new();
+        for word in line.split(' ') {
+            let (head, tail) = word.rsplit_once('-').unwrap_or(("", word));
+            let bare = tail.trim_end_matches([',', ':']);
+            words.push(if digits(bare) {
+                let head = if head.is_empty() { String::new() } else { format!("{head}-") };
+                format!("{head}<commit>{}", &tail[bare.len()..])
+            } else {
+                word.to_owned()
+            });
+        }
+        out.push_str(words.join(" ").trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+#[test]
+fn what_would_be_done_is_said_and_not_done() {
+    let farm = Farm::start(&Plan::plain());
+    let name = farm.name("a");
+    let said = farm.mwfarm(["wiki", "create", &name, "--dry-run"]).well();
+    assert_eq!(
+        plain(&farm, &said),
+        "`a` would be made at a.wiki.test, with\n  user wiki-a, branch wiki/a, database wiki_a\n  \
+         steps: registry, user, branch, secrets, home, database, cache, code, route, ready\n"
+            .replace("wiki_a", &format!("wiki_a_{}", farm.tag()))
+    );
+    farm.mwfarm(["wiki", "show", &name]).badly(4, "there is no wiki");
+    assert_eq!(farm.left_of("a"), Vec::<String>::new());
+
+    farm.create("a");
+    farm.push_file("a", "resources/style.css", "body {}\n");
+    let before = farm.release("a");
+    let said = farm.mwfarm(["deploy", &name, "--dry-run"]).well();
+    let said = plain(&farm, &said);
+    assert!(
+        said.starts_with(
+            "`a` would serve <commit> of refs/heads/wiki/a with configuration <commit>, instead of release 1-<commit>\n  \
+             export 159 files, "
+        ),
+        "{said}"
+    );
+    assert_eq!(farm.release("a"), before);
+    farm.deploy("a").well();
+    let said = plain(&farm, &farm.mwfarm(["deploy", &name, "--revert", "--dry-run"]).well());
+    assert!(said.contains("  try release 1-<commit>\n  switch\n  hold pushes\n"), "{said}");
+}
+
+#[test]
+fn lists_and_states_are_told() {
+    let farm = Farm::start(&Plan::plain());
+    assert_eq!(farm.mwfarm(["wiki", "list"]).well(), "Wiki  State  Host  Release  Owners\n");
+    farm.create("a");
+    farm.create("b");
+    let list = plain(&farm, &farm.mwfarm(["wiki", "list"]).well());
+    let cells: Vec<Vec<&str>> = list.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(cells[1], ["a", "ready", "a.wiki.test", "1-<commit>"]);
+    assert_eq!(cells[2], ["b", "ready", "b.wiki.test", "1-<commit>"]);
+
+    let name = farm.name("a");
+    let said = farm.mwfarm(["wiki", "hold", &name, "a", "demo", "at four"]).well();
+    assert_eq!(
+        plain(&farm, &said),
+        "`a` is held: pushes wait until `mwfarm wiki resume a`\n".replace("resume a`", &format!("resume {name}`")).replace(&name, "a")
+    );
+    let status = farm.mwfarm(["status"]).well();
+    assert!(status.contains("ready, held") && status.contains("held by carol: a demo at four"), "{status}");
+    farm.deploy("a").badly(4, "is held by carol: a demo at four");
+    farm.mwfarm(["wiki", "resume", &name]).well();
+    assert!(farm.mwfarm(["wiki", "resume", &name]).well().contains("was not held"));
+    let json: serde_json::Value = serde_json::from_str(&farm.mwfarm(["status", "--format", "json"]).well()).unwrap();
+    assert_eq!((json["schema"].as_str(), json["wikis"].as_array().map(Vec::len)), (Some("1.0.0"), Some(2)));
+}
+
+#[test]
+fn wikis_end_when_their_time_is_over() {
+    let farm = Farm::start(&Plan::plain());
+    farm.mwfarm(["wiki", "create", &farm.name("a"), "--ttl", "2h"]).well();
+    farm.create("b");
+    assert_eq!(farm.mwfarm(["wiki", "expire"]).well(), "");
+    // Two hours later.
+    let record = farm.at(&format!("var/lib/mwfarm/wikis/{}.json", farm.name("a")));
+    let mut wiki: serde_json::Value = serde_json::from_slice(&std::fs::read(&record).unwrap()).unwrap();
+    let expires = wiki["expires"].as_u64().unwrap();
+    assert_eq!(expires - wiki["created"].as_u64().unwrap(), 7200);
+    wiki["expires"] = (expires - 7201).into();
+    std::fs::write(&record, wiki.to_string()).unwrap();
+    assert!(farm.mwfarm(["wiki", "expire", "--dry-run"]).well().contains("would be archived"));
+    assert_eq!(farm.show("a")["wiki"]["state"], "ready");
+    assert!(farm.mwfarm(["wiki", "expire"]).well().contains("is archived: its time is over"));
+    assert_eq!(farm.show("a")["wiki"]["state"], "archived");
+    assert_eq!(farm.show("b")["wiki"]["state"], "ready");
+    // Who wants it back keeps it.
+    farm.mwfarm(["wiki", "restore", &farm.name("a")]).well();
+    assert_eq!(farm.mwfarm(["wiki", "expire"]).well(), "");
+}
+
+#[test]
+fn an_agent_follows_orders_and_can_be_asked_again() {
+    let farm = Farm::start(&Plan::plain());
+    farm.create("a");
+    let code = farm.push_file("a", "resources/style.css", "body {}\n");
+    farm.deploy("a").well();
+    let observed = |farm: &Farm| -> serde_json::Value {
+        let out = farm.mwfarm(["agent", "observe", &farm.name("a"), "--format", "json"]).well();
+        serde_json::from_str(&out).unwrap()
+    };
+    let told = observed(&farm);
+    let wiki = &told["wikis"][0];
+    assert_eq!((wiki["code"].as_str(), wiki["health"]["ok"].as_bool()), (Some(code.as_str()), Some(true)));
+    assert_eq!(wiki["releases"].as_array().map(Vec::len), Some(2));
+
+    let show = farm.show("a");
+    let first = wiki["releases"][0].as_str().unwrap().to_owned();
+    let order = |action: &str, release: &str, schema: u64| {
+        let order = serde_json::json!({
+            "schema": schema, "action": action, "wiki": show["wiki"], "release": release, "code": code, "config": null,
+        });
+        let mut command = farm.command(["agent", "apply", "--format", "json"]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), order.to_string().as_bytes()).unwrap();
+        super::Said::from(child.wait_with_output().unwrap())
+    };
+    for changed in [true, false] {
+        let said: serde_json::Value = serde_json::from_str(&order("switch", &first, 1).well()).unwrap();
+        assert_eq!((&said["changed"], &said["observed"]["release"]), (&changed.into(), &first.as_str().into()));
+    }
+    order("switch", "9-0123456789ab", 1).badly(1, "is not on this server");
+    order("switch", "../../etc", 1).badly(4, "holds no order");
+    order("dance", &first, 1).badly(4, "unknown variant `dance`");
+    order("switch", &first, 2).badly(4, "the order's form is 2");
+    assert_eq!(farm.release("a").as_deref(), Some(first.as_str()));
+}
+
+#[test]
+fn what_cannot_be_read_is_said() {
+    let farm = Farm::start(&Plan::plain());
+    farm.create("a");
+    let name = farm.name("a");
+    std::fs::write(farm.at(&format!("var/lib/mwfarm/wikis/{name}.json")), "{\"schema\": 1").unwrap();
+    farm.mwfarm(["status"]).badly(1, "does not fit: EOF while parsing");
+    let mwfarm = farm.at("mwfarm.yml");
+    let yaml = std::fs::read_to_string(&mwfarm).unwrap();
+    for (from, to, what) in [
+        ("zone: wiki.test", "zone: 'wiki test'", "field `deploy.zone` does not fit"),
+        ("zone: wiki.test", "zone: wiki.test\n  zoom: 1", "unknown field `zoom`"),
+        ("base: refs/heads/main", "base: main", "field `deploy.base` is no full name of a ref"),
+        ("web: none", "web: lighttpd", "unknown variant `lighttpd`"),
+        ("users: none", "users: {from: 5, to: 9}", "field `deploy.users` is no range of numbers"),
+        ("  root: .", "  root: absent", "field `deploy.root` is not there"),
+        ("  web: none", "  web: none\n  keep: 1", "field `deploy.keep` must be at least 2"),
+        ("deploy:", "delay:", "unknown field"),
+    ] {
+        assert!(yaml.contains(from), "{from}");
+        std::fs::write(&mwfarm, yaml.replace(from, to)).unwrap();
+        let said = farm.mwfarm(["status"]);
+        if what == "unknown field" {
+            said.badly(5, "has no section `deploy`");
+        } else {
+            said.badly(5, what);
+        }
+    }
+    std::fs::remove_file(&mwfarm).unwrap();
+    farm.mwfarm(["status"]).badly(5, "is not there");
+}
