@@ -233,7 +233,8 @@ impl Program {
             Some(User { uid, gid }) => {
                 let mut command = Command::new(SETPRIV);
                 command.arg(format!("--reuid={uid}")).arg(format!("--regid={gid}"));
-                command.args(["--clear-groups", "--no-new-privs", "--"]).arg(self.located());
+                // When we are killed, so is it: what it changes is ours to change again.
+                command.args(["--clear-groups", "--no-new-privs", "--pdeathsig", "KILL", "--"]).arg(self.located());
                 command
             }
         };

@@ -6,11 +6,11 @@
 use super::agent;
 use super::engine::{Engine, of_lock, told};
 use super::git::Repository;
-use super::journal::Stage;
+use super::journal::{self, Entry, Stage};
 use super::lock;
 use super::name::Name;
 use super::order::{Action, Order, SCHEMA};
-use super::record::{Bad, Broken, Desired, Held, State, Wiki};
+use super::record::{Broken, Desired, Held, State, Wiki};
 use super::registry;
 use super::release::{Release, ReleaseId, Sha};
 use super::releases::{self, unusable};
@@ -237,19 +237,17 @@ impl Attempt<'_> {
             Ok(release) => {
                 self.wiki.broken = None;
                 self.engine.put(self.wiki)?;
+                // Before the end is noted: should this be interrupted, it is done again.
+                prune(self.engine, self.wiki)
+                    .map_err(|problem| problem.cause(format!("release {} is served", release.release)))?;
                 self.note(Stage::Done, None)?;
-                prune(self.engine, self.wiki)?;
                 Ok(Outcome::Deployed(release))
             }
             Err(Failed { stage, problem }) => {
                 let error = told(&problem);
                 if matches!(stage, Stage::RolledBack | Stage::NeedsOperator) {
                     let why = format!("release {} did not answer as it should", self.release);
-                    self.wiki.bad.push(Bad {
-                        code: self.code.clone(),
-                        config: self.config.clone(),
-                        why: error.clone(),
-                    });
+                    self.wiki.mark_bad(&self.code, self.config.as_ref(), &error);
                     self.wiki.held = Some(Held { by: "mwfarm".to_owned(), why, since: registry::now() });
                 }
                 self.wiki.broken = Some(Broken {
@@ -262,6 +260,8 @@ impl Attempt<'_> {
                 if releases::current(layout, &self.wiki.name)?.as_ref() != Some(&self.release) {
                     releases::remove(layout, &self.wiki.name, &self.release)?;
                 }
+                // What it pinned; the problem itself is more important, and the next attempt does it, too.
+                let _ = prune(self.engine, self.wiki);
                 self.note(stage, Some(error))?;
                 Err(problem)
             }
@@ -306,11 +306,14 @@ impl Attempt<'_> {
         if !schema::is_needed(&site, self.current.as_ref(), new.as_ref()) {
             return Ok(Schema::Same);
         }
+        let path = engine.options.layout.journal(&self.wiki.name);
+        let entries = journal::read(&path).map_err(|error| unusable(&path, &error))?;
         self.note(Stage::SchemaBegun, None)?;
         let closed = self.close()?;
         let result = schema::update(engine.options, self.wiki, &site);
         match result {
             Ok(schema) => {
+                let schema = if journal::schema_is_in_doubt(&entries) { Schema::Changed } else { schema };
                 let stage = if schema == Schema::Same { Stage::SchemaSame } else { Stage::SchemaChanged };
                 self.note(stage, None)?;
                 // The release that is served works on: whatever changed, it has to until the switch.
@@ -452,7 +455,7 @@ fn revert(engine: &Engine<'_>, wiki: &mut Wiki, request: &Request) -> Result<Out
         entry.config.clone_from(&target.config);
         entry.release = Some(target.release.clone());
         entry.error = error;
-        engine.add(&name, &entry)
+        engine.add(&name, &entry).map(|()| entry)
     };
     note(Stage::Queued, None)?;
     releases::switch(&layout.next(&name), &name, &target.release)?;
@@ -464,34 +467,68 @@ fn revert(engine: &Engine<'_>, wiki: &mut Wiki, request: &Request) -> Result<Out
         let hint = "perhaps update.php has changed the schema since: restore the database, too";
         return Err(Problem::new(ExitCode::Failed, what).cause(reason).hint(hint));
     }
-    let why = if request.why.is_empty() { "left by a revert".to_owned() } else { request.why.clone() };
-    wiki.bad.push(Bad { code: left.code.clone(), config: left.config.clone(), why: why.clone() });
-    wiki.held = Some(Held { by: engine.who.to_owned(), why: format!("reverted: {why}"), since: registry::now() });
-    wiki.desired = Some(Desired { code: target.code.clone(), event: request.event.clone() });
-    wiki.broken = None;
-    engine.put(wiki)?;
-    note(Stage::Switching, None)?;
-    releases::switch(&layout.current(&name), &name, &target.release)?;
-    note(Stage::Switched, None)?;
-    if let Err(reason) = engine.check(&wiki.host, &target.release) {
-        note(Stage::NeedsOperator, Some(reason.clone()))?;
-        let what = format!("`{name}` does not answer as it should with release {}", target.release);
-        return Err(Problem::new(ExitCode::Failed, what).cause(reason).hint("look at the web server"));
-    }
-    note(Stage::Done, None)?;
+    let entry = note(Stage::Switching, None)?;
+    turn_back(engine, wiki, &entry, &target, &request.event)?;
     Ok(Outcome::Deployed(target))
 }
 
+/// Goes back to a release that was tried, from the line of the journal which promises that. Each step does nothing when
+/// it was done before.
+///
+/// # Errors
+/// The release does not answer, or the system refuses.
+pub(super) fn turn_back(
+    engine: &Engine<'_>,
+    wiki: &mut Wiki,
+    promised: &Entry,
+    target: &Release,
+    event: &str,
+) -> Result<(), Problem> {
+    let layout = &engine.options.layout;
+    let name = wiki.name.clone();
+    let note = |stage, error: Option<String>| {
+        engine.add(&name, &Entry { at: registry::now(), stage, error, ..promised.clone() })
+    };
+    // The record first: a push in between must not take back what was decided.
+    if let Some(left) = served(engine, wiki)?.filter(|left| left.release != target.release) {
+        let why = if promised.why.is_empty() { "left by a revert" } else { &promised.why };
+        wiki.mark_bad(&left.code, left.config.as_ref(), why);
+        wiki.held =
+            Some(Held { by: promised.who.clone(), why: format!("reverted: {why}"), since: registry::now() });
+        wiki.desired = Some(Desired { code: target.code.clone(), event: event.to_owned() });
+        wiki.broken = None;
+        engine.put(wiki)?;
+        releases::switch(&layout.current(&name), &name, &target.release)?;
+    }
+    note(Stage::Switched, None)?;
+    if let Err(reason) = engine.check(&wiki.host, &target.release) {
+        let hint = "look at the web server";
+        wiki.broken = Some(Broken {
+            step: format!("revert to {}", target.release),
+            error: reason.clone(),
+            needs_operator: Some(hint.to_owned()),
+        });
+        engine.put(wiki)?;
+        note(Stage::NeedsOperator, Some(reason.clone()))?;
+        let what = format!("`{name}` does not answer as it should with release {}", target.release);
+        return Err(Problem::new(ExitCode::Failed, what).cause(reason).hint(hint));
+    }
+    note(Stage::Done, None)
+}
+
 /// Removes releases and pins that nobody needs any more: the newest, the served one and the one to go back to stay.
-fn prune(engine: &Engine<'_>, wiki: &Wiki) -> Result<(), Problem> {
+pub(super) fn prune(engine: &Engine<'_>, wiki: &Wiki) -> Result<(), Problem> {
     let layout = &engine.options.layout;
     let name = &wiki.name;
-    let Some(current) = releases::current(layout, name)? else { return Ok(()) };
-    let is_bad = |release: &Release| wiki.is_bad(&release.code, release.config.as_ref()).is_some();
-    let before = releases::before(layout, name, &current, is_bad)?.map(|release| release.release);
+    let mut kept = Vec::new();
+    if let Some(current) = releases::current(layout, name)? {
+        let is_bad = |release: &Release| wiki.is_bad(&release.code, release.config.as_ref()).is_some();
+        kept.extend(releases::before(layout, name, &current, is_bad)?.map(|release| release.release));
+        kept.push(current);
+    }
     let list = releases::list(layout, name)?;
     let old = list.len().saturating_sub(engine.options.keep);
-    for release in list.iter().take(old).filter(|release| **release != current && Some(*release) != before.as_ref()) {
+    for release in list.iter().take(old).filter(|release| !kept.contains(release)) {
         releases::remove(layout, name, release)?;
     }
     let mut codes = Vec::new();

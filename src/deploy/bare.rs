@@ -28,6 +28,9 @@ const CONFIG: &[(&str, &str)] = &[
 const ATTRIBUTES: &[u8] =
     b"* -text -eol -ident -filter -working-tree-encoding -export-ignore -export-subst -diff -merge\n";
 
+/// What is being taken from outside: a file, and what comes of it before it is pinned.
+pub(super) const INCOMING: &str = "incoming.bundle";
+
 /// Commands of git that write into a repository: what could hold a lock there.
 const WRITERS: &[&[u8]] = &[
     b"config",
@@ -53,9 +56,7 @@ pub(super) fn make_bare(directory: &Path) -> Result<(), Problem> {
     if disk::look(directory).map_err(failed)?.is_none() {
         let above = directory.parent().unwrap_or(Path::new("/"));
         disk::make_directories(above).map_err(failed)?;
-        let mut name = directory.file_name().unwrap_or_default().to_owned();
-        name.push(".new");
-        let staged = above.join(name);
+        let staged = staged(directory);
         // Left by one that was killed.
         disk::clear(&staged).map_err(failed)?;
         disk::new_directory(&staged, 0o700).map_err(failed)?;
@@ -74,6 +75,13 @@ pub(super) fn make_bare(directory: &Path) -> Result<(), Problem> {
     heal(&Repository::ours(directory))
 }
 
+/// Where a repository is until it is whole.
+pub(super) fn staged(directory: &Path) -> PathBuf {
+    let mut name = directory.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    directory.with_file_name(name)
+}
+
 /// Removes what a git that was killed left: its locks, under which nobody could write again, and packs without an end.
 /// Only under the lock that all writers of the repository hold. A git that is at work is the child of one of us that
 /// was killed; it is given some time.
@@ -87,7 +95,9 @@ pub(super) fn heal(repository: &Repository) -> Result<(), Problem> {
         let mut found = Vec::new();
         for below in ["", "objects/info", "objects/pack"] {
             let is_left = |name: &&String| {
-                is_lock(Path::new(name)) || below == "objects/pack" && name.starts_with("tmp_") || *name == "gc.pid"
+                is_lock(Path::new(name))
+                    || below == "objects/pack" && name.starts_with("tmp_")
+                    || below.is_empty() && (["gc.pid", INCOMING].contains(&name.as_str()) || name.starts_with('.'))
             };
             let names = disk::names(&directory.join(below))?;
             found.extend(names.iter().filter(is_left).map(|name| directory.join(below).join(name)));

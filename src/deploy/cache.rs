@@ -130,6 +130,8 @@ fn write(options: &Options, socket: &Path, path: &Path, users: &Users) -> Result
     let write = || {
         disk::make_directories(&etc)?;
         disk::own_directory(directory, Owner::us(), 0o755, None)?;
+        disk::sweep(&etc)?;
+        disk::sweep(directory)?;
         disk::own_file(&class, CLASS_FILE.as_bytes(), Owner::us(), 0o644)?;
         disk::own_file(path, users.text().as_bytes(), owner, 0o640)
     };
@@ -156,6 +158,7 @@ fn administrator(options: &Options) -> Result<String, Problem> {
     let write = || {
         disk::make_directories(directory.parent().unwrap_or(Path::new("/")))?;
         disk::own_directory(directory, Owner::us(), 0o700, None)?;
+        disk::sweep(directory)?;
         disk::own_file(&path, format!("{password}\n").as_bytes(), Owner::us(), 0o600)
     };
     write().map_err(unusable(&path))?;

@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::bare::{FETCH_FLAGS, has_ref, heal, make_bare};
+use super::bare::{self, FETCH_FLAGS, has_ref, heal, make_bare};
 use super::export::export;
 use super::git::{self, Repository};
 use super::options::Options;
@@ -62,6 +62,10 @@ pub fn import(options: &Options, wiki: &Wiki, work: &Path) -> Result<Sha, Proble
         );
     };
     if has_ref(&copy, &pin_of(&expected)) {
+        // Its last step, which a death may have kept it from.
+        if disk::look(&copy.directory.join(INCOMING)).ok().flatten().is_some() {
+            copy.run(["update-ref", "-d", INCOMING], TIME)?;
+        }
         return Ok(expected);
     }
     let command = ["bundle", "create", "--quiet", "--version=2", "-", "HEAD"];
@@ -72,7 +76,7 @@ pub fn import(options: &Options, wiki: &Wiki, work: &Path) -> Result<Sha, Proble
         return Err(Problem::new(ExitCode::Failed, format!("git gives no bundle of `{}`", work.display())));
     }
     heal(&copy)?;
-    let file = copy.directory.join("incoming.bundle");
+    let file = copy.directory.join(bare::INCOMING);
     let failed = |error: std::io::Error| {
         Problem::new(ExitCode::Failed, format!("cannot write `{}`", file.display())).cause(error.to_string())
     };

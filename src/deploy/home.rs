@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::git::{self, Repository};
+use super::lock;
 use super::name::Name;
 use super::options::{Live, Options};
 use super::record::Wiki;
@@ -272,6 +273,7 @@ fn commit_first(home: &Repository, options: &Options, wiki: &Wiki, template: &Pa
 
 /// The template of repositories: git copies its hooks.
 fn hooks(options: &Options) -> Result<PathBuf, Problem> {
+    let _farm = lock::farm(&options.layout).map_err(|error| Problem::from_error(ExitCode::Failed, &error))?;
     let etc = options.layout.etc();
     disk::make_directories(&etc).map_err(unusable(&etc))?;
     let template = etc.join("git-template");
@@ -279,6 +281,7 @@ fn hooks(options: &Options) -> Result<PathBuf, Problem> {
     for path in [&template, &directory] {
         own(path, Owner::us(), 0o755, None)?;
     }
+    disk::sweep(&directory).map_err(unusable(&directory))?;
     for name in HOOKS {
         let path = directory.join(name);
         disk::own_file(&path, HOOK.as_bytes(), Owner::us(), 0o755).map_err(unusable(&path))?;

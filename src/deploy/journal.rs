@@ -118,6 +118,23 @@ pub fn add(journal: &Path, entry: &Entry) -> std::io::Result<()> {
     disk::append_line(journal, &line, 0o600)
 }
 
+/// Whether an update.php may have changed the schema since the last release that was found to work: one did, or one
+/// began and nobody knows how far it came. What a later one finds unchanged is no sign then.
+#[must_use]
+pub fn schema_is_in_doubt(entries: &[Entry]) -> bool {
+    let (mut doubt, mut before) = (false, false);
+    for entry in entries {
+        match entry.stage {
+            Stage::SchemaBegun => (before, doubt) = (doubt, true),
+            Stage::SchemaSame => doubt = before,
+            Stage::SchemaChanged => doubt = true,
+            Stage::Done => doubt = false,
+            _ => {}
+        }
+    }
+    doubt
+}
+
 /// All lines that can be read, the oldest first. Cut ones are not told.
 ///
 /// # Errors
@@ -125,4 +142,37 @@ pub fn add(journal: &Path, entry: &Entry) -> std::io::Result<()> {
 pub fn read(journal: &Path) -> std::io::Result<Vec<Entry>> {
     let text = disk::read_optional(journal)?.unwrap_or_default();
     Ok(text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_schema_is_in_doubt_until_a_release_works_with_it() {
+        use Stage::{Done, Failed, Queued, SchemaBegun, SchemaChanged, SchemaSame};
+        let entry = |stage: &Stage| Entry {
+            at: 0,
+            attempt: 1,
+            stage: *stage,
+            who: String::new(),
+            why: String::new(),
+            code: None,
+            config: None,
+            release: None,
+            error: None,
+        };
+        for (stages, doubt) in [
+            (&[][..], false),
+            (&[Queued, SchemaBegun, SchemaSame, Failed], false),
+            (&[Queued, SchemaBegun, SchemaChanged, Failed], true),
+            (&[Queued, SchemaBegun, Failed], true),
+            (&[SchemaBegun, Failed, SchemaBegun, SchemaSame], true),
+            (&[SchemaBegun, SchemaChanged, Done], false),
+            (&[SchemaBegun, Failed, SchemaBegun, SchemaSame, Done, SchemaBegun, SchemaSame], false),
+        ] {
+            let entries: Vec<Entry> = stages.iter().map(entry).collect();
+            assert_eq!(schema_is_in_doubt(&entries), doubt, "{stages:?}");
+        }
+    }
 }

@@ -107,6 +107,12 @@ impl Layout {
         self.root.join(format!("run/mwfarm/secrets/{name}.php"))
     }
 
+    /// Where MediaWiki's installer works, as long as it does.
+    #[must_use]
+    pub fn installer(&self, name: &Name) -> PathBuf {
+        self.root.join(format!("run/mwfarm/secrets/{name}.install"))
+    }
+
     /// The directory of the sockets of PHP-FPM's pools.
     #[must_use]
     pub fn sockets(&self) -> PathBuf {

@@ -3,6 +3,7 @@
 //! The registry says which wikis there are, the link which release is served, the branch which one should be.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::attempt::{self, Outcome, Request, What};
 use super::create;
@@ -11,7 +12,9 @@ use super::lock;
 use super::name::Name;
 use super::record::{State, Wiki};
 use super::release::Sha;
+use super::releases::unusable;
 use super::{recover, registry, repository, retire};
+use crate::disk;
 use crate::report::Problem;
 
 /// What was found and done.
@@ -38,6 +41,7 @@ pub fn reconcile(engine: &Engine<'_>, only: Option<&Name>) -> Result<Reconciled,
             return Err(super::engine::unknown(only));
         }
     }
+    sweep(engine)?;
     let mut found = Reconciled::default();
     let remote = match repository::ensure(options).and_then(|_| repository::ls_remote(options)) {
         Ok(remote) => Some(remote),
@@ -71,6 +75,7 @@ pub fn reconcile(engine: &Engine<'_>, only: Option<&Name>) -> Result<Reconciled,
 /// # Errors
 /// As of [`reconcile`].
 pub fn mend_all(engine: &Engine<'_>) -> Result<Reconciled, Problem> {
+    sweep(engine)?;
     let mut found = Reconciled::default();
     for name in registry::all(&engine.options.layout).map_err(|error| of_registry(&error))?.keys() {
         match mend(engine, name, None) {
@@ -82,6 +87,32 @@ pub fn mend_all(engine: &Engine<'_>) -> Result<Reconciled, Problem> {
         }
     }
     Ok(found)
+}
+
+/// Removes files that deaths left half written, each under the lock of whoever writes them.
+fn sweep(engine: &Engine<'_>) -> Result<(), Problem> {
+    let layout = &engine.options.layout;
+    let discard = |path: &Path| disk::discard(path).map_err(|error| unusable(path, &error));
+    let records = layout.state().join("wikis");
+    let secrets = layout.root().join("run/mwfarm/secrets");
+    for (directory, end) in [(records, ".json"), (secrets, ".php")] {
+        for (path, file) in disk::left(&directory).map_err(|error| unusable(&directory, &error))? {
+            let Some(name) = file.strip_suffix(end).and_then(|name| Name::new(name).ok()) else { continue };
+            // Whoever is at work there has it in hand.
+            if let Ok(_lock) = lock::wiki(layout, &name, false) {
+                discard(&path)?;
+            }
+        }
+    }
+    let state = layout.state();
+    let ids: Vec<_> = disk::left(&state).map_err(|error| unusable(&state, &error))?;
+    if !ids.is_empty() {
+        let _farm = lock::farm(layout).map_err(|error| of_lock(&error))?;
+        for (path, _) in ids.iter().filter(|(_, file)| file == registry::IDS) {
+            discard(path)?;
+        }
+    }
+    Ok(())
 }
 
 fn mend(engine: &Engine<'_>, name: &Name, remote: Option<&BTreeMap<String, Sha>>) -> Result<Vec<String>, Problem> {

@@ -114,6 +114,13 @@ pub struct Bad {
 }
 
 impl Wiki {
+    /// Marks a pair as bad, unless it is marked.
+    pub fn mark_bad(&mut self, code: &Sha, config: Option<&Sha>, why: &str) {
+        if self.is_bad(code, config).is_none() {
+            self.bad.push(Bad { code: code.clone(), config: config.cloned(), why: why.to_owned() });
+        }
+    }
+
     /// Whether this pair was found to be bad.
     #[must_use]
     pub fn is_bad(&self, code: &Sha, config: Option<&Sha>) -> Option<&Bad> {

@@ -1,11 +1,16 @@
 //! What a killed deploy left: it is carried on where it was, or taken back. The link alone says what is served.
 
+use super::agent;
 use super::attempt;
+use super::create;
 use super::engine::Engine;
 use super::journal::{self, Entry, Stage};
-use super::record::{Bad, Broken, Held, Wiki};
+use super::order::{Action, Order, SCHEMA};
+use super::record::{Broken, Held, State, Wiki};
 use super::registry;
+use super::release::{Release, ReleaseId};
 use super::releases::{self, unusable};
+use crate::disk;
 use crate::report::Problem;
 
 /// Mends a wiki whose lock is held. Says what was done, in words; nothing when all was well.
@@ -15,34 +20,20 @@ use crate::report::Problem;
 pub fn recover(engine: &Engine<'_>, wiki: &mut Wiki) -> Result<Vec<String>, Problem> {
     let layout = &engine.options.layout;
     let name = wiki.name.clone();
-    let mut done = Vec::new();
+    let mut done = tidy(engine, wiki)?;
     let path = layout.journal(&name);
     let entries = journal::read(&path).map_err(|error| unusable(&path, &error))?;
+    // A record that a crash took back would give a number twice.
+    let releases = releases::list(layout, &name)?;
+    let used = entries.iter().map(|entry| entry.attempt).chain(releases.iter().map(|release| release.seq)).max();
+    if let Some(used) = used.filter(|used| wiki.next <= *used) {
+        wiki.next = used + 1;
+        engine.put(wiki)?;
+    }
     let last = entries.iter().rev().find(|entry| entry.attempt > 0);
-    if let Some(attempt) = last.map(|entry| entry.attempt) {
-        // A record that a crash took back would give a number twice.
-        if wiki.next <= attempt {
-            wiki.next = attempt + 1;
-            engine.put(wiki)?;
-        }
-    }
-    if releases::linked(&layout.next(&name), &name)?.is_some() {
-        releases::unlink(&layout.next(&name), &name)?;
-        done.push("a release was being tried".to_owned());
-    }
-    if releases::clear_staging(layout, &name)? {
-        done.push("removed an unfinished release".to_owned());
-    }
-    let current = releases::current(layout, &name)?;
-    if let Some(current) = &current {
-        if crate::disk::look(&layout.release(&name, current).join(attempt::CLOSED)).is_ok_and(|found| found.is_some()) {
-            attempt::open(engine, wiki, current)?;
-            done.push(format!("release {current} was closed for an upgrade"));
-        }
-    }
-    let unfinished = last.filter(|entry| !entry.stage.is_final()).cloned();
-    if let Some(entry) = unfinished {
-        done.push(finish(engine, wiki, &entry, &entries)?);
+    if let Some(last) = last.filter(|entry| !entry.stage.is_final()) {
+        let of_attempt = entries.iter().filter(|entry| entry.attempt == last.attempt).cloned().collect();
+        done.push(Interrupted { engine, last: last.clone(), entries: of_attempt }.finish(wiki)?);
     }
     // Releases that are neither served nor were: what is newer than the served one and is not marked.
     if let Some(current) = releases::current(layout, &name)? {
@@ -57,88 +48,161 @@ pub fn recover(engine: &Engine<'_>, wiki: &mut Wiki) -> Result<Vec<String>, Prob
     Ok(done)
 }
 
-/// Ends an attempt whose last line in the journal promised more.
-fn finish(engine: &Engine<'_>, wiki: &mut Wiki, last: &Entry, entries: &[Entry]) -> Result<String, Problem> {
+/// Removes what is there for as long as an attempt takes.
+fn tidy(engine: &Engine<'_>, wiki: &Wiki) -> Result<Vec<String>, Problem> {
     let layout = &engine.options.layout;
-    let name = wiki.name.clone();
-    let note = |stage, error: Option<String>| {
-        engine.add(&name, &Entry { at: registry::now(), stage, error, who: engine.who.to_owned(), ..last.clone() })
-    };
-    let current = releases::current(layout, &name)?;
-    let Some(release) = last.release.clone().filter(|release| current.as_ref() == Some(release)) else {
-        // Not switched: nothing of it was seen.
-        if let Some(release) = &last.release {
-            let was_served = release.seq != last.attempt;
-            if !was_served {
-                releases::remove(layout, &name, release)?;
-            }
-        }
-        note(Stage::Failed, Some("interrupted".to_owned()))?;
-        return Ok(format!("attempt {} was interrupted; nothing of it was served", last.attempt));
-    };
-    match engine.check(&wiki.host, &release) {
-        Ok(()) => {
-            if wiki.broken.take().is_some() {
-                engine.put(wiki)?;
-            }
-            note(Stage::Verified, None)?;
-            note(Stage::Done, None)?;
-            Ok(format!("release {release} was switched and answers as it should"))
-        }
-        Err(reason) => leave(engine, wiki, last, entries, &reason),
+    let name = &wiki.name;
+    let mut done = Vec::new();
+    if releases::linked(&layout.next(name), name)?.is_some() {
+        done.push("a release was being tried".to_owned());
     }
+    releases::unlink(&layout.next(name), name)?;
+    let staged = disk::staged_link(&layout.current(name));
+    disk::discard(&staged).map_err(|error| unusable(&staged, &error))?;
+    if releases::clear_staging(layout, name)? {
+        done.push("removed an unfinished release".to_owned());
+    }
+    // The first password of an administrator is in it.
+    let installer = layout.installer(name);
+    disk::clear(&installer).map_err(|error| unusable(&installer, &error))?;
+    // Also of those that are not served: going back to one would find it closed.
+    for release in releases::list(layout, name)? {
+        let marker = layout.release(name, &release).join(attempt::CLOSED);
+        if disk::look(&marker).map_err(|error| unusable(&marker, &error))?.is_some() {
+            attempt::open(engine, wiki, &release)?;
+            done.push(format!("release {release} was closed for an upgrade"));
+        }
+    }
+    Ok(done)
 }
 
-/// A switched release that does not answer is left, as its deploy would have done.
-fn leave(
-    engine: &Engine<'_>,
-    wiki: &mut Wiki,
-    last: &Entry,
-    entries: &[Entry],
-    reason: &str,
-) -> Result<String, Problem> {
-    let layout = &engine.options.layout;
-    let name = wiki.name.clone();
-    let changed = entries.iter().any(|entry| entry.attempt == last.attempt && entry.stage == Stage::SchemaChanged);
-    let is_revert = last.release.as_ref().is_some_and(|release| release.seq != last.attempt);
-    let served = attempt::served(engine, wiki)?;
-    if let Some(bad) = served.as_ref().filter(|_| !is_revert) {
-        wiki.bad.push(Bad { code: bad.code.clone(), config: bad.config.clone(), why: reason.to_owned() });
+/// An attempt whose last line in the journal promised more.
+struct Interrupted<'a> {
+    engine: &'a Engine<'a>,
+    last: Entry,
+    /// All its lines.
+    entries: Vec<Entry>,
+}
+
+impl Interrupted<'_> {
+    /// Ends it.
+    fn finish(&self, wiki: &mut Wiki) -> Result<String, Problem> {
+        let layout = &self.engine.options.layout;
+        let name = wiki.name.clone();
+        let current = releases::current(layout, &name)?;
+        let Some(release) = &self.last.release else { return self.taken_back(wiki) };
+        if self.is_revert() && self.reached(Stage::Switching) {
+            return self.turn_back(wiki, release);
+        }
+        if current.as_ref() == Some(release) {
+            return self.verify(wiki, release);
+        }
+        if self.is_revert() {
+            return self.taken_back(wiki);
+        }
+        releases::remove(layout, &name, release)?;
+        // It was switched, and is not any more: it did not answer, and was being left.
+        if let (true, Some(current), Some(code)) = (self.reached(Stage::Switched), current, &self.last.code) {
+            let reason = "it did not answer as it should";
+            wiki.mark_bad(code, self.last.config.as_ref(), reason);
+            let told = format!("release {release} {}; release {current} is served again", &reason[3..]);
+            self.hold(wiki, Stage::RolledBack, reason, &told)?;
+            return Ok(told);
+        }
+        self.taken_back(wiki)
     }
-    let before = match &served {
-        Some(served) => {
-            let is_bad = |other: &super::release::Release| wiki.is_bad(&other.code, other.config.as_ref()).is_some();
-            releases::before(layout, &name, &served.release, is_bad)?
+
+    /// Whether it goes back to a release of an attempt before.
+    fn is_revert(&self) -> bool {
+        self.last.release.as_ref().is_some_and(|release| release.seq != self.last.attempt)
+    }
+
+    fn reached(&self, stage: Stage) -> bool {
+        self.entries.iter().any(|entry| entry.stage == stage)
+    }
+
+    fn note(&self, wiki: &Wiki, stage: Stage, error: Option<String>) -> Result<(), Problem> {
+        let who = self.engine.who.to_owned();
+        self.engine.add(&wiki.name, &Entry { at: registry::now(), stage, error, who, ..self.last.clone() })
+    }
+
+    /// Not switched: nothing of it was seen.
+    fn taken_back(&self, wiki: &Wiki) -> Result<String, Problem> {
+        attempt::prune(self.engine, wiki)?;
+        self.note(wiki, Stage::Failed, Some("interrupted".to_owned()))?;
+        Ok(format!("attempt {} was interrupted; nothing of it was served", self.last.attempt))
+    }
+
+    /// Carries a revert on: the release was tried, and somebody wants it.
+    fn turn_back(&self, wiki: &mut Wiki, release: &ReleaseId) -> Result<String, Problem> {
+        let layout = &self.engine.options.layout;
+        let Some(target) = releases::read(layout, &wiki.name, release)? else { return self.taken_back(wiki) };
+        self.serve(wiki)?;
+        attempt::turn_back(self.engine, wiki, &self.last, &target, "deploy")?;
+        Ok(format!("finished going back to release {release}"))
+    }
+
+    /// It was switched: is it well?
+    fn verify(&self, wiki: &mut Wiki, release: &ReleaseId) -> Result<String, Problem> {
+        self.serve(wiki)?;
+        if let Err(reason) = self.engine.check(&wiki.host, release) {
+            return self.leave(wiki, &reason);
         }
-        None => None,
-    };
-    let (stage, told) = match before.filter(|_| !changed && !is_revert) {
-        Some(before) => {
-            releases::switch(&layout.current(&name), &name, &before.release)?;
-            (
-                Stage::RolledBack,
-                format!("an interrupted deploy did not answer; release {} is served again", before.release),
-            )
+        if wiki.broken.take().is_some() {
+            self.engine.put(wiki)?;
         }
-        None => (Stage::NeedsOperator, "an interrupted deploy does not answer".to_owned()),
-    };
-    wiki.held = Some(Held { by: "mwfarm".to_owned(), why: told.clone(), since: registry::now() });
-    wiki.broken = Some(Broken {
-        step: format!("deploy of attempt {}", last.attempt),
-        error: reason.to_owned(),
-        needs_operator: (stage == Stage::NeedsOperator)
-            .then(|| format!("repair the wiki, then `mwfarm wiki resume {name}`")),
-    });
-    engine.put(wiki)?;
-    engine.add(
-        &name,
-        &Entry {
-            at: registry::now(),
-            stage,
-            error: Some(reason.to_owned()),
-            who: engine.who.to_owned(),
-            ..last.clone()
-        },
-    )?;
-    Ok(told)
+        self.note(wiki, Stage::Verified, None)?;
+        attempt::prune(self.engine, wiki)?;
+        self.note(wiki, Stage::Done, None)?;
+        Ok(format!("release {release} was switched and answers as it should"))
+    }
+
+    /// Makes sure of what a release needs to answer: after a loss of power, what is below `run` is gone. A release must
+    /// not be found to be bad for that.
+    fn serve(&self, wiki: &mut Wiki) -> Result<(), Problem> {
+        if !matches!(wiki.state, State::Ready | State::Provisioning) {
+            return Ok(());
+        }
+        create::belongings(self.engine, wiki, &mut Vec::new())?;
+        let wiki = wiki.clone();
+        let order = Order { schema: SCHEMA, action: Action::Serve, wiki, release: None, code: None, config: None };
+        agent::apply(self.engine, &order).map(drop)
+    }
+
+    /// A switched release that does not answer is left, as its deploy would have done.
+    fn leave(&self, wiki: &mut Wiki, reason: &str) -> Result<String, Problem> {
+        let layout = &self.engine.options.layout;
+        let name = wiki.name.clone();
+        let Some(served) = attempt::served(self.engine, wiki)? else { return self.taken_back(wiki) };
+        wiki.mark_bad(&served.code, served.config.as_ref(), reason);
+        let is_bad = |other: &Release| wiki.is_bad(&other.code, other.config.as_ref()).is_some();
+        let before = releases::before(layout, &name, &served.release, is_bad)?;
+        let (stage, told) = match before.filter(|_| !self.reached(Stage::SchemaChanged)) {
+            Some(before) => {
+                // The record first: from now on the release is bad, whatever happens.
+                self.engine.put(wiki)?;
+                releases::switch(&layout.current(&name), &name, &before.release)?;
+                releases::remove(layout, &name, &served.release)?;
+                let told = "an interrupted deploy did not answer; release";
+                (Stage::RolledBack, format!("{told} {} is served again", before.release))
+            }
+            None => (Stage::NeedsOperator, "an interrupted deploy does not answer".to_owned()),
+        };
+        self.hold(wiki, stage, reason, &told)?;
+        Ok(told)
+    }
+
+    /// Lets pushes wait after a release was left, or should be.
+    fn hold(&self, wiki: &mut Wiki, stage: Stage, reason: &str, told: &str) -> Result<(), Problem> {
+        wiki.held = Some(Held { by: "mwfarm".to_owned(), why: told.to_owned(), since: registry::now() });
+        wiki.broken = Some(Broken {
+            step: format!("deploy of attempt {}", self.last.attempt),
+            error: reason.to_owned(),
+            needs_operator: (stage == Stage::NeedsOperator)
+                .then(|| format!("repair the wiki, then `mwfarm wiki resume {}`", wiki.name)),
+        });
+        self.engine.put(wiki)?;
+        attempt::prune(self.engine, wiki)?;
+        self.note(wiki, stage, Some(reason.to_owned()))
+    }
 }

@@ -107,6 +107,9 @@ pub fn remove(layout: &Layout, name: &Name) -> Result<(), Error> {
     disk::discard(&path).map_err(|source| Error::System { path, source })
 }
 
+/// The file of the numbers that were given away, in the farm's state.
+pub const IDS: &str = "ids.json";
+
 /// The number of the next wiki's user. It is noted as given away before it is used, whatever comes of it: files of a
 /// wiki that is gone must never belong to another one.
 ///
@@ -114,7 +117,7 @@ pub fn remove(layout: &Layout, name: &Name) -> Result<(), Error> {
 /// None is left, or the system refuses.
 pub fn allocate(layout: &Layout, range: Range) -> Result<u32, Error> {
     let _farm = lock::farm(layout)?;
-    let path = layout.state().join("ids.json");
+    let path = layout.state().join(IDS);
     let system = |source| Error::System { path: path.clone(), source };
     let last = match disk::read_optional(&path).map_err(system)? {
         None => None,

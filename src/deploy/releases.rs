@@ -95,13 +95,13 @@ pub fn switch(link: &Path, name: &Name, release: &ReleaseId) -> Result<(), Probl
     write().map_err(|error| unusable(link, &error))
 }
 
-/// Takes a link of ours away.
+/// Takes a link of ours away, and one that was to take its place.
 ///
 /// # Errors
 /// There is something else than our link, or the system refuses.
 pub fn unlink(link: &Path, name: &Name) -> Result<(), Problem> {
     linked(link, name)?;
-    disk::discard(link).map_err(|error| unusable(link, &error))
+    disk::discard(&disk::staged_link(link)).and_then(|()| disk::discard(link)).map_err(|error| unusable(link, &error))
 }
 
 /// Removes a release. It is renamed out of the way first, so that no half of it is ever found under its name.

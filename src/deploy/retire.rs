@@ -1,6 +1,7 @@
 //! Holding, archiving, restoring, expiring and deleting wikis.
 
 use super::agent;
+use super::bare;
 use super::create;
 use super::engine::{Engine, of_lock, of_registry};
 use super::lock;
@@ -61,6 +62,8 @@ pub fn archive(engine: &Engine<'_>, name: &Name, why: &str) -> Result<bool, Prob
         }
         let routed = create::route(engine)?;
         let served = agent::apply(engine, &order(wiki, Action::Withdraw))?;
+        // Redis forgets its user; its keys go when there is no room.
+        known_to_the_cache(engine, wiki)?;
         Ok(was == State::Ready || routed || served)
     })
 }
@@ -75,6 +78,7 @@ pub fn restore(engine: &Engine<'_>, name: &Name) -> Result<Release, Problem> {
             return Err(wrong_state(wiki, "restored"));
         }
         create::belongings(engine, wiki, &mut Vec::new())?;
+        known_to_the_cache(engine, &Wiki { state: State::Ready, ..wiki.clone() })?;
         let Some(served) = super::attempt::served(engine, wiki)? else {
             return Err(Problem::new(ExitCode::Failed, format!("`{name}` has no release that could be served")));
         };
@@ -150,7 +154,8 @@ pub fn delete(engine: &Engine<'_>, name: &Name) -> Result<(), Problem> {
             home::remove(options, &wiki.name)?;
             secrets::remove(options, &wiki.name)?;
             releases::clear_staging(layout, &wiki.name)?;
-            for directory in [layout.releases(&wiki.name), layout.config_copy(&wiki.name)] {
+            let copy = layout.config_copy(&wiki.name);
+            for directory in [layout.releases(&wiki.name), bare::staged(&copy), copy, layout.installer(&wiki.name)] {
                 disk::clear(&directory).map_err(|error| unusable(&directory, &error))?;
             }
             for pin in repository::pins(options, &wiki.name)? {
@@ -160,6 +165,13 @@ pub fn delete(engine: &Engine<'_>, name: &Name) -> Result<(), Problem> {
         })?;
         registry::remove(layout, name).map_err(|error| of_registry(&error))
     })
+}
+
+/// Has the cache know a wiki or not, as its state says, whatever the registry has yet.
+fn known_to_the_cache(engine: &Engine<'_>, wiki: &Wiki) -> Result<bool, Problem> {
+    let mut wikis = registry::all(&engine.options.layout).map_err(|error| of_registry(&error))?;
+    wikis.insert(wiki.name.clone(), wiki.clone());
+    cache::ensure(engine.options, wikis.values())
 }
 
 fn order(wiki: &Wiki, action: Action) -> Order {

@@ -62,7 +62,7 @@ pub fn update(options: &Options, wiki: &Wiki, site: &Site<'_>) -> Result<Schema,
 /// MediaWiki's installer makes the tables and the first user. The settings file that it writes is thrown away.
 fn install(options: &Options, wiki: &Wiki, site: &Site<'_>) -> Result<(), Problem> {
     let name = &wiki.name;
-    let scratch = options.layout.secrets(name).with_extension("install");
+    let scratch = options.layout.installer(name);
     let failed = |error: std::io::Error| unusable(&scratch, &error);
     disk::clear(&scratch).map_err(failed)?;
     disk::own_directory(&scratch, users::owner(options, wiki), 0o700, None).map_err(failed)?;

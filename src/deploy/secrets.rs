@@ -161,9 +161,11 @@ pub fn render(options: &Options, wiki: &Wiki) -> Result<bool, Problem> {
 /// Those of the system.
 pub fn remove(options: &Options, name: &Name) -> Result<bool, Problem> {
     let (place, file) = (options.layout.private(name), options.layout.secrets(name));
-    let out = beside(&place, "old");
+    let (out, new) = (beside(&place, "old"), beside(&place, "new"));
     let mut changed = disk::find(&file).map_err(unusable(&file))?.is_some();
     disk::discard(&file).map_err(unusable(&file))?;
+    // Left by one that was killed as it made them.
+    disk::clear(&new).map_err(unusable(&new))?;
     // A repository that is half removed must not be taken for one.
     disk::clear(&out).map_err(unusable(&out))?;
     if disk::find(&place).map_err(unusable(&place))?.is_some() {

@@ -205,14 +205,53 @@ fn create(path: &Path, content: &[u8], mode: Option<u32>) -> io::Result<File> {
 /// Those of the system.
 pub fn replace_link(path: &Path, target: &str) -> io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
-    let mut staged = path.file_name().unwrap_or_default().to_owned();
-    // No identifier of a wiki begins with a dot.
-    staged.push(".new");
-    let staged = directory.join(format!(".{}", staged.to_string_lossy()));
+    let staged = staged_link(path);
     discard(&staged)?;
     std::os::unix::fs::symlink(target, &staged).map_err(|error| named(&staged, &error))?;
     fs::rename(&staged, path)?;
     File::open(directory)?.sync_all()
+}
+
+/// Where [`replace_link`] makes a link; a death leaves it there.
+#[must_use]
+pub fn staged_link(path: &Path) -> PathBuf {
+    let mut staged = OsString::from(".");
+    staged.push(path.file_name().unwrap_or_default());
+    // No identifier of a wiki begins with a dot.
+    staged.push(".new");
+    path.with_file_name(staged)
+}
+
+/// A file beside a path, which will get its name. A death leaves it there, and [`left`] tells for which name it was.
+fn stage(path: &Path) -> io::Result<tempfile::NamedTempFile> {
+    let mut prefix = OsString::from(STAGED);
+    prefix.push(path.file_name().unwrap_or_default());
+    prefix.push("-");
+    tempfile::Builder::new().prefix(&prefix).tempfile_in(path.parent().unwrap_or(Path::new(".")))
+}
+
+/// What the names of files begin with that [`replace`] and [`own_file`] have not finished.
+const STAGED: &str = ".mwfarm-";
+
+/// What deaths left of [`replace`] and [`own_file`] in a directory: each file, and the name that it would have got.
+/// Whoever holds the lock under which that name is written may remove it.
+///
+/// # Errors
+/// Those of the system except that there is no such directory.
+pub fn left(directory: &Path) -> io::Result<Vec<(PathBuf, String)>> {
+    let of = |file: &String| {
+        let (name, _random) = file.strip_prefix(STAGED)?.rsplit_once('-')?;
+        Some((directory.join(file), name.to_owned()))
+    };
+    Ok(names(directory)?.iter().filter_map(of).collect())
+}
+
+/// Removes what is [`left`] in a directory. Nobody may write there meanwhile.
+///
+/// # Errors
+/// Those of the system.
+pub fn sweep(directory: &Path) -> io::Result<()> {
+    left(directory)?.iter().try_for_each(|(path, _)| discard(path))
 }
 
 /// Puts a file with exactly this mode in the place of another one or of none, durably: readers see the old or the new
@@ -223,7 +262,7 @@ pub fn replace_link(path: &Path, target: &str) -> io::Result<()> {
 /// Those of the system.
 pub fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
-    let mut staged = tempfile::Builder::new().prefix(".mwfarm-").tempfile_in(directory)?;
+    let mut staged = stage(path)?;
     staged.write_all(content)?;
     staged.as_file().set_permissions(std::fs::Permissions::from_mode(mode))?;
     staged.as_file().sync_all()?;

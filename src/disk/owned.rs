@@ -147,7 +147,7 @@ pub fn own_file(path: &Path, content: &[u8], owner: Owner, mode: u32) -> io::Res
         return Ok(false);
     }
     let directory = path.parent().unwrap_or(Path::new("."));
-    let mut staged = tempfile::Builder::new().prefix(".mwfarm-").tempfile_in(directory)?;
+    let mut staged = super::stage(path)?;
     staged.write_all(content)?;
     let (uid, gid) = (Uid::from_raw(owner.uid), Gid::from_raw(owner.gid));
     rustix::fs::fchown(staged.as_file(), Some(uid), Some(gid)).map_err(|error| named(path, &error.into()))?;

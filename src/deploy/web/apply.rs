@@ -123,7 +123,8 @@ fn complete(options: &Options, change: &mut Change) -> Result<BTreeMap<Daemon, S
     let directories = super::daemons(options).iter().map(|&daemon| super::site_directory(options, daemon));
     for directory in directories.chain([etc.clone(), sockets]) {
         disk::make_directories(&directory).map_err(|error| system(&directory, &error))?;
-        sweep(&directory).map_err(|error| system(&directory, &error))?;
+        // Left by a death; only the holder of the lock writes here.
+        disk::sweep(&directory).map_err(|error| system(&directory, &error))?;
     }
     let routes = super::routes_path(options);
     if !change.put.iter().any(|file| file.path == routes) && read(&routes)?.is_none() {
@@ -208,12 +209,6 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, Problem> {
         }
         Some(_) => Err(foreign(path, "it is a link, a directory, or very large")),
     }
-}
-
-/// Removes what a death left of files that were being written. Only the holder of the lock writes here.
-fn sweep(directory: &Path) -> io::Result<()> {
-    let names = disk::names(directory)?;
-    names.iter().filter(|name| name.starts_with(".mwfarm-")).try_for_each(|name| disk::discard(&directory.join(name)))
 }
 
 fn foreign(path: &Path, reason: &str) -> Problem {

@@ -2,7 +2,11 @@
 
 mod commands;
 mod core;
+mod kill;
 mod lifecycle;
+mod served;
+mod sound;
+mod trace;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -57,8 +61,9 @@ pub(super) struct Farm {
     pub(super) backend: String,
     /// What tells the names of this farm's wikis from those of others on the machine.
     tag: String,
-    daemons: Vec<Child>,
+    daemons: Vec<(String, Child)>,
     users: bool,
+    web: &'static str,
     root: tempfile::TempDir,
 }
 
@@ -107,7 +112,16 @@ impl Farm {
         chmod(root.path(), 0o755);
         let base = fs::canonicalize(root.path()).expect("the root");
         let [proxy, backend] = ports().map(|port| format!("127.0.0.1:{port}"));
-        let farm = Self { base, proxy, backend, tag: base36(number), daemons: Vec::new(), users: plan.users, root };
+        let farm = Self {
+            base,
+            proxy,
+            backend,
+            tag: base36(number),
+            daemons: Vec::new(),
+            users: plan.users,
+            web: plan.web,
+            root,
+        };
         farm.make_core(files);
         farm.configure(plan, number);
         let mut farm = farm;
@@ -160,7 +174,8 @@ impl Farm {
         fs::write(self.base.join("apache2.conf"), apache_conf(&self.base)).expect("apache2.conf");
     }
 
-    fn daemon(&mut self, daemon: &str) {
+    /// Starts a daemon.
+    pub(super) fn daemon(&mut self, daemon: &str) {
         let at = |name: &str| self.base.join(name);
         let mut command = match daemon {
             "nginx" => {
@@ -184,9 +199,15 @@ impl Farm {
         let log = fs::File::create(at(&format!("{daemon}.out"))).expect("a log");
         let err = log.try_clone().expect("a log");
         let child = command.stdin(Stdio::null()).stdout(log).stderr(err).process_group(0).spawn().expect(daemon);
-        self.daemons.push(child);
+        self.daemons.push((daemon.to_owned(), child));
         let pid = at(&format!("pid/{daemon}.pid"));
         wait(daemon, || fs::read_to_string(&pid).is_ok_and(|pid| !pid.trim().is_empty()));
+    }
+
+    /// Ends a daemon.
+    pub(super) fn stop(&mut self, daemon: &str) {
+        let at = self.daemons.iter().position(|(name, _)| name == daemon).expect("it runs");
+        end(self.daemons.remove(at).1);
     }
 
     fn make_core(&self, files: &BTreeMap<String, String>) {
@@ -333,7 +354,7 @@ impl Drop for Farm {
                 }
             }
         }
-        self.daemons.drain(..).for_each(end);
+        self.daemons.drain(..).for_each(|(_, child)| end(child));
         if self.users {
             let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
             let ours = format!("-{}", self.tag);

@@ -1,0 +1,234 @@
+//! Whether a farm is in order: registry, disk, web servers, users and repositories say the same, and nothing else is
+//! there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::{Farm, git};
+
+/// Fails unless all is in order.
+#[track_caller]
+pub(super) fn sound(farm: &Farm) {
+    let mut wrong = left_over(&farm.base);
+    let wikis = wikis(farm);
+    for (name, wiki) in &wikis {
+        wiki_is_sound(farm, name, wiki, &mut wrong);
+    }
+    let names: BTreeSet<String> = wikis.keys().cloned().collect();
+    let served = |wiki: &&Value| matches!(wiki["state"].as_str(), Some("ready" | "provisioning"));
+    let on_the_web: BTreeSet<String> = wikis.values().filter(served).map(|wiki| text(&wiki["name"])).collect();
+    let mut same = |what: &str, there: BTreeSet<String>, wanted: &BTreeSet<String>| {
+        if there != *wanted {
+            wrong.push(format!("{what}: {there:?}, not {wanted:?}"));
+        }
+    };
+    for (place, end) in [
+        ("srv/deployment/servicegroup", ""),
+        ("srv/deployment/releases", ""),
+        ("srv/deployment/mediawiki/config", ".git"),
+        ("srv/private", ".git"),
+        ("run/mwfarm/secrets", ".php"),
+        ("data/project", ""),
+    ] {
+        same(place, names_in(&farm.at(place), end, &[".tmp", ".removed", "redis.password"]), &names);
+    }
+    same("staging", names_in(&farm.at("srv/deployment/releases/.tmp"), "", &[]), &BTreeSet::new());
+    same("removed homes", names_in(&farm.at("data/project/.removed"), "", &[]), &BTreeSet::new());
+    same("tried", names_in(&farm.at("srv/deployment/next"), "", &[]), &BTreeSet::new());
+    if farm.web != "none" {
+        let (directory, own) = if farm.web == "fpm" { ("fpm.d", "farm") } else { ("apache.d", "farm") };
+        for directory in [directory, "nginx.d"] {
+            let sites = names_in(&farm.at("etc/mwfarm").join(directory), ".conf", &[]);
+            let sites = sites.into_iter().filter(|site| !site.contains(own) || site.contains(&farm.tag)).collect();
+            same(directory, sites, &on_the_web);
+        }
+        let map = fs::read_to_string(farm.at("etc/mwfarm/proxy.map")).unwrap_or_default();
+        let routed =
+            map.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_whitespace().next());
+        let routed = routed.filter_map(|host| host.strip_suffix(".wiki.test")).map(str::to_owned).collect();
+        same("routes", routed, &on_the_web);
+    }
+    if farm.users {
+        let ours = format!("-{}", farm.tag);
+        for database in ["/etc/passwd", "/etc/group"] {
+            let lines = fs::read_to_string(database).expect("users");
+            let users = lines.lines().filter_map(|line| line.split(':').next()).filter(|user| user.ends_with(&ours));
+            same(database, users.filter_map(|user| user.strip_prefix("wiki-")).map(str::to_owned).collect(), &names);
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn wiki_is_sound(farm: &Farm, name: &str, wiki: &Value, wrong: &mut Vec<String>) {
+    let directory = farm.at("srv/deployment/releases").join(name);
+    let link = fs::read_link(farm.at("srv/deployment/servicegroup").join(name)).unwrap_or_default();
+    let served = link.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let releases = names_in(&directory, "", &[]);
+    if !releases.contains(&served) {
+        wrong.push(format!("{name} serves `{served}`, of {releases:?}"));
+    }
+    let mut codes = BTreeSet::new();
+    let bad: BTreeSet<String> = wiki["bad"].as_array().expect("a list").iter().map(|bad| text(&bad["code"])).collect();
+    let (mut newest, next) = (0, wiki["next"].as_u64().expect("a number"));
+    for release in &releases {
+        let json = fs::read(directory.join(release).join(".mwfarm/release.json")).unwrap_or_default();
+        let Ok(json) = serde_json::from_slice::<Value>(&json) else {
+            wrong.push(format!("{name} has `{release}`, which is no release"));
+            continue;
+        };
+        let code = text(&json["code"]);
+        if text(&json["release"]) != *release || !release.ends_with(&code[..12]) {
+            wrong.push(format!("{name} has `{release}`, which says {json}"));
+        }
+        if number(release) > number(&served) && !bad.contains(&code) {
+            wrong.push(format!("{name} has `{release}`, which is newer than what is served, and not bad"));
+        }
+        newest = newest.max(number(release));
+        codes.insert(code);
+    }
+    // The served one and the one to go back to are kept besides.
+    if releases.len() > 4 {
+        wrong.push(format!("{name} has {releases:?}"));
+    }
+    let pins = git(
+        &farm.at("srv/deployment/mediawiki/common"),
+        ["for-each-ref", "--format=%(objectname)", &format!("refs/deployed/{name}/")],
+    );
+    let pins: BTreeSet<String> = pins.lines().map(str::to_owned).collect();
+    if pins != codes {
+        wrong.push(format!("{name} pins {pins:?}, and has {codes:?}"));
+    }
+    journal_is_sound(farm, name, next, newest, wrong);
+}
+
+/// Each line can be read, and no number of an attempt was given twice.
+fn journal_is_sound(farm: &Farm, name: &str, next: u64, newest: u64, wrong: &mut Vec<String>) {
+    let journal =
+        fs::read_to_string(farm.at("var/lib/mwfarm/journal").join(format!("{name}.jsonl"))).unwrap_or_default();
+    let mut begun = BTreeMap::new();
+    let mut last = 0;
+    for line in journal.lines() {
+        let Ok(entry) = serde_json::from_str::<Value>(line) else {
+            if !line.starts_with(TORN) {
+                wrong.push(format!("{name} has in its journal: {line}"));
+            }
+            continue;
+        };
+        let attempt = entry["attempt"].as_u64().expect("a number");
+        if entry["stage"] == "queued" {
+            *begun.entry(attempt).or_insert(0) += 1;
+        }
+        if attempt != 0 && attempt < last {
+            wrong.push(format!("{name} has attempt {attempt} after {last}"));
+        }
+        last = last.max(attempt);
+    }
+    begun.retain(|_, times| *times > 1);
+    if !begun.is_empty() || next <= last || next <= newest {
+        wrong.push(format!("{name} has attempts twice: {begun:?}; last {last}, newest release {newest}, next {next}"));
+    }
+}
+
+/// What a loss of power leaves of a line.
+pub(super) const TORN: &str = "{\"at\":1,\"att";
+
+/// What only killed programs leave, anywhere.
+fn left_over(base: &Path) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for top in ["srv", "data", "run", "var", "etc"] {
+        for (path, _) in walk(&base.join(top)) {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let below = |place: &str| path.starts_with(base.join(place));
+            let repository = below("srv") || below("data");
+            let left = name.starts_with(".mwfarm-")
+                || [".new", ".install", ".removed"].iter().any(|end| name.ends_with(end) && name != *end)
+                || [".new.", ".old."].iter().any(|begin| name.starts_with(begin))
+                || (repository && (name.ends_with(".lock") || name.starts_with("tmp_") || name == "gc.pid"))
+                || ["incoming.bundle", "config.new"].contains(&name.as_str())
+                || (name == "closed" && path.parent().is_some_and(|above| above.ends_with(".mwfarm")))
+                || (below("srv/deployment/mediawiki/config") && path.ends_with("refs/incoming/head"));
+            if left {
+                wrong.push(format!("`{}` was left", path.strip_prefix(base).unwrap_or(&path).display()));
+            }
+        }
+    }
+    wrong
+}
+
+/// The records of the registry.
+pub(super) fn wikis(farm: &Farm) -> BTreeMap<String, Value> {
+    let directory = farm.at("var/lib/mwfarm/wikis");
+    let read = |name: String| {
+        let record = fs::read(directory.join(format!("{name}.json"))).expect("a record");
+        (name, serde_json::from_slice(&record).expect("JSON"))
+    };
+    names_in(&directory, ".json", &[]).into_iter().filter(|name| !name.starts_with('.')).map(read).collect()
+}
+
+/// The names in a directory, without an end that all have, and without some.
+fn names_in(directory: &Path, end: &str, except: &[&str]) -> BTreeSet<String> {
+    let Ok(entries) = fs::read_dir(directory) else { return BTreeSet::new() };
+    let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
+    let names = names.filter(|name| !except.contains(&name.as_str()));
+    names.map(|name| name.strip_suffix(end).unwrap_or(&name).to_owned()).collect()
+}
+
+fn number(release: &str) -> u64 {
+    release.split('-').next().and_then(|number| number.parse().ok()).unwrap_or_default()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn walk(directory: &Path) -> Vec<(PathBuf, fs::Metadata)> {
+    let mut found = Vec::new();
+    let mut left = vec![directory.to_owned()];
+    while let Some(directory) = left.pop() {
+        for entry in fs::read_dir(&directory).into_iter().flatten() {
+            let path = entry.expect("an entry").path();
+            let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
+            if metadata.is_dir() {
+                left.push(path.clone());
+            }
+            found.push((path, metadata));
+        }
+    }
+    found
+}
+
+/// All files of a farm, by what changes when one is written.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Listing(BTreeMap<PathBuf, (u32, u64, u64, i64, i64)>);
+
+/// Lists a farm's files. Of directories, only their rights count: git makes and removes files in passing.
+pub(super) fn listing(farm: &Farm) -> Listing {
+    let mut files = BTreeMap::new();
+    for top in ["srv", "data", "run", "var", "etc"] {
+        for (path, there) in walk(&farm.at(top)) {
+            let is_directory = there.is_dir();
+            let of = |value: u64| if is_directory { 0 } else { value };
+            let of_time = |value: i64| if is_directory { 0 } else { value };
+            let entry =
+                (there.mode(), of(there.ino()), of(there.size()), of_time(there.mtime()), of_time(there.mtime_nsec()));
+            files.insert(path.strip_prefix(&farm.base).expect("below").to_owned(), entry);
+        }
+    }
+    Listing(files)
+}
+
+impl Listing {
+    /// The paths that differ.
+    pub(super) fn changes(one: &Self, other: &Self) -> Vec<String> {
+        let paths: BTreeSet<&PathBuf> = one.0.keys().chain(other.0.keys()).collect();
+        paths
+            .into_iter()
+            .filter(|path| one.0.get(*path) != other.0.get(*path))
+            .map(|path| path.display().to_string())
+            .collect()
+    }
+}

@@ -1,0 +1,125 @@
+//! The unmodified program under strace, which kills it, or lets the system refuse, at one moment.
+//!
+//! Only the program itself is followed: what it started goes on by itself when it is killed, as it does in real life.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Stdio};
+
+use super::{Farm, Said, wait};
+
+/// What changes something or makes it durable.
+const CHANGES: &str = "rename,renameat,renameat2,mkdir,mkdirat,symlink,symlinkat,unlink,unlinkat,rmdir,link,linkat,chmod,\
+    fchmod,fchmodat,chown,fchown,lchown,fchownat,fsync,fdatasync,syncfs,write,pwrite64,ftruncate,fsetxattr,utimensat";
+
+/// What begins a program and what follows it.
+const PROGRAMS: &str = "clone,clone3,vfork,pidfd_open";
+
+/// How many moments of each verb a push to this repository pays for.
+const FEW: usize = 14;
+
+/// A moment: the n-th time that the program calls this.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Moment {
+    call: String,
+    number: usize,
+}
+
+/// The moments at which a command can be killed, in order. It runs for that.
+pub(super) fn moments<A: AsRef<str>>(farm: &Farm, words: &[A]) -> Vec<Moment> {
+    let said = traced(farm, words, &[format!("trace={CHANGES},{PROGRAMS}")]);
+    assert!((0..=1).contains(&said.code), "{said:?}");
+    let text = fs::read_to_string(farm.at("trace")).expect("a trace");
+    let mut counts = BTreeMap::new();
+    let moments = text.lines().filter_map(|line| {
+        let (call, _) = line.split_once('(')?;
+        let number = counts.entry(call.to_owned()).or_insert(0);
+        *number += 1;
+        Some(Moment { call: call.to_owned(), number: *number })
+    });
+    moments.collect()
+}
+
+impl Moment {
+    /// Whether it is one of these calls.
+    pub(super) fn is_of(&self, call: &str) -> bool {
+        self.call == call
+    }
+
+    /// Whether the system is asked for a change.
+    pub(super) fn is_change(&self) -> bool {
+        CHANGES.split(',').any(|call| call == self.call)
+    }
+
+    /// Runs a command and kills it at this moment. Says whether it was.
+    pub(super) fn kill<A: AsRef<str>>(&self, farm: &Farm, words: &[A]) -> bool {
+        let Self { call, number } = self;
+        let said = traced(
+            farm,
+            words,
+            &[format!("trace={call}"), format!("inject={call}:signal=SIGKILL:when={number}")],
+        );
+        said.code == -9
+    }
+
+    /// Runs a command and lets the system refuse from this moment on.
+    pub(super) fn refuse<A: AsRef<str>>(&self, farm: &Farm, words: &[A], error: &str) -> Said {
+        let Self { call, number } = self;
+        traced(farm, words, &[format!("trace={call}"), format!("inject={call}:error={error}:when={number}+")])
+    }
+}
+
+/// As many of them as `MWFARM_KILLS` says (`all` for all), spread evenly; `MWFARM_SEED` tells which.
+pub(super) fn chosen(moments: &[Moment]) -> Vec<Moment> {
+    let count = count(moments.len());
+    let seed: usize = env::var("MWFARM_SEED").ok().map_or(0, |seed| seed.parse().expect("a number"));
+    let count = count.clamp(1, moments.len());
+    // Each of equal parts has one, at a place that the seed tells.
+    let at = |part: usize| moments.len() * part / count;
+    (0..count).map(|part| moments[at(part) + (seed * 7919 + part * 31) % (at(part + 1) - at(part))].clone()).collect()
+}
+
+/// How many of so many are tried.
+pub(super) fn count(all: usize) -> usize {
+    match env::var("MWFARM_KILLS").ok().as_deref() {
+        None => FEW.min(all),
+        Some("all") => all,
+        Some(number) => number.parse::<usize>().expect("MWFARM_KILLS is a number or `all`").min(all),
+    }
+}
+
+/// Runs a command under strace, and waits until all that it started has ended. The code is negative for a signal.
+fn traced<A: AsRef<str>>(farm: &Farm, words: &[A], expressions: &[String]) -> Said {
+    let program = farm.command(words.iter().map(AsRef::as_ref));
+    // A session of its own, by which its programs are found when it is no more.
+    let mut command = Command::new("setsid");
+    command.args(["strace", "-qq", "-o"]).arg(farm.at("trace"));
+    for expression in expressions {
+        command.args(["-e", expression]);
+    }
+    command.arg(program.get_program()).args(program.get_args()).env("LOGNAME", "carol").env_remove("SUDO_USER");
+    ended(&mut command)
+}
+
+/// Runs the first program of a session, and waits until all of that has ended.
+pub(super) fn ended(command: &mut Command) -> Said {
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a program");
+    let session = child.id();
+    let output = child.wait_with_output().expect("an end");
+    wait("what a killed program has left", || !lives(session));
+    let signal = output.status.signal();
+    let said = Said::from(output);
+    Said { code: signal.map_or(said.code, |signal| -signal), ..said }
+}
+
+/// Whether anything runs in a session.
+pub(super) fn lives(session: u32) -> bool {
+    let processes = fs::read_dir("/proc").expect("processes");
+    processes.filter_map(|process| fs::read_to_string(process.ok()?.path().join("stat")).ok()).any(|stat| {
+        // `1 (a name with ) and blanks) S <parent> <group> <session> …`
+        let mut fields = stat.rsplit_once(") ").map_or("", |(_, rest)| rest).split(' ');
+        fields.next() != Some("Z") && fields.nth(2) == Some(session.to_string().as_str())
+    })
+}
