@@ -156,8 +156,6 @@ impl Assembly<'_> {
         let options = self.engine.options;
         let name = &self.wiki.name;
         let place = options.layout.release(name, self.release);
-        let home = options.layout.home(name);
-        let path = |path: PathBuf| Value::Text(path.to_string_lossy().into_owned());
         let mut given = vec![
             ("wgSitename".to_owned(), Value::Text(name.to_string())),
             ("wgServer".to_owned(), Value::Text(format!("//{}", self.wiki.host))),
@@ -165,12 +163,7 @@ impl Assembly<'_> {
             ("wgArticlePath".to_owned(), Value::Text("/wiki/$1".to_owned())),
             ("wgUploadPath".to_owned(), Value::Text("/images".to_owned())),
         ];
-        let mut kept = vec![
-            ("wgUploadDirectory".to_owned(), path(home.join("images"))),
-            // One for each release: caches of messages and of extensions know files by their times, which a release keeps.
-            ("wgCacheDirectory".to_owned(), path(home.join("cache").join(self.release.to_string()))),
-            ("wgTmpDirectory".to_owned(), path(home.join("tmp"))),
-        ];
+        let mut kept = home::settings(options, self.wiki, self.release);
         kept.extend(database::settings(options, self.wiki));
         given.extend(kept.iter().cloned());
         given.extend(cache::settings(options, self.wiki));

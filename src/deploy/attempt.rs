@@ -531,8 +531,13 @@ pub(super) fn prune(engine: &Engine<'_>, wiki: &Wiki) -> Result<(), Problem> {
     for release in list.iter().take(old).filter(|release| !kept.contains(release)) {
         releases::remove(layout, name, release)?;
     }
+    let left = releases::list(layout, name)?;
+    if let Err(problem) = home::prune_caches(engine.options, wiki, &left) {
+        // A wiki can put what it likes there.
+        engine.reporter.warning(&format!("caches of old releases of `{name}` are left: {}", told(&problem)));
+    }
     let mut codes = Vec::new();
-    for release in releases::list(layout, name)? {
+    for release in left {
         codes.extend(releases::read(layout, name, &release)?.map(|release| release.code));
     }
     for pin in repository::pins(engine.options, name)? {

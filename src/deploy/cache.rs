@@ -52,13 +52,21 @@ pub fn file(options: &Options) -> PathBuf {
 /// # Errors
 /// Redis cannot be asked, or uses another file; the file is right all the same.
 pub fn ensure(options: &Options) -> Result<bool, Problem> {
+    ensure_with(options, None)
+}
+
+/// The same, where one more wiki is known, which is about to be served again.
+///
+/// # Errors
+/// As of [`ensure`].
+pub fn ensure_with(options: &Options, besides: Option<&Name>) -> Result<bool, Problem> {
     let Cache::Redis(socket) = &options.cache else { return Ok(false) };
     // What is written is what was read under the lock: another process may make another wiki.
     let _web = lock::web(&options.layout).map_err(|error| Problem::from_error(ExitCode::Failed, &error))?;
     let wikis = registry::all(&options.layout).map_err(|error| Problem::from_error(ExitCode::Failed, &error))?;
     let mut known = Vec::new();
     for (name, wiki) in wikis {
-        let served = matches!(wiki.state, State::Provisioning | State::Ready);
+        let served = matches!(wiki.state, State::Provisioning | State::Ready) || besides == Some(&name);
         let place = options.layout.private(&name);
         if served && disk::find(&place).map_err(unusable(&place))?.is_some() {
             let secrets = secrets::read(options, &name)?;

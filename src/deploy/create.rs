@@ -10,7 +10,7 @@ use super::options::Options;
 use super::order::{Action, Order, SCHEMA as ORDER};
 use super::record::{SCHEMA, State, Wiki};
 use super::release::Release;
-use super::{cache, database, home, recover, registry, releases, repository, secrets, users, web};
+use super::{cache, database, home, list, recover, registry, releases, repository, secrets, users, web};
 use crate::disk;
 use crate::farm::Host;
 use crate::report::{ExitCode, Problem, Verbosity};
@@ -94,6 +94,7 @@ pub fn check(options: &Options, asked: &Asked) -> Result<Host, Problem> {
         return Err(refuse(format!("`{base}` is no full name of a ref")).hint("such as `refs/heads/master`"));
     }
     users::check_owners(options, &asked.name, &asked.owners)?;
+    list::check(options)?;
     free(options, &asked.name, &host)?;
     Ok(host)
 }
@@ -198,6 +199,8 @@ pub fn belongings(engine: &Engine<'_>, wiki: &mut Wiki, changed: &mut Vec<&'stat
         }
     };
     note(engine.step(wiki, "user", |wiki| users::ensure(options, wiki))?, "user");
+    // The farm's settings are compiled for the wikis that it lists.
+    engine.step(wiki, "list", |_| list::ensure(options))?;
     engine.step(wiki, "branch", |wiki| {
         // Once: a branch that somebody deletes later is not made again behind their back.
         if wiki.state == State::Provisioning {

@@ -83,7 +83,7 @@ pub enum Unwell {
 }
 
 /// Asks the web server behind the proxy whether a host is served by a release, and well: 200, the expected text, and the
-/// release's name in the header. A connection that fails is tried again until the time is over; an answer is an answer.
+/// release's name in the header; and pages that are no errors. A connection that fails is tried again until the time is over; an answer is an answer.
 ///
 /// # Errors
 /// Says what is wrong.
@@ -91,17 +91,23 @@ pub fn check(options: &Options, host: &Host, release: &ReleaseId) -> Result<(), 
     let health = &options.health;
     let time = Duration::from_secs(health.seconds);
     let answer = insist(&options.services.backend, host.as_str(), &health.path, time)?;
-    let (host, path) = (host.to_string(), health.path.clone());
+    let path = &health.path;
     if answer.status != 200 {
-        return Err(Unwell::Status { host, path, status: answer.status, beginning: answer.beginning() });
+        return Err(answer.status(host, path));
     }
-    if answer.release.as_deref().and_then(|text| text.parse().ok()).as_ref() != Some(release) {
-        let found = answer.release.map(|text| text.escape_debug().to_string());
-        return Err(Unwell::Release { host, found, expected: release.clone() });
-    }
+    answer.is_of(host, release)?;
     if !answer.holds(&health.expect) {
         let beginning = answer.beginning();
-        return Err(Unwell::Text { host, path, expected: health.expect.clone(), beginning });
+        let (host, path, expected) = (host.to_string(), path.clone(), health.expect.clone());
+        return Err(Unwell::Text { host, path, expected, beginning });
+    }
+    for path in &health.pages {
+        let answer = insist(&options.services.backend, host.as_str(), path, time)?;
+        // A page may be somewhere else, or only for members.
+        if answer.status >= 500 {
+            return Err(answer.status(host, path));
+        }
+        answer.is_of(host, release)?;
     }
     Ok(())
 }
@@ -130,6 +136,19 @@ pub(crate) struct Answer {
 impl Answer {
     fn holds(&self, text: &str) -> bool {
         text.is_empty() || memchr::memmem::find(&self.body, text.as_bytes()).is_some()
+    }
+
+    fn is_of(&self, host: &Host, release: &ReleaseId) -> Result<(), Unwell> {
+        if self.release.as_deref().and_then(|text| text.parse().ok()).as_ref() == Some(release) {
+            return Ok(());
+        }
+        let found = self.release.as_ref().map(|text| text.escape_debug().to_string());
+        Err(Unwell::Release { host: host.to_string(), found, expected: release.clone() })
+    }
+
+    fn status(&self, host: &Host, path: &str) -> Unwell {
+        let (host, path) = (host.to_string(), path.to_owned());
+        Unwell::Status { host, path, status: self.status, beginning: self.beginning() }
     }
 
     fn beginning(&self) -> String {

@@ -21,6 +21,7 @@ use super::lock;
 use super::name::Name;
 use super::options::{Live, Options};
 use super::record::Wiki;
+use super::release::ReleaseId;
 use super::system::{program, succeed, unusable};
 use super::{secrets, users};
 use crate::disk::{self, Found, Guest, Owner};
@@ -32,6 +33,9 @@ const WORK: &str = "config.git-work";
 
 /// The same before it is complete. Only the wiki's user looks into it.
 const UNFINISHED: &str = "config.new";
+
+/// What is kept for releases.
+const CACHE: &str = "cache";
 
 /// The directories that belong to the wiki.
 const DIRECTORIES: &[(&str, u32)] =
@@ -77,14 +81,47 @@ pub fn ensure(options: &Options, wiki: &Wiki) -> Result<bool, Problem> {
     Ok(changed)
 }
 
+/// The directory of what a release keeps for itself, such as compiled texts of languages: those of another release would
+/// hold for it, since MediaWiki looks whether files have changed, and files of releases never do.
+#[must_use]
+pub fn cache(options: &Options, name: &Name, release: &ReleaseId) -> PathBuf {
+    options.layout.home(name).join(CACHE).join(release.to_string())
+}
+
+/// Removes what releases kept that are gone; `kept` are those that are there. The directory is the wiki's, and so what
+/// is in it is only touched as its user.
+///
+/// # Errors
+/// Those of the system.
+pub fn prune_caches(options: &Options, wiki: &Wiki, kept: &[ReleaseId]) -> Result<(), Problem> {
+    let user = users::of(options, wiki);
+    let directory = options.layout.home(&wiki.name).join(CACHE);
+    let mut find = program("/usr/bin/find", [".", "-mindepth", "1", "-maxdepth", "1", "-type", "d", "-print0"], user);
+    find.directory.clone_from(&directory);
+    let listed = succeed(&find, b"")?;
+    let names = listed.split(|byte| *byte == 0).filter_map(|name| std::str::from_utf8(name).ok()?.strip_prefix("./"));
+    let gone = names.filter(|name| name.parse::<ReleaseId>().is_ok_and(|release| !kept.contains(&release)));
+    let arguments: Vec<&str> = ["-rf", "--"].into_iter().chain(gone).collect();
+    if arguments.len() > 2 {
+        let mut remove = program("/bin/rm", arguments, user);
+        remove.directory = directory;
+        succeed(&remove, b"")?;
+    }
+    Ok(())
+}
+
 /// What MediaWiki is told of the directories in a wiki's home.
 #[must_use]
-pub fn settings(options: &Options, wiki: &Wiki) -> Vec<(String, Value)> {
+pub fn settings(options: &Options, wiki: &Wiki, release: &ReleaseId) -> Vec<(String, Value)> {
     let home = options.layout.home(&wiki.name);
-    let of = |(setting, name): (&str, &str)| {
-        (setting.to_owned(), Value::Text(home.join(name).to_string_lossy().into_owned()))
-    };
-    [("wgUploadDirectory", "images"), ("wgCacheDirectory", "cache"), ("wgTmpDirectory", "tmp")].map(of).into()
+    let of = |(setting, path): (&str, PathBuf)| (setting.to_owned(), Value::Text(path.to_string_lossy().into_owned()));
+    [
+        ("wgUploadDirectory", home.join("images")),
+        ("wgCacheDirectory", cache(options, &wiki.name, release)),
+        ("wgTmpDirectory", home.join("tmp")),
+    ]
+    .map(of)
+    .into()
 }
 
 /// The work tree of a wiki's configuration. It belongs to the wiki: only its user may run git there.
@@ -298,6 +335,11 @@ fn local_settings(wiki: &Wiki) -> String {
          // A commit is checked, and then live; a file that is only saved is not, unless the farm says `config: seed`.\n\
          // The file runs as the wiki's own user; other files of this repository are found by `__DIR__`.\n\
          \n\
-         $wgSitename = {name};\n"
+         $wgSitename = {name};\n\
+         \n\
+         // What all MediaWikis come with; without any skin, pages are bare.\n\
+         if ( is_file( MW_INSTALL_PATH . '/skins/Vector/skin.json' ) ) {{\n\
+         \twfLoadSkin( 'Vector' );\n\
+         }}\n"
     )
 }

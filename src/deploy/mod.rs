@@ -42,6 +42,7 @@ pub mod database;
 pub mod export;
 pub mod home;
 pub mod lint;
+pub mod list;
 pub mod secrets;
 pub mod tree;
 pub mod users;

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::layout::Layout;
+use super::list::List;
 use super::name::Name;
 use crate::disk;
 use crate::farm::{Host, NameError};
@@ -52,6 +53,8 @@ pub struct Options {
     pub database: Database,
     /// Where they keep what they need not keep.
     pub cache: Cache,
+    /// The file in `directory` that lists the wikis, for the farm's settings.
+    pub list: Option<List>,
     /// How many releases of a wiki stay, the served one and the one before included.
     pub keep: usize,
     /// What is asked of a release, and of the wiki when it is served.
@@ -138,6 +141,9 @@ pub struct Health {
     pub path: String,
     /// What the answer's text has to hold.
     pub expect: String,
+    /// Paths of pages, which have to come from the release and be no error of the server: what reads them is other code
+    /// than what answers programs.
+    pub pages: Vec<String>,
     /// How many seconds it may take.
     pub seconds: u64,
 }
@@ -147,6 +153,7 @@ impl Default for Health {
         Self {
             path: "/api.php?action=query&meta=siteinfo&format=json".to_owned(),
             expect: "\"generator\":\"MediaWiki ".to_owned(),
+            pages: vec!["/index.php?title=Special:BlankPage".to_owned()],
             seconds: 60,
         }
     }
@@ -257,6 +264,7 @@ struct Written {
     database: Database,
     #[serde(default)]
     cache: Cache,
+    list: Option<String>,
     keep: Option<usize>,
     #[serde(default)]
     health: Health,
@@ -328,12 +336,17 @@ pub fn read(directory: &Path) -> Result<Options, Error> {
         }
         Some(Users::Range(_)) => return Err(field("users", "is no range of numbers from 1000 on".to_owned())),
     };
+    let list = written.list.map(|list| List::new(&list).map_err(|reason| field("list", reason))).transpose()?;
     let keep = written.keep.unwrap_or(5);
     if keep < 2 {
         return Err(field("keep", "must be at least 2: the served release and the one before".to_owned()));
     }
-    if !written.health.path.starts_with('/') || written.health.path.contains([' ', '\r', '\n']) {
+    let is_path = |path: &str| path.starts_with('/') && !path.contains([' ', '\r', '\n']);
+    if !is_path(&written.health.path) {
         return Err(field("health.path", "is no path of a request".to_owned()));
+    }
+    if !written.health.pages.iter().all(|page| is_path(page)) {
+        return Err(field("health.pages", "holds what is no path of a request".to_owned()));
     }
     let project = written.project.unwrap_or_else(|| {
         let path = written.core.trim_end_matches('/').trim_end_matches(".git");
@@ -353,6 +366,7 @@ pub fn read(directory: &Path) -> Result<Options, Error> {
         web: written.web,
         database: written.database,
         cache: written.cache,
+        list,
         keep,
         health: written.health,
         php: read.php.unwrap_or_else(|| "php".into()),

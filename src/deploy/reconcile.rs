@@ -13,7 +13,7 @@ use super::name::Name;
 use super::record::{State, Wiki};
 use super::release::Sha;
 use super::releases::unusable;
-use super::{recover, registry, repository, retire};
+use super::{cache, recover, registry, repository, retire};
 use crate::disk;
 use crate::report::Problem;
 
@@ -58,6 +58,12 @@ pub fn reconcile(engine: &Engine<'_>, only: Option<&Name>) -> Result<Reconciled,
             }
             Err(problem) => found.problems.push(problem),
         }
+    }
+    // Redis does not start without the file of its users, also when there is no wiki yet.
+    match cache::ensure(options) {
+        Ok(true) => found.strangers.push("the cache's users were not those of the registry".to_owned()),
+        Ok(false) => {}
+        Err(problem) => found.problems.push(problem),
     }
     match create::route(engine) {
         Ok(true) => found.strangers.push("the proxy's routes were not those of the registry".to_owned()),

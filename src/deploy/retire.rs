@@ -10,7 +10,7 @@ use super::order::{Action, Order, SCHEMA};
 use super::record::{Held, State, Wiki};
 use super::release::Release;
 use super::releases::{self, unusable};
-use super::{cache, database, home, recover, registry, repository, secrets, users, web};
+use super::{cache, database, home, list, recover, registry, repository, secrets, users, web};
 use crate::disk;
 use crate::report::{ExitCode, Problem};
 
@@ -63,7 +63,7 @@ pub fn archive(engine: &Engine<'_>, name: &Name, why: &str) -> Result<bool, Prob
         let routed = create::route(engine)?;
         let served = agent::apply(engine, &order(wiki, Action::Withdraw))?;
         // Redis forgets its user; its keys go when there is no room.
-        known_to_the_cache(engine, wiki)?;
+        cache::ensure(engine.options)?;
         Ok(was == State::Ready || routed || served)
     })
 }
@@ -78,7 +78,7 @@ pub fn restore(engine: &Engine<'_>, name: &Name) -> Result<Release, Problem> {
             return Err(wrong_state(wiki, "restored"));
         }
         create::belongings(engine, wiki, &mut Vec::new())?;
-        known_to_the_cache(engine, &Wiki { state: State::Ready, ..wiki.clone() })?;
+        cache::ensure_with(engine.options, Some(name))?;
         let Some(served) = super::attempt::served(engine, wiki)? else {
             return Err(Problem::new(ExitCode::Failed, format!("`{name}` has no release that could be served")));
         };
@@ -93,6 +93,8 @@ pub fn restore(engine: &Engine<'_>, name: &Name) -> Result<Release, Problem> {
         wiki.expires = wiki.expires.filter(|expires| *expires > registry::now());
         wiki.broken = None;
         engine.put(wiki)?;
+        // Another command may have taken its user of the cache away meanwhile.
+        cache::ensure(engine.options)?;
         create::route(engine)?;
         if was == State::Archived {
             engine.note(name, "restored")?;
@@ -145,6 +147,7 @@ pub fn delete(engine: &Engine<'_>, name: &Name) -> Result<(), Problem> {
             cache::ensure(options)?;
             cache::remove(options, &wiki.name)
         })?;
+        engine.step(wiki, "list", |_| list::ensure(options))?;
         engine.step(wiki, "database", |wiki| database::remove(options, &wiki.name))?;
         // What it still runs ends before its files go.
         engine.step(wiki, "user", |wiki| users::remove(options, wiki))?;
@@ -165,13 +168,6 @@ pub fn delete(engine: &Engine<'_>, name: &Name) -> Result<(), Problem> {
         })?;
         registry::remove(layout, name).map_err(|error| of_registry(&error))
     })
-}
-
-/// Has the cache know a wiki or not, as its state says, whatever the registry has yet.
-fn known_to_the_cache(engine: &Engine<'_>, wiki: &Wiki) -> Result<bool, Problem> {
-    let mut wikis = registry::all(&engine.options.layout).map_err(|error| of_registry(&error))?;
-    wikis.insert(wiki.name.clone(), wiki.clone());
-    cache::ensure(engine.options, wikis.values())
 }
 
 fn order(wiki: &Wiki, action: Action) -> Order {

@@ -2,6 +2,8 @@
 
 mod farm;
 mod git;
+mod mediawiki;
+mod servers;
 mod stores;
 mod watch;
 mod web;

@@ -22,7 +22,7 @@ pub(super) fn files(version: &str) -> BTreeMap<String, String> {
     put("includes/Health.php", "<?php\n".to_owned());
     put("includes/Defines.php", "<?php\ndefine( 'MW_VERSION', '1.0' );\n".to_owned());
     put("maintenance/update.php", update());
-    put("maintenance/show.php", "<?php\nrequire getenv('MW_CONFIG_FILE');\necho json_encode([$wgSitename, posix_geteuid(), array_slice($argv, 1), getcwd()]), \"\\n\";\n".to_owned());
+    put("maintenance/show.php", "<?php\ndefine('MW_INSTALL_PATH', dirname(__DIR__));\nrequire getenv('MW_CONFIG_FILE');\necho json_encode([$wgSitename, posix_geteuid(), array_slice($argv, 1), getcwd()]), \"\\n\";\n".to_owned());
     put("schema.sql", "CREATE TABLE IF NOT EXISTS page (id INTEGER)".to_owned());
     put("resources/style.css", format!("body {{ /* {version} */ }}\n"));
     for number in 0..150 {
@@ -41,6 +41,7 @@ pub(super) fn page(version: &str) -> String {
 fn update() -> String {
     "<?php\n\
      if (getenv('MW_CONFIG_FILE') === false) { exit(9); }\n\
+     define('MW_INSTALL_PATH', dirname(__DIR__));\n\
      require getenv('MW_CONFIG_FILE');\n\
      if (!isset($wgSQLiteDataDir)) { exit(0); }\n\
      $db = new PDO(\"sqlite:$wgSQLiteDataDir/$wgDBname.sqlite\");\n\

@@ -18,6 +18,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use super::servers;
 use super::web::daemons::{Reply, apache_conf, ask, chmod, end, fpm_conf, nginx_conf, ports};
 
 /// How long anything may take.
@@ -30,19 +31,27 @@ pub(super) struct Plan {
     pub(super) web: &'static str,
     /// Whether wikis have users of their own.
     pub(super) users: bool,
-    /// More lines of the section `deploy`.
+    /// More lines of the section `deploy`; `ROOT` in them stands for the farm's root.
     pub(super) options: String,
+    /// The bare repository that the core repository is a copy of; without one, it has a few files.
+    pub(super) core: Option<PathBuf>,
 }
 
 impl Plan {
     /// Wikis with users of their own.
     pub(super) fn of(web: &'static str) -> Self {
-        Self { web, users: true, options: "  database: sqlite\n".to_owned() }
+        Self { web, users: true, options: "  database: sqlite\n".to_owned(), core: None }
     }
 
     /// Wikis that run as the tests do, served by nobody.
     pub(super) fn plain() -> Self {
-        Self { web: "none", users: false, options: "  database: none\n".to_owned() }
+        Self { web: "none", users: false, options: "  database: none\n".to_owned(), core: None }
+    }
+
+    /// Wikis with users of their own, whose code is that of a repository.
+    pub(super) fn of_core(web: &'static str, core: &Path, options: &[&str]) -> Self {
+        let plan = Self { web, users: true, options: String::new(), core: Some(core.to_owned()) };
+        options.iter().fold(plan, |plan, line| plan.with(line))
     }
 
     pub(super) fn with(mut self, line: &str) -> Self {
@@ -62,6 +71,7 @@ pub(super) struct Farm {
     /// What tells the names of this farm's wikis from those of others on the machine.
     tag: String,
     daemons: Vec<(String, Child)>,
+    servers: Vec<Child>,
     users: bool,
     web: &'static str,
     root: tempfile::TempDir,
@@ -118,13 +128,28 @@ impl Farm {
             backend,
             tag: base36(number),
             daemons: Vec::new(),
+            servers: Vec::new(),
             users: plan.users,
             web: plan.web,
             root,
         };
-        farm.make_core(files);
+        match &plan.core {
+            Some(core) => farm.copy_core(core),
+            None => farm.make_core(files),
+        }
         farm.configure(plan, number);
         let mut farm = farm;
+        if plan.options.contains("ROOT/mariadb.sock") {
+            let server = servers::mariadb(&farm.base);
+            farm.servers.push(server);
+        }
+        if plan.options.contains("ROOT/redis.sock") {
+            // Redis does not start without its file, which mwfarm writes.
+            let said = farm.mwfarm(["watch", "reconcile"]);
+            assert!(said.err.contains("aclfile"), "{said:?}");
+            let server = servers::redis(&farm.base, &farm.at("etc/mwfarm/users.acl"));
+            farm.servers.push(server);
+        }
         // Daemons need files to include.
         if plan.web != "none" {
             let said = farm.mwfarm(["watch", "reconcile"]);
@@ -154,7 +179,8 @@ impl Farm {
              proxy: {proxy}\n    backend: {backend}\n",
             php = "/usr/bin/php",
             web = plan.web,
-            options = plan.options.replace("core.git", &at("core.git")),
+            options =
+                plan.options.replace("core.git", &at("core.git")).replace("ROOT", &self.base.display().to_string()),
             base = self.base.display(),
             nginx = at("nginx.conf"),
             fpm = at("php-fpm.conf"),
@@ -222,6 +248,10 @@ impl Farm {
         git(&work, ["push", "-q", "origin", "main"]);
     }
 
+    fn copy_core(&self, core: &Path) {
+        git(&self.base, ["clone", "-q", "--bare", &core.display().to_string(), "core.git"]);
+    }
+
     /// The name of a wiki, which no other farm has.
     pub(super) fn name(&self, name: &str) -> String {
         format!("{name}-{}", self.tag)
@@ -264,10 +294,12 @@ impl Farm {
         let branch = format!("wiki/{}", self.name(name));
         if !clone.exists() {
             let core = self.base.join("core.git").display().to_string();
-            git(&self.base, ["clone", "-q", "-b", &branch, &core, &clone.display().to_string()]);
+            git(&self.base, ["clone", "-q", "-n", "-s", "-b", &branch, &core, &clone.display().to_string()]);
+            // All files of the branch are in the index, and only those that change on disk.
+            git(&clone, ["read-tree", "HEAD"]);
         }
         write(&clone, files);
-        git(&clone, ["add", "-A"]);
+        git(&clone, ["update-index", "--add", "--"].into_iter().chain(files.keys().map(String::as_str)));
         git(&clone, ["commit", "-q", "--allow-empty", "-m", "change"]);
         git(&clone, ["push", "-q", "origin", &format!("HEAD:refs/heads/{branch}")]);
         git(&clone, ["rev-parse", "HEAD"]).trim().to_owned()
@@ -355,6 +387,10 @@ impl Drop for Farm {
             }
         }
         self.daemons.drain(..).for_each(|(_, child)| end(child));
+        for mut server in self.servers.drain(..) {
+            // What they wrote goes anyway.
+            let _ = server.kill().and_then(|()| server.wait());
+        }
         if self.users {
             let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
             let ours = format!("-{}", self.tag);

@@ -3,17 +3,17 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread;
-use std::time::Duration;
 
 use mwfarm::deploy::name::Name;
 use mwfarm::deploy::options::{self, Options};
 use mwfarm::deploy::record::{SCHEMA, State, Wiki};
 use mwfarm::deploy::{cache, database, home, registry, secrets, users};
 use mwfarm::farm::Host;
+
+use crate::deploy::servers;
 
 /// Numbers of users that tests of this process took.
 static TAKEN: AtomicU32 = AtomicU32::new(0);
@@ -98,47 +98,12 @@ impl Ground {
             let refused = cache::ensure(&self.options).expect_err("nothing listens");
             assert!(refused.hint.expect("a hint").contains(file.to_str().expect("UTF-8")));
         }
-        let root = self.root().to_owned();
-        let redis = Command::new("redis-server")
-            .args(["--port", "0", "--save", "", "--unixsocket"])
-            .arg(root.join("redis.sock"))
-            .args([
-                "--unixsocketperm",
-                "777",
-                "--enable-debug-command",
-                "yes",
-                "--acl-pubsub-default",
-                "resetchannels",
-                "--dir",
-            ])
-            .arg(&root)
-            .arg("--aclfile")
-            .arg(file)
-            .stdout(Stdio::null())
-            .spawn();
-        self.servers.push(redis.expect("redis-server runs"));
-        wait(&root.join("redis.sock"));
+        self.servers.push(servers::redis(self.root(), &file));
     }
 
     /// Starts `MariaDB` on an empty directory.
     pub(super) fn mariadb(&mut self) {
-        let (root, data) = (self.root().to_owned(), self.root().join("mariadb"));
-        let install = Command::new("mariadb-install-db")
-            .args(["--no-defaults", "--auth-root-authentication-method=socket", "--auth-root-socket-user=root"])
-            .args(["--skip-test-db", "--user=root"])
-            .arg(format!("--datadir={}", data.display()))
-            .output();
-        let install = install.expect("mariadb-install-db runs");
-        assert!(install.status.success(), "{install:?}");
-        let server = Command::new("mariadbd")
-            .args(["--no-defaults", "--user=root", "--skip-networking", "--skip-log-bin"])
-            .args(["--innodb-buffer-pool-size=32M", "--innodb-flush-log-at-trx-commit=0"])
-            .arg(format!("--datadir={}", data.display()))
-            .arg(format!("--socket={}", root.join("mariadb.sock").display()))
-            .stderr(Stdio::null())
-            .spawn();
-        self.servers.push(server.expect("mariadbd runs"));
-        wait(&root.join("mariadb.sock"));
+        self.servers.push(servers::mariadb(self.root()));
     }
 
     /// Kills the server that was started last.
@@ -201,14 +166,4 @@ pub(super) fn as_user(uid: u32, directory: &Path, program: &str, arguments: &[&s
         .expect("setpriv runs");
     let text = [output.stdout, output.stderr].concat();
     (output.status.success(), String::from_utf8_lossy(&text).into_owned())
-}
-
-fn wait(socket: &PathBuf) {
-    for _ in 0..600 {
-        if std::os::unix::net::UnixStream::connect(socket).is_ok() {
-            return;
-        }
-        thread::sleep(Duration::from_millis(50));
-    }
-    panic!("nothing listens at {}", socket.display());
 }

@@ -15,6 +15,7 @@ use mwfarm::deploy::{cache, database, home, secrets};
 use mwfarm::php::Value;
 
 use super::ground::{Ground, as_user};
+use crate::deploy::servers::redis_says;
 use crate::farm::composer;
 
 /// `php -S`, as a wiki's user.
@@ -70,7 +71,9 @@ fn write_settings(ground: &Ground, wiki: &Wiki, more: &str) -> std::path::PathBu
     let mut php = String::from("<?php\n");
     let secret = options.layout.secrets(&wiki.name);
     let _ = writeln!(php, "foreach ((require '{}')['settings'] as $n => $v) {{ $$n = $v; }}", secret.display());
-    let all = [home::settings(options, wiki), database::settings(options, wiki), cache::settings(options, wiki)];
+    let release = "1-0123456789ab".parse().expect("a release");
+    let all =
+        [home::settings(options, wiki, &release), database::settings(options, wiki), cache::settings(options, wiki)];
     for (name, value) in all.concat() {
         let mut text = String::new();
         value.write(&mut text, 0);
@@ -86,23 +89,6 @@ fn write_settings(ground: &Ground, wiki: &Wiki, more: &str) -> std::path::PathBu
     let path = ground.root().join(format!("settings-{}.php", wiki.name));
     fs::write(&path, php).expect("settings");
     path
-}
-
-/// What the administrator of the cache sees, a line each.
-fn redis(ground: &Ground, commands: &str) -> Vec<String> {
-    let password = fs::read_to_string(ground.root().join("srv/private/redis.password")).expect("a password");
-    let mut client = Command::new("redis-cli")
-        .arg("-s")
-        .arg(ground.root().join("redis.sock"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("redis-cli runs");
-    let input = format!("AUTH mwfarm {}\n{commands}\n", password.trim_end());
-    client.stdin.take().expect("an input").write_all(input.as_bytes()).expect("it reads");
-    let output = client.wait_with_output().expect("it ends");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    text.lines().skip(1).filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }
 
 fn views_leave_no_denial(version: &str, database: &str) {
@@ -144,7 +130,7 @@ fn views_leave_no_denial(version: &str, database: &str) {
     let settings = write_settings(&ground, &wiki, "");
     let prefix = cache::prefix(&secrets);
     let view = |settings: &Path| {
-        redis(&ground, "ACL LOG RESET\nFLUSHALL");
+        redis_says(ground.root(), "ACL LOG RESET\nFLUSHALL");
         let web = Web::start(&ground, &wiki, &tree, settings);
         for path in [
             "/index.php?title=Main_Page",
@@ -159,7 +145,7 @@ fn views_leave_no_denial(version: &str, database: &str) {
             assert!(answer.starts_with("HTTP/1.0 200") || answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
             assert!(!answer.contains("Warning") || !answer.contains(".php on line"), "{path}: {answer}");
         }
-        (redis(&ground, "ACL LOG"), redis(&ground, "KEYS *"))
+        (redis_says(ground.root(), "ACL LOG"), redis_says(ground.root(), "KEYS *"))
     };
     let (denied, keys) = view(&settings);
     assert_eq!(denied, [""; 0]);

@@ -102,7 +102,7 @@ fn asked(listener: &TcpListener, seconds: u64) -> Options {
     let scratch = tempfile::tempdir().expect("a directory");
     let address = listener.local_addr().expect("its address");
     let yaml = format!(
-        "deploy:\n  root: .\n  zone: wiki.test\n  core: core.git\n  health: {{path: /api.php, seconds: {seconds}}}\n  \
+        "deploy:\n  root: .\n  zone: wiki.test\n  core: core.git\n  health: {{path: /api.php, pages: [], seconds: {seconds}}}\n  \
          services: {{backend: '{address}'}}\n"
     );
     std::fs::write(scratch.path().join(options::FILE), yaml).expect("options");

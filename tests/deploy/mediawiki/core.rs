@@ -1,0 +1,80 @@
+//! Core repositories with a real MediaWiki, made once for all tests of a run.
+
+use std::fs;
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use crate::farm::composer;
+
+/// The bare repository whose `main` is MediaWiki 1.39. It has one commit.
+pub(super) fn mediawiki_39() -> &'static Path {
+    static CORE: OnceLock<PathBuf> = OnceLock::new();
+    CORE.get_or_init(|| make("1.39"))
+}
+
+/// Writes a repository with one pack and without a work tree.
+fn make(version: &str) -> PathBuf {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("mediawiki-{version}.git"));
+    // That of the last run: nothing else has this name.
+    if directory.exists() {
+        fs::remove_dir_all(&directory).expect("the repository of the last run goes");
+    }
+    let git = |arguments: &[&str]| {
+        let mut command = Command::new("git");
+        command.arg("--git-dir").arg(&directory).args(["-c", "core.compression=1"]).args(arguments);
+        command
+    };
+    let init = git(&["init", "-q", "--bare", "-b", "main"]).status().expect("git");
+    assert!(init.success(), "{init}");
+    let mut import = git(&["fast-import", "--quiet", "--depth=0"]).stdin(Stdio::piped()).spawn().expect("git");
+    let input = import.stdin.take().expect("an input");
+    let files = commit(version, BufWriter::with_capacity(1 << 20, input)).expect("git reads it");
+    let import = import.wait().expect("git ends");
+    assert!(import.success(), "{import}");
+    assert!(files >= 5000, "{files} files");
+    directory
+}
+
+/// Writes a branch with the files of a tree. Says how many there are.
+fn commit(version: &str, mut stream: impl Write) -> io::Result<usize> {
+    let root = composer::trees().join(version).canonicalize()?;
+    let message = format!("MediaWiki {version}");
+    write!(
+        stream,
+        "commit refs/heads/main\ncommitter carol <carol@wiki.test> 1000000000 +0000\ndata {}\n{message}\n",
+        message.len()
+    )?;
+    let (mut files, mut left) = (0, vec![PathBuf::new()]);
+    while let Some(directory) = left.pop() {
+        let mut entries = fs::read_dir(root.join(&directory))?.collect::<io::Result<Vec<_>>>()?;
+        entries.sort_by_key(fs::DirEntry::file_name);
+        for entry in entries {
+            let path = directory.join(entry.file_name());
+            // Debian's links lead to directories of the system: what they lead to is committed.
+            let metadata = fs::metadata(entry.path())?;
+            if metadata.is_dir() {
+                left.push(path);
+            } else if !is_left_out(&path) {
+                let content = fs::read(entry.path())?;
+                let mode = if metadata.permissions().mode() & 0o100 == 0 { "100644" } else { "100755" };
+                writeln!(stream, "M {mode} inline {}\ndata {}", path.display(), content.len())?;
+                stream.write_all(&content)?;
+                stream.write_all(b"\n")?;
+                files += 1;
+            }
+        }
+    }
+    stream.flush()?;
+    Ok(files)
+}
+
+/// Settings, and the texts of most languages, which are half of all files.
+fn is_left_out(path: &Path) -> bool {
+    let is_text = path.parent().is_some_and(|parent| parent.components().any(|part| part.as_os_str() == "i18n"))
+        && path.extension().is_some_and(|end| end == "json");
+    let language = path.file_stem().unwrap_or_default();
+    path == Path::new("LocalSettings.php") || (is_text && !["en", "de", "qqq"].iter().any(|kept| language == *kept))
+}

@@ -1,0 +1,260 @@
+//! nginx with PHP-FPM, `MariaDB` and Redis, as docs/deploy.md sets them up.
+
+use std::fs;
+use std::path::Path;
+
+use super::MediaWikis;
+use super::core::mediawiki_39;
+use crate::deploy::farm::{Farm, Plan};
+use crate::deploy::servers::{mariadb_says, redis_says};
+use crate::deploy::web::daemons::chmod;
+use crate::farm::composer;
+
+const STORES: &[&str] = &["database: {mariadb: ROOT/mariadb.sock}", "cache: {redis: ROOT/redis.sock}"];
+
+#[test]
+fn wikis_live_with_fpm_mariadb_and_redis() {
+    let farm = Farm::start(&Plan::of_core("fpm", mediawiki_39(), STORES));
+    make(&farm);
+    for name in ["a", "b", "c"] {
+        is_served(&farm, name);
+    }
+    pages_are_written(&farm);
+    pushes_are_served(&farm);
+    configuration_is_served(&farm);
+    for name in ["a", "b", "c"] {
+        assert_eq!(farm.faults(name), [""; 0], "{name}");
+    }
+    caches_are_apart(&farm);
+    broken_code_is_not_served(&farm);
+    broken_configuration_is_not_served(&farm);
+    reverts(&farm);
+    scripts_run(&farm);
+    wikis_are_apart(&farm);
+    archives(&farm);
+    deletes(&farm);
+}
+
+/// Three wikis: one with an owner, one for a time.
+fn make(farm: &Farm) {
+    farm.mwfarm(["wiki", "create", &farm.name("a"), "--owner", "daemon"]).well();
+    farm.mwfarm(["wiki", "create", &farm.name("b"), "--ttl", "30d"]).well();
+    farm.create("c");
+    assert_eq!(farm.show("a")["wiki"]["owners"], serde_json::json!(["daemon"]));
+    assert!(farm.show("b")["wiki"]["expires"].is_u64());
+    let groups = std::process::Command::new("id").args(["-nG", "daemon"]).output().expect("id");
+    let groups = String::from_utf8_lossy(&groups.stdout).into_owned();
+    assert!(groups.split_whitespace().any(|group| group == format!("wiki-{}", farm.name("a"))), "{groups}");
+}
+
+fn is_served(farm: &Farm, name: &str) {
+    let site = farm.name(name);
+    let page = farm.view(name, "Main_Page");
+    assert!(page.body.contains(&format!("<title>{site}</title>")), "{page:?}");
+    assert!(page.body.contains(" skin-vector "), "{page:?}");
+    assert!(page.head.contains(&format!("MwFarm-Release: {}", farm.release(name).expect("a release"))), "{page:?}");
+    let same = farm.get(name, "/wiki/Main_Page");
+    assert!(same.status == 200 && same.body.contains("mw-content-text"), "{same:?}");
+    let general = farm.browser(name).api(&[("action", "query"), ("meta", "siteinfo")]);
+    assert_eq!(general["query"]["general"]["sitename"], site.as_str());
+    assert_eq!(general["query"]["general"]["dbtype"], "mysql");
+    let script = farm.get(name, "/load.php?modules=startup&only=scripts&raw=1");
+    assert!(script.status == 200 && script.body.contains("mw.loader"), "{script:?}");
+    let style = farm.get(name, "/load.php?modules=skins.vector.styles.legacy&only=styles");
+    assert!(style.status == 200 && style.body.contains("vector"), "{style:?}");
+    let rest = farm.get(name, "/rest.php/v1/page/Main_Page");
+    assert!(rest.status == 200 && rest.body.contains("\"title\":\"Main Page\""), "{rest:?}");
+    let file = farm.get(name, "/resources/assets/licenses/cc-0.png");
+    assert!(file.status == 200 && file.body.contains("PNG"), "{file:?}");
+    // What is uploaded is a file.
+    let images = farm.at(&format!("data/project/{site}/images"));
+    for (file, text) in [("run.php", "<?php echo 6 * 7;"), ("text.txt", "a text")] {
+        fs::write(images.join(file), text).expect("an upload");
+        chmod(&images.join(file), 0o644);
+    }
+    assert_eq!(farm.get(name, "/images/text.txt").body, "a text");
+    let run = farm.get(name, "/images/run.php");
+    assert!(run.status == 404 && !run.body.contains("42"), "{run:?}");
+    let run = farm.get(name, "/images/run.php/index.php");
+    assert!(run.status == 404 && !run.body.contains("42"), "{run:?}");
+    for path in ["/LocalSettings.php", "/.mwfarm/settings.php", "/maintenance/update.php", "/vendor/autoload.php"] {
+        let reply = farm.get(name, path);
+        assert_eq!(reply.status, 404, "{path}: {reply:?}");
+    }
+}
+
+/// By a script, and by somebody who is logged in.
+fn pages_are_written(farm: &Farm) {
+    farm.maintain("a", "edit", &["--user", "Admin", "Written"], "Text of a script.").well();
+    assert!(farm.view("a", "Written").body.contains("Text of a script."));
+    let password = farm.secrets("b").admin_password;
+    let mut admin = farm.browser("b");
+    admin.log_in("Admin", &password);
+    admin.edit("Written", "Text of a person.");
+    assert!(farm.view("b", "Written").body.contains("Text of a person."));
+    assert!(farm.view("a", "Written").body.contains("Text of a script."));
+    assert_eq!(farm.get("c", "/index.php?title=Written").status, 404);
+}
+
+/// A push is queued by the hook, and deployed by the worker.
+fn pushes_are_served(farm: &Farm) {
+    let hooks = farm.at("core.git/hooks");
+    for hook in ["pre-receive", "post-receive"] {
+        let program = env!("CARGO_BIN_EXE_mwfarm");
+        let script = format!("#!/bin/sh\nexec {program} watch hook {hook} --config-dir {}\n", farm.base.display());
+        fs::write(hooks.join(hook), script).expect("a hook");
+        chmod(&hooks.join(hook), 0o755);
+    }
+    let before = farm.view("a", "Special:RecentChanges");
+    assert!(
+        before.body.contains("<h1 id=\"firstHeading\" class=\"firstHeading mw-first-heading\">Recent changes"),
+        "{before:?}"
+    );
+    let texts = composer::trees().join("1.39/languages/i18n/en.json");
+    let texts = fs::read_to_string(texts)
+        .expect("texts")
+        .replace("\"recentchanges\": \"Recent changes\"", "\"recentchanges\": \"What is new\"");
+    let commit = farm.push_file("a", "languages/i18n/en.json", &texts);
+    assert!(farm.view("a", "Special:RecentChanges").body.contains(">Recent changes"), "nothing is deployed yet");
+    farm.mwfarm(["watch", "worker", "--once", "--reconcile", "0"]).well();
+    assert_eq!(farm.show("a")["release"]["code"], commit.as_str());
+    assert!(
+        farm.view("a", "Special:RecentChanges").body.contains(">What is new"),
+        "{}",
+        farm.view("a", "Special:RecentChanges").body
+    );
+    assert!(farm.view("b", "Special:RecentChanges").body.contains(">Recent changes"), "the other wikis have theirs");
+}
+
+fn configuration_is_served(farm: &Farm) {
+    farm.configure_wiki("a", "<?php\nwfLoadSkin( 'Vector' );\nwfLoadExtension( 'Cite' );\n$wgSitename = 'Configured';");
+    assert!(!farm.view("a", "Main_Page").body.contains("Configured"), "nothing is deployed yet");
+    farm.deploy("a").well();
+    assert!(farm.view("a", "Main_Page").body.contains("<title>Configured</title>"));
+    let answer = farm.browser("a").api(&[("action", "query"), ("meta", "siteinfo"), ("siprop", "extensions")]);
+    assert!(answer.to_string().contains("\"name\":\"Cite\""), "{answer}");
+    let answer = farm.browser("b").api(&[("action", "query"), ("meta", "siteinfo"), ("siprop", "extensions")]);
+    assert!(!answer.to_string().contains("\"name\":\"Cite\""), "{answer}");
+}
+
+/// All keys are below the wikis' prefixes, and nothing that MediaWiki asks for is refused.
+fn caches_are_apart(farm: &Farm) {
+    assert_eq!(redis_says(&farm.base, "ACL LOG"), [""; 0]);
+    let keys = redis_says(&farm.base, "KEYS *");
+    for name in ["a", "b", "c"] {
+        let prefix = format!("{}:", farm.secrets(name).cache_prefix);
+        assert!(keys.iter().filter(|key| key.starts_with(&prefix)).count() > 10, "{keys:?}");
+    }
+    let prefixes = ["a", "b", "c"].map(|name| farm.secrets(name).cache_prefix);
+    let strange: Vec<_> = keys.iter().filter(|key| !prefixes.iter().any(|prefix| key.starts_with(prefix))).collect();
+    assert_eq!(strange, [""; 0]);
+}
+
+#[track_caller]
+fn is_still(farm: &Farm, release: &Option<String>, site: &str) {
+    assert_eq!(&farm.release("a"), release);
+    assert!(farm.view("a", "Main_Page").body.contains(&format!("<title>{site}</title>")));
+}
+
+fn broken_code_is_not_served(farm: &Farm) {
+    let release = farm.release("a");
+    let good = fs::read_to_string(composer::trees().join("1.39/includes/SiteStats/SiteStats.php")).expect("a file");
+    farm.push_file("a", "includes/SiteStats/SiteStats.php", &format!("{good}\nfunction {{\n"));
+    let line = good.lines().count() + 2;
+    let said = farm.deploy("a").badly(3, &format!("includes/SiteStats/SiteStats.php:{line}"));
+    is_still(farm, &release, "Configured");
+    for command in [vec!["status"], vec!["wiki", "show", &farm.name("a")]] {
+        let told = farm.mwfarm(&command).well();
+        assert!(told.contains(&format!("includes/SiteStats/SiteStats.php:{line}")), "{command:?}: {told}\n{said}");
+    }
+    // What parses, but dies.
+    for file in ["api.php", "index.php"] {
+        let good = fs::read_to_string(composer::trees().join("1.39").join(file)).expect("a file");
+        let dies = good.replacen("require __DIR__", "throw new Exception( 'dies in carol' );\nrequire __DIR__", 1);
+        assert_ne!(dies, good);
+        farm.push(
+            "a",
+            &[
+                (
+                    "includes/SiteStats/SiteStats.php".to_owned(),
+                    fs::read_to_string(composer::trees().join("1.39/includes/SiteStats/SiteStats.php"))
+                        .expect("a file"),
+                ),
+                (file.to_owned(), dies),
+            ]
+            .into(),
+        );
+        farm.deploy("a").badly(3, "nothing was switched");
+        is_still(farm, &release, "Configured");
+        farm.push_file("a", file, &good);
+    }
+    farm.deploy("a").well();
+}
+
+fn broken_configuration_is_not_served(farm: &Farm) {
+    let release = farm.release("a");
+    farm.configure_wiki("a", "<?php\n$wgSitename = 'Configured'\n;;}\n");
+    farm.deploy("a").badly(3, "LocalSettings.php:3");
+    is_still(farm, &release, "Configured");
+    farm.configure_wiki("a", "<?php\nwfLoadSkin( 'Vector' );\nthrow new Exception( 'dies in the settings' );\n");
+    farm.deploy("a").badly(3, "nothing was switched");
+    is_still(farm, &release, "Configured");
+    farm.configure_wiki("a", "<?php\nwfLoadSkin( 'Vector' );\n$wgSitename = 'Mended';\n");
+    farm.deploy("a").well();
+    assert!(farm.view("a", "Main_Page").body.contains("<title>Mended</title>"));
+}
+
+fn reverts(farm: &Farm) {
+    farm.mwfarm(["deploy", &farm.name("a"), "--revert", "not", "good"]).well();
+    assert!(farm.view("a", "Main_Page").body.contains("<title>Configured</title>"));
+    let told = farm.mwfarm(["status"]).well();
+    assert!(told.contains("held by carol: reverted: not good"), "{told}");
+    farm.deploy("a").badly(2, "is held by carol");
+    farm.mwfarm(["wiki", "resume", &farm.name("a")]).well();
+}
+
+fn scripts_run(farm: &Farm) {
+    let said = farm.maintain("a", "showSiteStats", &[], "").well();
+    assert!(said.contains("Number of users"), "{said}");
+    // The page's name is missing: MediaWiki's own exit code.
+    assert_eq!(farm.maintain("a", "edit", &[], "").code, 1);
+    farm.maintain("a", "../../secrets", &[], "").badly(2, "there is no script");
+}
+
+fn wikis_are_apart(_farm: &Farm) {}
+
+fn archives(farm: &Farm) {
+    farm.mwfarm(["wiki", "archive", &farm.name("b")]).well();
+    for path in ["/index.php?title=Written", "/api.php", "/images/text.txt"] {
+        assert_eq!(farm.get("b", path).status, 404, "{path}");
+    }
+    farm.mwfarm(["run", "showSiteStats", &format!("--wiki={}", farm.name("b"))]).badly(2, "archived");
+    let databases = mariadb_says(&farm.base, "SHOW DATABASES");
+    assert!(databases.contains(&database(farm, "b")), "{databases}");
+    farm.mwfarm(["wiki", "restore", &farm.name("b")]).well();
+    assert!(farm.view("b", "Written").body.contains("Text of a person."));
+}
+
+fn database(farm: &Farm, name: &str) -> String {
+    format!("wiki_{}", farm.name(name).replace('-', "_"))
+}
+
+fn deletes(farm: &Farm) {
+    let (name, prefix) = (farm.name("c"), farm.secrets("c").cache_prefix);
+    let layout = farm.layout();
+    let wiki = mwfarm::deploy::name::Name::new(&name).expect("a name");
+    farm.mwfarm(["wiki", "delete", &name, "--yes-i-mean", &name]).well();
+    assert_eq!(farm.get("c", "/index.php").status, 404);
+    let databases = mariadb_says(&farm.base, "SHOW DATABASES; SELECT user FROM mysql.global_priv");
+    assert!(!databases.contains(&database(farm, "c")) && !databases.contains(&format!("wiki-{name}")), "{databases}");
+    let redis = redis_says(&farm.base, "ACL LIST\nKEYS *").join("\n");
+    assert!(!redis.contains(&prefix) && !redis.contains(&format!("wiki-{name}")), "{redis}");
+    let users = fs::read_to_string("/etc/passwd").expect("users") + &fs::read_to_string("/etc/group").expect("groups");
+    assert!(!users.contains(&format!("wiki-{name}:")));
+    let left: [&Path; 4] =
+        [&layout.home(&wiki), &layout.releases(&wiki), &layout.secrets(&wiki), &layout.private(&wiki)];
+    for path in left {
+        assert!(!path.exists(), "{}", path.display());
+    }
+    assert_eq!(farm.view("a", "Written").status, 200);
+}
