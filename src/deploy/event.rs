@@ -39,7 +39,7 @@ pub struct Event {
 }
 
 /// What happened to a branch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// It is new.
@@ -200,7 +200,8 @@ pub fn hook(input: &[u8], project: &str, who: &str) -> Result<Vec<Event>, Unread
     let lines = input.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     let events = lines.map(|line| {
         let wrong = || Unreadable(format!("`{}` is no line of git's", cut(&String::from_utf8_lossy(line))));
-        let line = std::str::from_utf8(line).map_err(|_| wrong())?;
+        // What is no UTF-8 is no wiki's branch, and may be another one: its name is only ever shown.
+        let line = String::from_utf8_lossy(line);
         let mut words = line.splitn(3, ' ');
         let (Some(old), Some(new), Some(reference)) = (words.next(), words.next(), words.next()) else {
             return Err(wrong());
