@@ -99,7 +99,10 @@ pub fn locked(engine: &Engine<'_>, wiki: &mut Wiki, request: &Request) -> Result
         return revert(engine, wiki, request);
     }
     let current = served(engine, wiki)?;
-    let code = commit(engine, wiki, request)?;
+    let code = commit(engine, wiki, request, current.as_ref())?;
+    if let Some(skipped) = left_out(engine, wiki, request, current.as_ref(), &code)? {
+        return Ok(skipped);
+    }
     let config = configuration(engine, wiki, current.as_ref().is_some_and(|current| current.code != code), &current)?;
     if let Some(current) = current.as_ref().filter(|current| current.code == code && current.config == config) {
         settle(engine, wiki, &code, request)?;
@@ -138,12 +141,53 @@ pub fn served(engine: &Engine<'_>, wiki: &Wiki) -> Result<Option<Release>, Probl
     }
 }
 
-/// The commit to deploy, which is here and belongs to the wiki's branch.
-fn commit(engine: &Engine<'_>, wiki: &Wiki, request: &Request) -> Result<Sha, Problem> {
-    let newest = repository::fetch(engine.options, &wiki.branch)?;
+/// The commit to deploy, which is here and belongs to the wiki's branch. The code of a wiki whose branch was deleted
+/// stays what it is: its configuration goes on.
+fn commit(engine: &Engine<'_>, wiki: &Wiki, request: &Request, current: Option<&Release>) -> Result<Sha, Problem> {
+    let newest = match (repository::fetch(engine.options, &wiki.branch), current) {
+        (Ok(newest), _) => newest,
+        (Err(_), Some(current))
+            if request.what == What::Newest && repository::is_gone(engine.options, &wiki.branch) =>
+        {
+            current.code.clone()
+        }
+        (Err(problem), _) => return Err(problem),
+    };
     match &request.what {
         What::Revision(revision) => repository::resolve(engine.options, &wiki.branch, revision),
         What::Newest | What::Revert => Ok(newest),
+    }
+}
+
+/// What is to be said of a branch that was forced to another history: it is not followed, unless the farm or somebody
+/// says so.
+fn left_out(
+    engine: &Engine<'_>,
+    wiki: &Wiki,
+    request: &Request,
+    current: Option<&Release>,
+    code: &Sha,
+) -> Result<Option<Outcome>, Problem> {
+    let Some(current) = current.filter(|current| current.code != *code && request.what == What::Newest) else {
+        return Ok(None);
+    };
+    if repository::is_ancestor(engine.options, &current.code, code)? {
+        return Ok(None);
+    }
+    let name = &wiki.name;
+    let text = format!("{} of `{name}` leaves out {}, which is served", code.short(), current.code.short());
+    let stage = if engine.options.force_push { Stage::Noted } else { Stage::Failed };
+    let mut entry = engine.entry(0, stage, "the branch was forced to another history");
+    entry.code = Some(code.clone());
+    entry.error = Some(text.clone());
+    engine.add(name, &entry)?;
+    match (engine.options.force_push, request.automatic) {
+        (true, _) => Ok(None),
+        (false, true) => Ok(Some(Outcome::Skipped(text))),
+        (false, false) => {
+            let hint = format!("`mwfarm deploy {name} --rev {}` deploys it all the same", code.short());
+            Err(Problem::new(ExitCode::Usage, text).hint(hint))
+        }
     }
 }
 
@@ -586,7 +630,7 @@ pub fn plan(engine: &Engine<'_>, name: &Name, request: &Request) -> Result<Plan,
         steps.extend([format!("try release {}", before.release), "switch".to_owned(), "hold pushes".to_owned()]);
         (before.code, before.config)
     } else {
-        let code = commit(engine, &wiki, request)?;
+        let code = commit(engine, &wiki, request, current.as_ref())?;
         let new_code = current.as_ref().is_some_and(|current| current.code != code);
         let config = configuration(engine, &wiki, new_code, &current)?;
         if current.as_ref().is_some_and(|current| current.code == code && current.config == config) {
