@@ -7,17 +7,18 @@
 //!     images/               wiki 2770: the web server reads it
 //!     cache/ logs/          wiki 2770
 //!     db/ tmp/              wiki 0700: pages, sessions and uploads under way
-//!     config.committed      touched by the repository's hook; the watcher looks when that was
+//!     config.committed      touched by the repository's hook; the worker takes it away, and looks for the commit
 //! ```
 //!
 //! Everything inside what belongs to the wiki is done as the wiki's user. Root makes the directories themselves, by
 //! descriptors that follow no link.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use super::git::{self, Repository};
 use super::lock;
+use super::layout::Layout;
 use super::name::Name;
 use super::options::{Live, Options};
 use super::record::Wiki;
@@ -134,19 +135,11 @@ pub fn work_tree(options: &Options, name: &Name) -> PathBuf {
     }
 }
 
-/// The file that the hooks of a wiki's configuration touch.
+/// The file that the hooks of a wiki's configuration touch. Anybody in the wiki's group can: it is a reason to look, and
+/// no more.
 #[must_use]
-pub fn notification(options: &Options, name: &Name) -> PathBuf {
-    options.layout.home(name).join("config.committed")
-}
-
-/// When a wiki's hook told last that there is a commit. Anybody in the wiki's group can make it tell so: a reason to
-/// look, and no more.
-///
-/// # Errors
-/// Those of the system.
-pub fn notified(options: &Options, name: &Name) -> std::io::Result<Option<SystemTime>> {
-    disk::look(&notification(options, name))?.map(|there| there.modified()).transpose()
+pub fn notification(layout: &Layout, name: &Name) -> PathBuf {
+    layout.home(name).join("config.committed")
 }
 
 /// Removes a home with all that is in it. Says whether there was one.
@@ -296,7 +289,7 @@ fn commit_first(home: &Repository, options: &Options, wiki: &Wiki, template: &Pa
     let init = ["init", "--quiet", "--shared=group", "--initial-branch=main"].map(Into::into).into_iter();
     home.run(init.chain([template_argument, UNFINISHED.into()]), TIME).map_err(failed)?;
     let user = wiki.name.user();
-    let notify = notification(options, &wiki.name);
+    let notify = notification(&options.layout, &wiki.name);
     git(&["config", "user.name", &user], b"")?;
     git(&["config", "user.email", &format!("{user}@{}", wiki.host)], b"")?;
     git(&["config", "mwfarm.notify", &notify.to_string_lossy()], b"")?;

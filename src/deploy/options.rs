@@ -73,6 +73,8 @@ pub struct Options {
     pub webhook_secret: Option<PathBuf>,
     /// The command that prints the stream of Gerrit's events.
     pub gerrit: Option<Vec<String>>,
+    /// The group whose members may tell of pushes; without it, only the worker's own user.
+    pub queue_group: Option<String>,
 }
 
 /// A range of numbers, both ends included.
@@ -276,6 +278,7 @@ struct Written {
     create_from_branches: Option<bool>,
     webhook_secret: Option<PathBuf>,
     gerrit: Option<Vec<String>>,
+    queue_group: Option<String>,
 }
 
 /// The users that are given when nothing is said.
@@ -376,6 +379,7 @@ pub fn read(directory: &Path) -> Result<Options, Error> {
         create_from_branches: written.create_from_branches.unwrap_or(false),
         webhook_secret: written.webhook_secret.map(absolute),
         gerrit: written.gerrit,
+        queue_group: written.queue_group,
         directory,
     })
 }

@@ -128,6 +128,14 @@ pub fn number(name: &str) -> Result<Option<u32>, Problem> {
     Ok(entry("passwd", name)?.filter(|fields| fields[0] == name).and_then(|fields| fields.get(2)?.parse().ok()))
 }
 
+/// The number of a group of the system, if there is one of that name.
+///
+/// # Errors
+/// The system does not tell.
+pub fn group_number(name: &str) -> Result<Option<u32>, Problem> {
+    Ok(entry("group", name)?.filter(|fields| fields[0] == name).and_then(|fields| fields.get(2)?.parse().ok()))
+}
+
 /// Kills every process of a user, those that it starts meanwhile included: the signal is sent by that user, to all that
 /// it may reach, at one moment.
 fn end(uid: u32) -> Result<(), Problem> {

@@ -120,10 +120,13 @@ pub struct Known {
     pub wiki: Wiki,
     /// The commit of the code that is served.
     pub served: Option<Sha>,
+    /// The newest commit of its configuration, if that is not what is served.
+    pub configured: Option<Sha>,
 }
 
-/// What the remote repository's branches tell that no event did, or none that was followed: wikis whose branch is not
-/// what is served; branches of wikis that there are not (created, by whoever may); wikis without a branch (deleted).
+/// What the remote repository's branches tell that no event did, or none that was followed: wikis whose branch, or whose
+/// configuration, is not what is served; branches of wikis that there are not (created, by whoever may); wikis without a
+/// branch (deleted).
 ///
 /// What is served is compared, not what is desired: a deploy that was killed is found, too. Wikis that are held, not
 /// finished or gone are left out; a commit that was found to be bad is the deploy's to refuse, which knows the
@@ -142,7 +145,7 @@ pub fn missed(project: &str, remote: &BTreeMap<String, Sha>, wikis: &BTreeMap<Na
     let mut events = Vec::new();
     for (reference, new) in remote {
         let About::Wiki(name) = about(reference) else { continue };
-        let Some(Known { wiki, served }) = wikis.get(&name) else {
+        let Some(Known { wiki, served, .. }) = wikis.get(&name) else {
             events.push(event(reference, None, Some(new), Kind::Created));
             continue;
         };
@@ -150,13 +153,57 @@ pub fn missed(project: &str, remote: &BTreeMap<String, Sha>, wikis: &BTreeMap<Na
             events.push(event(reference, served.as_ref(), Some(new), Kind::Missed));
         }
     }
-    for (name, Known { wiki, served }) in wikis {
+    for (name, Known { wiki, served, configured }) in wikis {
         let branch = Options::branch(name);
-        if wiki.state == State::Ready && !remote.contains_key(&branch) {
+        if wiki.state != State::Ready {
+            continue;
+        }
+        if !remote.contains_key(&branch) {
             events.push(event(&branch, served.as_ref(), None, Kind::Deleted));
+        }
+        if configured.is_some() && wiki.held.is_none() {
+            events.push(event(&branch, None, None, Kind::Config));
         }
     }
     events
+}
+
+/// What looks have told before. What cannot be deployed differs from what is served for as long as nobody pushes a better
+/// one: it is told again less and less often, since the disk may have been full, and not at each look.
+#[derive(Debug, Default)]
+pub struct Told(BTreeMap<(Name, Kind), Again>);
+
+#[derive(Debug)]
+struct Again {
+    commits: [Option<Sha>; 2],
+    looks: u32,
+}
+
+impl Told {
+    /// How many looks it takes at most until a thing is told again.
+    const MOST: u32 = 64;
+
+    /// Of what a look found, what is to be told now.
+    #[must_use]
+    pub fn due(&mut self, found: Vec<Event>, wikis: &BTreeMap<Name, Known>) -> Vec<Event> {
+        let mut before = std::mem::take(&mut self.0);
+        let mut due = Vec::new();
+        for event in found {
+            let About::Wiki(name) = about(&event.reference) else { continue };
+            let configured = wikis.get(&name).and_then(|known| known.configured.clone());
+            let commits = [event.new.clone(), configured];
+            let key = (name, event.kind);
+            let looks = match before.remove(&key) {
+                Some(again) if again.commits == commits => again.looks.saturating_add(1),
+                _ => 0,
+            };
+            if looks == 0 || looks.is_power_of_two() && looks < Self::MOST || looks % Self::MOST == 0 {
+                due.push(event);
+            }
+            self.0.insert(key, Again { commits, looks });
+        }
+        due
+    }
 }
 
 #[cfg(test)]

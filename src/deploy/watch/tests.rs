@@ -26,7 +26,7 @@ fn known(name: &str, served: Option<u32>, change: impl FnOnce(&mut Wiki)) -> (Na
         next: 1,
     };
     change(&mut wiki);
-    (name, Known { wiki, served: served.map(sha) })
+    (name, Known { wiki, served: served.map(sha), configured: None })
 }
 
 #[test]
@@ -71,4 +71,32 @@ fn what_was_missed_is_what_differs() {
         ]
     );
     assert!(missed.iter().all(|event| event.project == "p" && event.source == Source::Reconcile));
+}
+
+#[test]
+fn what_cannot_be_deployed_is_told_less_and_less_often() {
+    let mut wikis: BTreeMap<Name, Known> = [known("a", Some(1), |_| ()), known("b", Some(1), |_| ())].into();
+    let mut remote =
+        BTreeMap::from([("refs/heads/wiki/a".to_owned(), sha(2)), ("refs/heads/wiki/b".to_owned(), sha(1))]);
+    let mut told = Told::default();
+    let mut look = |remote: &_, wikis: &_| {
+        let due = told.due(missed("p", remote, wikis), wikis);
+        due.iter().map(|event| format!("{} {:?}", &event.reference[16..], event.kind)).collect::<Vec<_>>()
+    };
+    let times: Vec<usize> = (0..200).filter(|_| !look(&remote, &wikis).is_empty()).collect();
+    assert_eq!(times, [0, 1, 2, 4, 8, 16, 32, 64, 128, 192]);
+    remote.insert("refs/heads/wiki/a".to_owned(), sha(3));
+    assert_eq!(look(&remote, &wikis), ["a Missed"], "another commit");
+    // It works now, and later it does not.
+    remote.insert("refs/heads/wiki/a".to_owned(), sha(1));
+    assert!(look(&remote, &wikis).is_empty());
+    remote.insert("refs/heads/wiki/a".to_owned(), sha(3));
+    assert_eq!(look(&remote, &wikis), ["a Missed"]);
+    let b = Name::new("b").unwrap();
+    for commit in [5, 6] {
+        wikis.get_mut(&b).unwrap().configured = Some(sha(commit));
+        assert!(look(&remote, &wikis).contains(&"b Config".to_owned()));
+    }
+    remote.remove("refs/heads/wiki/b");
+    assert!(look(&remote, &wikis).contains(&"b Deleted".to_owned()));
 }

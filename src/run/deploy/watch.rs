@@ -1,10 +1,12 @@
 //! `watch`: what hears of pushes, and what follows them.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
 use std::num::NonZeroUsize;
 use std::os::fd::AsFd;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::{answer, name, read, who, with_engine};
@@ -15,11 +17,14 @@ use crate::deploy::engine::{Engine, of_registry};
 use crate::deploy::event::{Event, Source};
 use crate::deploy::git::Repository;
 use crate::deploy::name::Name;
+use crate::deploy::options::{Live, Options};
 use crate::deploy::queue::{self, Entry};
+use crate::deploy::record::{State, Wiki};
+use crate::deploy::release::Sha;
 use crate::deploy::watch::gerrit::Follow;
 use crate::deploy::watch::worker::{self, Work};
-use crate::deploy::watch::{self, Known, Outcome, Pushed, Stop, hook, serve};
-use crate::deploy::{reconcile, registry, repository, tree};
+use crate::deploy::watch::{self, Known, Outcome, Pushed, Stop, Told, hook, serve};
+use crate::deploy::{config_repository, home, reconcile, registry, repository, tree, users};
 use crate::report::{ExitCode, Output, Problem, Reporter, Verbosity, escaped};
 
 /// `watch`
@@ -136,6 +141,8 @@ fn work(flags: &Worker, jobs: Option<NonZeroUsize>, reporter: &dyn Reporter) -> 
     let stop = stop()?;
     let counts = with_engine(&flags.config, reporter, |engine| {
         let create = |name: &Name, _: &Pushed| make(engine, name);
+        let told = Mutex::new(Told::default());
+        open_queue(engine.options)?;
         let jobs = jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
         worker::work(&Work {
             options: engine.options,
@@ -145,12 +152,24 @@ fn work(flags: &Worker, jobs: Option<NonZeroUsize>, reporter: &dyn Reporter) -> 
             pauses: (Duration::from_secs(5), Duration::from_secs(600)),
             deploy: &|name, pushed| follow(engine, name, pushed),
             create: if engine.options.create_from_branches { Some(&create) } else { None },
-            reconcile: &|| look(engine),
+            reconcile: &|| look(engine, &mut told.lock().unwrap_or_else(PoisonError::into_inner)),
             stop: &stop,
             reporter,
         })
     })?;
     Ok(answer::line(&format!("{} deployed, {} failed", counts.deployed, counts.failed)))
+}
+
+/// Lets those add to the queue who receive pushes.
+fn open_queue(options: &Options) -> Result<(), Problem> {
+    let Some(name) = &options.queue_group else { return Ok(()) };
+    let missing = || {
+        Problem::new(ExitCode::Farm, format!("`{}` is no group of this machine", name.escape_debug()))
+            .cause("mwfarm.yml, field `deploy.queue-group`")
+    };
+    let group = users::group_number(name)?.ok_or_else(missing)?;
+    queue::prepare(&options.layout, Some(group))
+        .map_err(|error| Problem::new(ExitCode::Failed, "cannot make the queue").cause(error.to_string()))
 }
 
 fn stop() -> Result<Stop, Vec<Problem>> {
@@ -160,7 +179,13 @@ fn stop() -> Result<Stop, Vec<Problem>> {
 
 /// Deploys what a push brought. What cannot be fetched is tried again later.
 fn follow(engine: &Engine<'_>, name: &Name, pushed: &Pushed) -> Outcome {
-    let fetched = engine.wiki(name).and_then(|wiki| repository::fetch(engine.options, &wiki.branch));
+    let fetched = engine.wiki(name).and_then(|wiki| {
+        let branch = &wiki.branch;
+        repository::fetch(engine.options, branch).map(drop).or_else(|problem| {
+            // Its configuration goes on.
+            if repository::is_gone(engine.options, branch) { Ok(()) } else { Err(problem) }
+        })
+    });
     if let Err(problem) = fetched {
         return Outcome::Later(problem);
     }
@@ -174,13 +199,22 @@ fn follow(engine: &Engine<'_>, name: &Name, pushed: &Pushed) -> Outcome {
     match attempt::deploy(engine, name, &request) {
         Ok(attempt::Outcome::Deployed(release)) => Outcome::Deployed(release.code),
         Ok(attempt::Outcome::Unchanged(_)) => Outcome::Unchanged,
-        Ok(attempt::Outcome::Skipped(why)) => Outcome::Left(why),
+        Ok(attempt::Outcome::Skipped(why)) => Outcome::Left(format!("is left as it is: {why}")),
         Err(problem) => Outcome::Failed(problem),
     }
 }
 
-/// Makes a wiki of a branch for which nobody asked, on farms that want that.
+/// Makes a wiki of a branch for which nobody asked, on farms that want that. The remote repository is asked first: a
+/// message alone makes no branch.
 fn make(engine: &Engine<'_>, name: &Name) -> Outcome {
+    let branch = Options::branch(name);
+    match repository::ensure(engine.options).and_then(|()| repository::ls_remote(engine.options)) {
+        Err(problem) => return Outcome::Later(problem),
+        Ok(remote) if !remote.refs.contains_key(&branch) => {
+            return Outcome::Left("has no branch, and nobody asked for the wiki".to_owned());
+        }
+        Ok(_) => {}
+    }
     let asked = Asked { name: name.clone(), base: None, owners: Vec::new(), host: None, ttl: None };
     match create::create(engine, &asked) {
         Ok(created) => Outcome::Deployed(created.release.code),
@@ -188,8 +222,8 @@ fn make(engine: &Engine<'_>, name: &Name) -> Outcome {
     }
 }
 
-/// Mends what a crash left, then compares all branches with what is served.
-fn look(engine: &Engine<'_>) -> Result<Vec<Event>, Problem> {
+/// Mends what a crash left, then compares all branches and configurations with what is served.
+fn look(engine: &Engine<'_>, told: &mut Told) -> Result<Vec<Event>, Problem> {
     let found = reconcile::mend_all(engine)?;
     for (name, done) in &found.wikis {
         for what in done {
@@ -199,11 +233,28 @@ fn look(engine: &Engine<'_>) -> Result<Vec<Event>, Problem> {
     for problem in &found.problems {
         engine.reporter.warning(&crate::deploy::engine::told(problem));
     }
-    let remote = repository::ls_remote(engine.options)?;
-    let mut known = std::collections::BTreeMap::new();
+    let remote = repository::ensure(engine.options).and_then(|()| repository::ls_remote(engine.options))?;
+    let mut known = BTreeMap::new();
     for (name, wiki) in registry::all(&engine.options.layout).map_err(|error| of_registry(&error))? {
-        let served = attempt::served(engine, &wiki)?.map(|release| release.code);
-        known.insert(name, Known { wiki, served });
+        let served = match attempt::served(engine, &wiki) {
+            Ok(served) => served,
+            // One wiki must not keep the others back.
+            Err(problem) => {
+                engine.reporter.warning(&format!("{name}: {}", crate::deploy::engine::told(&problem)));
+                continue;
+            }
+        };
+        let configured = configured(engine, &wiki)
+            .filter(|newest| served.as_ref().is_some_and(|served| served.config.as_ref() != Some(newest)));
+        known.insert(name, Known { wiki, served: served.map(|release| release.code), configured });
     }
-    Ok(watch::missed(&engine.options.project, &remote.refs, &known))
+    Ok(told.due(watch::missed(&engine.options.project, &remote.refs, &known), &known))
+}
+
+/// The newest commit of a wiki's configuration. What its repository says instead is the wiki's affair: a deploy tells.
+fn configured(engine: &Engine<'_>, wiki: &Wiki) -> Option<Sha> {
+    if engine.options.config == Live::Seed || wiki.state != State::Ready {
+        return None;
+    }
+    config_repository::head(engine.options, wiki, &home::work_tree(engine.options, &wiki.name)).ok().flatten()
 }

@@ -5,6 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
 use mwfarm::deploy::record::Wiki;
+use mwfarm::deploy::watch::notify;
 use mwfarm::deploy::{home, users};
 
 use super::ground::{Ground, as_user, output};
@@ -91,15 +92,13 @@ fn a_configuration_is_committed_by_the_wiki_and_told_of() {
     let owned = output("find", &[work.to_str().expect("UTF-8"), "-not", "-user", &user]);
     assert_eq!(String::from_utf8_lossy(&owned.stdout), "", "all of it is the wiki's");
 
-    assert_eq!(home::notified(&ground.options, &wiki.name).expect("a time"), None);
-    assert!(git(&["commit", "--allow-empty", "--message", "a"]).0);
-    let first = home::notified(&ground.options, &wiki.name).expect("a time").expect("it told");
-    std::thread::sleep(std::time::Duration::from_millis(20));
-    assert!(git(&["commit", "--amend", "--allow-empty", "--message", "b"]).0);
-    assert!(home::notified(&ground.options, &wiki.name).expect("a time").expect("it told") > first);
+    let notification = home::notification(&ground.options.layout, &wiki.name);
+    assert!(!notification.exists());
+    for commit in [&["commit", "--allow-empty", "--message", "a"][..], &["commit", "--amend", "--message", "b"]] {
+        assert!(git(&[commit, &["--allow-empty"]].concat()).0);
+        fs::remove_file(&notification).expect("it told");
+    }
     // A commit never fails for it.
-    let notification = home::notification(&ground.options, &wiki.name);
-    fs::remove_file(&notification).expect("removed");
     symlink("/nonexistent/file", &notification).expect("a link");
     let (well, said) = git(&["commit", "--allow-empty", "--message", "c"]);
     assert!(well && !said.contains("touch"), "{said}");
@@ -206,11 +205,13 @@ fn links_of_a_wiki_lead_root_nowhere() {
         assert!(place.join("config.git-work/.git/HEAD").is_file());
     }
     // The hook's place, too.
-    let notify = home::notification(&ground.options, &wiki.name);
+    let notify = home::notification(&ground.options.layout, &wiki.name);
     let (well, said) = as_user(uid(&wiki), "/".as_ref(), "ln", &["-s", &target, notify.to_str().expect("UTF-8")]);
     assert!(well, "{said}");
-    let there = home::notified(&ground.options, &wiki.name).expect("a time");
-    assert_eq!(there, fs::symlink_metadata(&notify).expect("a link").modified().ok());
+    let told = notify::told(&ground.options.layout).expect("what was told");
+    assert_eq!(told, [(wiki.name.clone(), uid(&wiki))]);
+    notify::forget(&ground.options.layout, &wiki.name).expect("forgotten");
+    assert_eq!((look(), fs::symlink_metadata(&notify).is_err()), (before, true));
     // A configuration of git that would run a program, for whoever runs git there.
     let evil = format!("git -C config.git-work config core.fsmonitor 'touch {target}/../canary'");
     sh(&evil);

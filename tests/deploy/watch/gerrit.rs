@@ -204,8 +204,11 @@ fn a_server_that_cuts_the_line_is_followed_on() {
             return Ok(Vec::new());
         }
         let served = engine.served.lock().unwrap();
-        let known =
-            |name: &Name| mwfarm::deploy::watch::Known { wiki: farm.record(name), served: served.get(name).cloned() };
+        let known = |name: &Name| mwfarm::deploy::watch::Known {
+            wiki: farm.record(name),
+            served: served.get(name).cloned(),
+            configured: None,
+        };
         let wikis = ["alpha", "beta"].map(|wiki| (name(wiki), known(&name(wiki)))).into();
         let remote = engine.remote.lock().unwrap();
         let remote = remote.iter().map(|(name, sha)| (Options::branch(name), sha.clone())).collect();

@@ -3,8 +3,9 @@
 use std::process::{Command, Output};
 
 use mwfarm::deploy::event::{Kind, Source};
+use mwfarm::deploy::home;
 use mwfarm::deploy::queue::Queue;
-use mwfarm::deploy::watch::{hook, notify};
+use mwfarm::deploy::watch::hook;
 use mwfarm::report::Silent;
 
 use super::*;
@@ -147,9 +148,7 @@ fn a_commit_of_a_wiki_is_heard_of() {
     let farm = Farm::new("");
     let layout = &farm.options.layout;
     let alpha = farm.wiki("alpha", |_| ());
-    let directory = notify::directory(layout, &alpha);
-    let touched = mwfarm::deploy::home::notification(&farm.options, &alpha);
-    assert_eq!(touched, directory.join(notify::FILE), "what the hook of its repository touches");
+    let directory = layout.home(&alpha);
     fs::create_dir_all(&directory).unwrap();
     // What else is in the directory is the wiki's affair.
     fs::create_dir(directory.join("other")).unwrap();
@@ -166,7 +165,7 @@ fn a_commit_of_a_wiki_is_heard_of() {
     });
     let (_, told) = engine.deploys.lock().unwrap().remove(0);
     assert_eq!((told.kind, told.code), (Kind::Config, None));
-    assert!(!directory.join(notify::FILE).exists() && directory.join("other").exists());
+    assert!(!home::notification(layout, &alpha).exists() && directory.join("other").exists());
     assert_eq!(engine.deploys_of("alpha"), 0, "told of once");
     // Who has no such directory, but the queue.
     let beta = farm.wiki("beta", |_| ());

@@ -48,7 +48,8 @@ fn order_repetitions_and_losses_do_not_matter() {
         }
         let look = || {
             let served = engine.served.lock().unwrap();
-            let known = |name: &Name| Known { wiki: farm.record(name), served: served.get(name).cloned() };
+            let known =
+                |name: &Name| Known { wiki: farm.record(name), served: served.get(name).cloned(), configured: None };
             let wikis = wikis.iter().map(|wiki| (name(wiki), known(&name(wiki)))).collect();
             let remote = engine.remote.lock().unwrap();
             let remote = remote.iter().map(|(name, sha)| (Options::branch(name), sha.clone())).collect();
