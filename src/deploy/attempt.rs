@@ -537,8 +537,7 @@ pub(super) fn turn_back(
     if let Some(left) = served(engine, wiki)?.filter(|left| left.release != target.release) {
         let why = if promised.why.is_empty() { "left by a revert" } else { &promised.why };
         wiki.mark_bad(&left.code, left.config.as_ref(), why);
-        wiki.held =
-            Some(Held { by: promised.who.clone(), why: format!("reverted: {why}"), since: registry::now() });
+        wiki.held = Some(Held { by: promised.who.clone(), why: format!("reverted: {why}"), since: registry::now() });
         wiki.desired = Some(Desired { code: target.code.clone(), event: event.to_owned() });
         wiki.broken = None;
         engine.put(wiki)?;

@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::git::{self, Repository};
-use super::lock;
 use super::layout::Layout;
+use super::lock;
 use super::name::Name;
 use super::options::{Live, Options};
 use super::record::Wiki;

@@ -74,7 +74,9 @@ fn lists_and_states_are_told() {
     let said = farm.mwfarm(["wiki", "hold", &name, "a", "demo", "at four"]).well();
     assert_eq!(
         plain(&farm, &said),
-        "`a` is held: pushes wait until `mwfarm wiki resume a`\n".replace("resume a`", &format!("resume {name}`")).replace(&name, "a")
+        "`a` is held: pushes wait until `mwfarm wiki resume a`\n"
+            .replace("resume a`", &format!("resume {name}`"))
+            .replace(&name, "a")
     );
     let status = farm.mwfarm(["status"]).well();
     assert!(status.contains("ready, held") && status.contains("held by carol: a demo at four"), "{status}");

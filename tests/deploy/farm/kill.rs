@@ -161,7 +161,10 @@ fn a_full_disk() {
         after: is_new,
     };
     refuse(&verb, "ENOSPC");
-    refuse(&Verb { words: &["wiki", "create", "@"], plan: plan("sqlite"), prepare: |_| {}, after: |_, _| {} }, "ENOSPC");
+    refuse(
+        &Verb { words: &["wiki", "create", "@"], plan: plan("sqlite"), prepare: |_| {}, after: |_, _| {} },
+        "ENOSPC",
+    );
 }
 
 #[test]
@@ -196,7 +199,8 @@ fn a_worker() {
     trace::ended(&mut work()).well();
     let whole = begun.elapsed();
     let waiting = || {
-        let entries = ["new", "cur"].map(|place| fs::read_dir(farm.at("var/lib/mwfarm/queue").join(place)).expect("a spool"));
+        let entries =
+            ["new", "cur"].map(|place| fs::read_dir(farm.at("var/lib/mwfarm/queue").join(place)).expect("a spool"));
         entries.into_iter().flatten().count()
     };
     assert_eq!((waiting(), farm.release("a").is_some_and(|release| release.ends_with(&sha[..12]))), (0, true));
@@ -233,7 +237,10 @@ fn a_loss_of_power() {
     let mut text = fs::read_to_string(&journal).expect("a journal");
     text.push_str(TORN);
     fs::write(&journal, text).expect("a journal");
-    for left in [format!("var/lib/mwfarm/wikis/.mwfarm-{name}.json-Ab3d5f"), "var/lib/mwfarm/.mwfarm-ids.json-Ab3d5f".to_owned()] {
+    for left in [
+        format!("var/lib/mwfarm/wikis/.mwfarm-{name}.json-Ab3d5f"),
+        "var/lib/mwfarm/.mwfarm-ids.json-Ab3d5f".to_owned(),
+    ] {
         fs::write(farm.at(&left), "{\"schema\":1,\"na").expect("a file");
     }
     // What is below `run` is in memory.

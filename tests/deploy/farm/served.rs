@@ -100,17 +100,24 @@ fn no_request_fails_while_wikis_are_deployed() {
     let farm = Farm::with_core(&Plan::of("fpm"), &small(1));
     farm.create("a");
     let begun = Instant::now();
-    let seen = watched(&farm, "a", 4, |_| false, false, || {
-        for version in 2..=deploys + 1 {
-            if version % 5 == 0 {
-                farm.configure_wiki("a", &format!("<?php\n$wgSitename = 'Site{version}';"));
-            } else {
-                farm.push("a", &small(version));
+    let seen = watched(
+        &farm,
+        "a",
+        4,
+        |_| false,
+        false,
+        || {
+            for version in 2..=deploys + 1 {
+                if version % 5 == 0 {
+                    farm.configure_wiki("a", &format!("<?php\n$wgSitename = 'Site{version}';"));
+                } else {
+                    farm.push("a", &small(version));
+                }
+                farm.deploy("a").well();
+                assert_eq!(farm.release("a").map(|release| release.starts_with(&format!("{version}-"))), Some(true));
             }
-            farm.deploy("a").well();
-            assert_eq!(farm.release("a").map(|release| release.starts_with(&format!("{version}-"))), Some(true));
-        }
-    });
+        },
+    );
     eprintln!("{deploys} deploys in {:?}, {} answers", begun.elapsed(), seen.answers);
     seen.well();
     sound(&farm);
@@ -145,10 +152,17 @@ fn a_killed_deploy_is_not_seen() {
     for moment in few(&moments) {
         version += 1;
         farm.push("a", &small(version));
-        let seen = watched(&farm, "a", 1, |_| false, false, || {
-            moment.kill(&farm, &words);
-            reconciled(&farm);
-        });
+        let seen = watched(
+            &farm,
+            "a",
+            1,
+            |_| false,
+            false,
+            || {
+                moment.kill(&farm, &words);
+                reconciled(&farm);
+            },
+        );
         seen.well();
         let page = farm.page("a");
         assert!(page.starts_with(&format!("index {version} page {version} ")), "{moment:?}: {page}");
@@ -168,19 +182,33 @@ fn half_a_wiki_is_not_seen() {
     let ends = few(&trace::moments(&farm, &delete("a")));
     for (number, moment) in makes.iter().enumerate() {
         let name = format!("c{number}");
-        let seen = watched(&farm, &name, 1, |status| status == 404, false, || {
-            moment.kill(&farm, &create(&name));
-            reconciled(&farm);
-        });
+        let seen = watched(
+            &farm,
+            &name,
+            1,
+            |status| status == 404,
+            false,
+            || {
+                moment.kill(&farm, &create(&name));
+                reconciled(&farm);
+            },
+        );
         seen.well();
         // Killed before it was entered, there is nothing.
         farm.create(&name);
         assert!(farm.page(&name).starts_with("index 1 page 1 "), "{moment:?}");
         let end = &ends[number % ends.len()];
-        let seen = watched(&farm, &name, 1, |status| status == 404, false, || {
-            end.kill(&farm, &delete(&name));
-            reconciled(&farm);
-        });
+        let seen = watched(
+            &farm,
+            &name,
+            1,
+            |status| status == 404,
+            false,
+            || {
+                end.kill(&farm, &delete(&name));
+                reconciled(&farm);
+            },
+        );
         seen.well();
         farm.mwfarm(delete(&name));
         assert_eq!(farm.get(&name, "/index.php").status, 404, "{end:?}");
@@ -215,13 +243,20 @@ fn a_killed_rollback_ends_at_the_release_before() {
     back(&"not killed");
     for moment in few(&moments) {
         push();
-        let seen = watched(&farm, "a", 1, |_| false, true, || {
-            moment.kill(&farm, &words);
-            // It was killed before the release was found to be bad: then this finds it.
-            let first = farm.mwfarm(["watch", "reconcile"]);
-            assert!((0..=1).contains(&first.code), "{first:?}");
-            reconciled(&farm);
-        });
+        let seen = watched(
+            &farm,
+            "a",
+            1,
+            |_| false,
+            true,
+            || {
+                moment.kill(&farm, &words);
+                // It was killed before the release was found to be bad: then this finds it.
+                let first = farm.mwfarm(["watch", "reconcile"]);
+                assert!((0..=1).contains(&first.code), "{first:?}");
+                reconciled(&farm);
+            },
+        );
         seen.well();
         back(&moment);
     }

@@ -56,11 +56,8 @@ impl Moment {
     /// Runs a command and kills it at this moment. Says whether it was.
     pub(super) fn kill<A: AsRef<str>>(&self, farm: &Farm, words: &[A]) -> bool {
         let Self { call, number } = self;
-        let said = traced(
-            farm,
-            words,
-            &[format!("trace={call}"), format!("inject={call}:signal=SIGKILL:when={number}")],
-        );
+        let said =
+            traced(farm, words, &[format!("trace={call}"), format!("inject={call}:signal=SIGKILL:when={number}")]);
         said.code == -9
     }
 
