@@ -178,3 +178,22 @@ fn what_cannot_be_read_is_said() {
     std::fs::remove_file(&mwfarm).unwrap();
     farm.mwfarm(["status"]).badly(5, "is not there");
 }
+
+/// As the document has it: the working file itself is live, saved or committed or not.
+#[test]
+fn a_saved_file_is_live_where_the_document_is_taken_at_its_word() {
+    let farm = Farm::start(&Plan::plain().with("config: seed"));
+    farm.create("a");
+    let name = farm.name("a");
+    let config = farm.at(&format!("data/project/{name}/config"));
+    assert!(config.join(".git").is_dir() && !config.is_symlink());
+    let link = farm.at(&format!("srv/deployment/servicegroup/{name}/LocalSettings.php"));
+    assert_eq!(std::fs::read_link(&link).unwrap(), config.join("LocalSettings.php"));
+    let shown = || farm.mwfarm(["run", "show", "--wiki", &name]).well();
+    assert!(shown().starts_with(&format!("[\"{name}\",")), "{}", shown());
+    let release = farm.release("a");
+    std::fs::write(config.join("LocalSettings.php"), "<?php\n$wgSitename = 'Saved';\n").unwrap();
+    assert!(shown().starts_with("[\"Saved\","), "{}", shown());
+    assert_eq!(farm.release("a"), release);
+    assert!(farm.deploy("a").well().contains("already"));
+}
