@@ -103,7 +103,8 @@ pub fn locked(engine: &Engine<'_>, wiki: &mut Wiki, request: &Request) -> Result
     if let Some(skipped) = left_out(engine, wiki, request, current.as_ref(), &code)? {
         return Ok(skipped);
     }
-    let config = configuration(engine, wiki, current.as_ref().is_some_and(|current| current.code != code), &current)?;
+    let config =
+        configuration(engine, wiki, current.as_ref().is_some_and(|current| current.code != code), current.as_ref())?;
     if let Some(current) = current.as_ref().filter(|current| current.code == code && current.config == config) {
         settle(engine, wiki, &code, request)?;
         return Ok(Outcome::Unchanged(current.clone()));
@@ -120,12 +121,12 @@ pub fn locked(engine: &Engine<'_>, wiki: &mut Wiki, request: &Request) -> Result
         }
         wiki.bad.retain(|bad| bad.code != code || bad.config != config);
     }
-    let attempt = wiki.next;
+    let number = wiki.next;
     wiki.next += 1;
     wiki.desired = Some(Desired { code: code.clone(), event: request.event.clone() });
     engine.put(wiki)?;
-    let release = ReleaseId::new(attempt, &code);
-    let mut deploy = Attempt { engine, wiki, request, release, code, config, current, attempt };
+    let release = ReleaseId::new(number, &code);
+    let mut deploy = Attempt { engine, wiki, request, release, code, config, current, number };
     deploy.run()
 }
 
@@ -197,14 +198,14 @@ fn configuration(
     engine: &Engine<'_>,
     wiki: &Wiki,
     new_code: bool,
-    current: &Option<Release>,
+    current: Option<&Release>,
 ) -> Result<Option<Sha>, Problem> {
     if engine.options.config == super::options::Live::Seed {
         return Ok(None);
     }
     let work = home::work_tree(engine.options, &wiki.name);
     let newest = config_repository::import(engine.options, wiki, &work)?;
-    let served = current.as_ref().and_then(|current| current.config.clone());
+    let served = current.and_then(|current| current.config.clone());
     if served.as_ref() == Some(&newest) {
         return Ok(served);
     }
@@ -256,7 +257,7 @@ struct Attempt<'a> {
     code: Sha,
     config: Option<Sha>,
     current: Option<Release>,
-    attempt: u64,
+    number: u64,
 }
 
 /// What is known when a step fails.
@@ -459,7 +460,7 @@ impl Attempt<'_> {
         self.engine
             .reporter
             .note(Verbosity::Verbose, &format!("{}: {}: {}", self.wiki.name, self.release, stage.word()));
-        let mut entry = self.engine.entry(self.attempt, stage, &self.request.why);
+        let mut entry = self.engine.entry(self.number, stage, &self.request.why);
         entry.code = Some(self.code.clone());
         entry.config.clone_from(&self.config);
         entry.release = Some(self.release.clone());
@@ -631,7 +632,7 @@ pub fn plan(engine: &Engine<'_>, name: &Name, request: &Request) -> Result<Plan,
     } else {
         let code = commit(engine, &wiki, request, current.as_ref())?;
         let new_code = current.as_ref().is_some_and(|current| current.code != code);
-        let config = configuration(engine, &wiki, new_code, &current)?;
+        let config = configuration(engine, &wiki, new_code, current.as_ref())?;
         if current.as_ref().is_some_and(|current| current.code == code && current.config == config) {
             steps.push("nothing, as it is served".to_owned());
         } else {

@@ -56,12 +56,11 @@ pub fn create(engine: &Engine<'_>, asked: &Asked) -> Result<Created, Problem> {
     let _lock = lock::wiki(&options.layout, &asked.name, true).map_err(|error| of_lock(&error))?;
     let known = registry::find(&options.layout, &asked.name).map_err(|error| of_registry(&error))?;
     let mut changed = Vec::new();
-    let mut wiki = match known {
-        Some(wiki) => same(wiki, asked, &host)?,
-        None => {
-            changed.push("registry");
-            enter(engine, asked, host)?
-        }
+    let mut wiki = if let Some(wiki) = known {
+        same(wiki, asked, &host)?
+    } else {
+        changed.push("registry");
+        enter(engine, asked, host)?
     };
     let release = provision(engine, &mut wiki, &mut changed)?;
     if wiki.state != State::Ready || wiki.broken.is_some() {

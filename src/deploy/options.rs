@@ -13,6 +13,7 @@
 //! ```
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -65,6 +66,8 @@ pub struct Options {
     pub limits: Limits,
     /// The programs that are looked after.
     pub services: Services,
+    /// How long the core repository may take to send or take one branch.
+    pub remote: Duration,
     /// Whether a push that leaves commits out is deployed.
     pub force_push: bool,
     /// Whether a branch that appears without a request makes a wiki.
@@ -274,6 +277,7 @@ struct Written {
     limits: Limits,
     #[serde(default)]
     services: Services,
+    remote_seconds: Option<u64>,
     force_push: Option<bool>,
     create_from_branches: Option<bool>,
     webhook_secret: Option<PathBuf>,
@@ -375,6 +379,7 @@ pub fn read(directory: &Path) -> Result<Options, Error> {
         php: read.php.unwrap_or_else(|| "php".into()),
         limits: written.limits,
         services: written.services,
+        remote: Duration::from_secs(written.remote_seconds.unwrap_or(30 * 60).max(1)),
         force_push: written.force_push.unwrap_or(false),
         create_from_branches: written.create_from_branches.unwrap_or(false),
         webhook_secret: written.webhook_secret.map(absolute),

@@ -43,7 +43,7 @@ pub fn reconcile(engine: &Engine<'_>, only: Option<&Name>) -> Result<Reconciled,
     }
     sweep(engine)?;
     let mut found = Reconciled::default();
-    let remote = match repository::ensure(options).and_then(|_| repository::ls_remote(options)) {
+    let remote = match repository::ensure(options).and_then(|()| repository::ls_remote(options)) {
         Ok(remote) => Some(remote),
         Err(problem) => {
             found.problems.push(problem);

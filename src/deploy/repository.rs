@@ -17,13 +17,10 @@ use super::release::Sha;
 use crate::process::Status;
 use crate::report::{ExitCode, Problem};
 
-/// How long one branch may take to arrive.
-const FETCH: Duration = Duration::from_secs(30 * 60);
-
 /// How long all may take, the first time.
 const FETCH_ALL: Duration = Duration::from_secs(4 * 60 * 60);
 
-/// How long the remote may take to say something.
+/// How long the remote may take to say what it has, at most.
 const ASK: Duration = Duration::from_secs(120);
 
 /// How long git may take for what it has.
@@ -167,10 +164,10 @@ pub fn create_branch(options: &Options, base: &str, branch: &str) -> Result<Sha,
     // Never over one that somebody else has just made.
     arguments.push(format!("--force-with-lease={branch}:"));
     arguments.extend(["--end-of-options".to_owned(), "origin".to_owned(), format!("{sha}:{branch}")]);
-    if let Err(error) = repository.run(&arguments, FETCH)
+    if let Err(error) = repository.run(&arguments, options.remote)
         && !listing(options)?.refs.contains_key(branch)
     {
-        return Err(problem(&error).cause(format!("branch `{branch}` is not on the remote")));
+        return Err(of_remote(&error).cause(format!("branch `{branch}` is not on the remote")));
     }
     fetch_held(options, branch)
 }
@@ -288,7 +285,7 @@ fn fetch_held(options: &Options, branch: &str) -> Result<Sha, Problem> {
     let mut arguments = remote_command(&["fetch"]);
     arguments.extend(FETCH_FLAGS.iter().map(|flag| (*flag).to_owned()));
     arguments.extend(["--end-of-options".to_owned(), "origin".to_owned(), format!("+{branch}:{branch}")]);
-    repository.run(&arguments, FETCH).map_err(|error| problem(&error))?;
+    repository.run(&arguments, options.remote).map_err(|error| of_remote(&error))?;
     let commit = format!("{branch}^{{commit}}");
     let sha = repository.run(["rev-parse", "--verify", "--end-of-options", &commit], LOCAL);
     let sha = sha.map_err(|error| problem(&error))?;
@@ -298,7 +295,7 @@ fn fetch_held(options: &Options, branch: &str) -> Result<Sha, Problem> {
 fn listing(options: &Options) -> Result<Listing, Problem> {
     let mut arguments = remote_command(&["ls-remote", "--quiet", "--heads"]);
     arguments.extend(["--end-of-options".to_owned(), "origin".to_owned()]);
-    let printed = core(options).run(&arguments, ASK).map_err(|error| problem(&error))?;
+    let printed = core(options).run(&arguments, ASK.min(options.remote)).map_err(|error| of_remote(&error))?;
     let mut listing = Listing::default();
     for line in printed.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         match parse_ref(line, b'\t') {
@@ -360,6 +357,11 @@ fn problem(error: &git::Error) -> Problem {
     let mut problem = Problem::from_error(ExitCode::Failed, error);
     problem.what = without_password(&problem.what);
     problem
+}
+
+/// The same of what the remote had a part in.
+fn of_remote(error: &git::Error) -> Problem {
+    problem(error).hint("see whether the core repository answers: field `deploy.core` of mwfarm.yml names it")
 }
 
 fn without_password(text: &str) -> String {

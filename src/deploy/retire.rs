@@ -116,11 +116,9 @@ pub fn expire(engine: &Engine<'_>, dry_run: bool) -> Result<(Vec<Name>, Vec<Prob
         if wiki.state != State::Ready || wiki.expires.is_none_or(|expires| expires > now) {
             continue;
         }
-        if !dry_run {
-            if let Err(problem) = archive(engine, &name, "archived: its time is over") {
-                failed.push(problem);
-                continue;
-            }
+        if !dry_run && let Err(problem) = archive(engine, &name, "archived: its time is over") {
+            failed.push(problem);
+            continue;
         }
         expired.push(name);
     }

@@ -251,17 +251,14 @@ fn a_loss_of_power() {
 
 /// Tries a verb at all its moments, or some of them.
 fn run(verb: &Verb) {
-    try_at(verb, "is killed", |farm, words, moment| moment.kill(farm, words));
+    try_at(verb, "is killed", |_| true, |farm, words, moment| moment.kill(farm, words));
 }
 
 /// The same with a system that refuses from the moment on, as a full disk does: what cannot be done is said, and done
 /// when there is room again.
 fn refuse(verb: &Verb, error: &str) {
     let reason = if error == "ENOSPC" { "No space left" } else { "error" };
-    try_at(verb, error, |farm, words, moment| {
-        if !moment.is_change() {
-            return false;
-        }
+    try_at(verb, error, Moment::is_change, |farm, words, moment| {
         let said = moment.refuse(farm, words, error);
         assert!((0..=1).contains(&said.code), "{said:?}");
         // Nothing can be said where nothing can be written.
@@ -271,13 +268,14 @@ fn refuse(verb: &Verb, error: &str) {
     });
 }
 
-fn try_at(verb: &Verb, how: &str, mut fault: impl FnMut(&Farm, &[String], &Moment) -> bool) {
+fn try_at(verb: &Verb, how: &str, fits: fn(&Moment) -> bool, mut fault: impl FnMut(&Farm, &[String], &Moment) -> bool) {
     let farm = Farm::with_core(&verb.plan, &small("1"));
     (verb.prepare)(&farm);
     let before = Before { release: farm.release("a") };
     let saved = Saved::of(&farm);
     let words: Vec<String> = verb.words.iter().map(|word| word.replace('@', &farm.name("a"))).collect();
-    let moments = trace::moments(&farm, &words);
+    let mut moments = trace::moments(&farm, &words);
+    moments.retain(fits);
     saved.restore(&farm);
     let chosen = trace::chosen(&moments);
     let (mut struck, begun, mut failed) = (0, Instant::now(), Vec::new());
@@ -290,16 +288,16 @@ fn try_at(verb: &Verb, how: &str, mut fault: impl FnMut(&Farm, &[String], &Momen
         }));
         // One that fails says something about the others, too.
         if tried.is_err() {
-            eprintln!("== `{}` {how} at {moment:?}", verb.words.join(" "));
+            println!("== `{}` {how} at {moment:?}", verb.words.join(" "));
             failed.push(moment);
         }
         saved.restore(&farm);
     }
     let (words, all, took) = (verb.words.join(" "), moments.len(), begun.elapsed());
-    eprintln!("`{words}` {how}: {struck} times at {} moments of {all} in {took:?}", chosen.len());
+    println!("`{words}` {how}: {struck} times at {} moments of {all} in {took:?}", chosen.len());
     assert!(failed.is_empty(), "`{words}` does not bear that {}: {failed:?}", failed.len());
-    // Some moments come and go with what the machine does besides; not all are such that the system can refuse.
-    assert!(struck * 10 >= chosen.len() * 6, "{struck} of {}", chosen.len());
+    // Some moments come and go with what the machine does besides.
+    assert!(struck * 10 >= chosen.len() * 8, "{struck} of {}", chosen.len());
 }
 
 /// What has to hold after a kill.

@@ -2,6 +2,7 @@
 
 mod commands;
 mod core;
+mod faults;
 mod kill;
 mod lifecycle;
 mod served;

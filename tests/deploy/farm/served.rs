@@ -43,6 +43,15 @@ struct Seen {
     wrong: Vec<String>,
 }
 
+/// Ends the clients, also when a test fails.
+struct End<'a>(&'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Asks for a wiki's page again and again while something is done. Each client sees numbers of releases that only grow,
 /// unless they may fall.
 fn watched(farm: &Farm, name: &str, clients: usize, allowed: fn(u16) -> bool, falls: bool, act: impl FnOnce()) -> Seen {
@@ -71,13 +80,6 @@ fn watched(farm: &Farm, name: &str, clients: usize, allowed: fn(u16) -> bool, fa
                     wrong.lock().expect("a list").push(problem);
                 }
             });
-        }
-        // Ends the clients also when it fails.
-        struct End<'a>(&'a AtomicBool);
-        impl Drop for End<'_> {
-            fn drop(&mut self) {
-                self.0.store(true, Ordering::Relaxed);
-            }
         }
         let _end = End(&ended);
         act();
@@ -118,7 +120,7 @@ fn no_request_fails_while_wikis_are_deployed() {
             }
         },
     );
-    eprintln!("{deploys} deploys in {:?}, {} answers", begun.elapsed(), seen.answers);
+    println!("{deploys} deploys in {:?}, {} answers", begun.elapsed(), seen.answers);
     seen.well();
     sound(&farm);
 }
@@ -148,8 +150,9 @@ fn a_killed_deploy_is_not_seen() {
     let words = ["deploy".to_owned(), farm.name("a")];
     farm.push("a", &small(2));
     let moments = trace::moments(&farm, &words);
-    let mut version = 2;
-    for moment in few(&moments) {
+    let (mut version, mut killed) = (2, 0);
+    let moments = few(&moments);
+    for moment in &moments {
         version += 1;
         farm.push("a", &small(version));
         let seen = watched(
@@ -159,7 +162,7 @@ fn a_killed_deploy_is_not_seen() {
             |_| false,
             false,
             || {
-                moment.kill(&farm, &words);
+                killed += usize::from(moment.kill(&farm, &words));
                 reconciled(&farm);
             },
         );
@@ -167,6 +170,7 @@ fn a_killed_deploy_is_not_seen() {
         let page = farm.page("a");
         assert!(page.starts_with(&format!("index {version} page {version} ")), "{moment:?}: {page}");
     }
+    assert!(killed * 2 > moments.len(), "{killed} of {}", moments.len());
 }
 
 #[test]
@@ -180,6 +184,7 @@ fn half_a_wiki_is_not_seen() {
     farm.create("z");
     let makes = few(&trace::moments(&farm, &create("a")));
     let ends = few(&trace::moments(&farm, &delete("a")));
+    let mut killed = 0;
     for (number, moment) in makes.iter().enumerate() {
         let name = format!("c{number}");
         let seen = watched(
@@ -189,7 +194,7 @@ fn half_a_wiki_is_not_seen() {
             |status| status == 404,
             false,
             || {
-                moment.kill(&farm, &create(&name));
+                killed += usize::from(moment.kill(&farm, &create(&name)));
                 reconciled(&farm);
             },
         );
@@ -205,7 +210,7 @@ fn half_a_wiki_is_not_seen() {
             |status| status == 404,
             false,
             || {
-                end.kill(&farm, &delete(&name));
+                killed += usize::from(end.kill(&farm, &delete(&name)));
                 reconciled(&farm);
             },
         );
@@ -215,6 +220,7 @@ fn half_a_wiki_is_not_seen() {
         sound(&farm);
     }
     assert!(farm.page("z").starts_with("index 1 page 1 "));
+    assert!(killed > makes.len(), "{killed} of {}", 2 * makes.len());
 }
 
 /// A release that answers when it is tried, and not when it is served.
@@ -241,7 +247,9 @@ fn a_killed_rollback_ends_at_the_release_before() {
     push();
     let moments = trace::moments(&farm, &words);
     back(&"not killed");
-    for moment in few(&moments) {
+    let moments = few(&moments);
+    let mut killed = 0;
+    for moment in &moments {
         push();
         let seen = watched(
             &farm,
@@ -250,7 +258,7 @@ fn a_killed_rollback_ends_at_the_release_before() {
             |_| false,
             true,
             || {
-                moment.kill(&farm, &words);
+                killed += usize::from(moment.kill(&farm, &words));
                 // It was killed before the release was found to be bad: then this finds it.
                 let first = farm.mwfarm(["watch", "reconcile"]);
                 assert!((0..=1).contains(&first.code), "{first:?}");
@@ -260,6 +268,7 @@ fn a_killed_rollback_ends_at_the_release_before() {
         seen.well();
         back(&moment);
     }
+    assert!(killed * 2 > moments.len(), "{killed} of {}", moments.len());
 }
 
 #[test]

@@ -90,9 +90,14 @@ fn wiki_is_sound(farm: &Farm, name: &str, wiki: &Value, wrong: &mut Vec<String>)
         newest = newest.max(number(release));
         codes.insert(code);
     }
-    // The served one and the one to go back to are kept besides.
-    if releases.len() > 4 {
-        wrong.push(format!("{name} has {releases:?}"));
+    // The served one and the one to go back to are kept besides the newest.
+    let mut sorted: Vec<&String> = releases.iter().collect();
+    sorted.sort_by_key(|release| number(release));
+    let options = fs::read_to_string(farm.at("mwfarm.yml")).expect("options");
+    let keep = options.lines().find_map(|line| line.trim().strip_prefix("keep: ")?.parse().ok()).unwrap_or(5);
+    let old = &sorted[..sorted.len().saturating_sub(keep)];
+    if old.iter().filter(|release| ***release != served).count() > 1 {
+        wrong.push(format!("{name} has {sorted:?}, and serves {served}"));
     }
     let pins = git(
         &farm.at("srv/deployment/mediawiki/common"),
@@ -110,7 +115,7 @@ fn journal_is_sound(farm: &Farm, name: &str, next: u64, newest: u64, wrong: &mut
     let journal =
         fs::read_to_string(farm.at("var/lib/mwfarm/journal").join(format!("{name}.jsonl"))).unwrap_or_default();
     let mut begun = BTreeMap::new();
-    let mut last = 0;
+    let (mut last, mut stage) = (0, String::new());
     for line in journal.lines() {
         let Ok(entry) = serde_json::from_str::<Value>(line) else {
             if !line.starts_with(TORN) {
@@ -125,7 +130,13 @@ fn journal_is_sound(farm: &Farm, name: &str, next: u64, newest: u64, wrong: &mut
         if attempt != 0 && attempt < last {
             wrong.push(format!("{name} has attempt {attempt} after {last}"));
         }
+        if attempt != 0 {
+            stage = text(&entry["stage"]);
+        }
         last = last.max(attempt);
+    }
+    if !["done", "failed", "rolled-back", "needs-operator"].contains(&stage.as_str()) {
+        wrong.push(format!("{name} has attempt {last}, which came to no end: {stage:?}"));
     }
     begun.retain(|_, times| *times > 1);
     if !begun.is_empty() || next <= last || next <= newest {
@@ -147,7 +158,7 @@ fn left_over(base: &Path) -> Vec<String> {
             let left = name.starts_with(".mwfarm-")
                 || [".new", ".install", ".removed"].iter().any(|end| name.ends_with(end) && name != *end)
                 || [".new.", ".old."].iter().any(|begin| name.starts_with(begin))
-                || (repository && (name.ends_with(".lock") || name.starts_with("tmp_") || name == "gc.pid"))
+                || (repository && (path.extension().is_some_and(|end| end == "lock") || name.starts_with("tmp_") || name == "gc.pid"))
                 || ["incoming.bundle", "config.new"].contains(&name.as_str())
                 || (name == "closed" && path.parent().is_some_and(|above| above.ends_with(".mwfarm")))
                 || (below("srv/deployment/mediawiki/config") && path.ends_with("refs/incoming/head"));

@@ -1,0 +1,96 @@
+//! What a farm lives with: a disk that is full, a core repository that does not answer.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use super::sound::sound;
+use super::{Farm, Plan, core};
+
+/// A file system of few megabytes, in memory, as long as it lives.
+struct Small(PathBuf);
+
+impl Small {
+    fn at(path: PathBuf, megabytes: u32) -> Self {
+        let size = format!("size={megabytes}m,mode=755");
+        let status =
+            Command::new("mount").args(["-t", "tmpfs", "-o", &size, "none"]).arg(&path).status().expect("mount");
+        assert!(status.success(), "these tests mount a file system in memory");
+        Self(path)
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_and_nothing_of_the_release_stays() {
+    let farm = Farm::start(&Plan::plain());
+    // Where releases and repositories are.
+    fs::create_dir(farm.at("srv")).expect("a directory");
+    let _small = Small::at(farm.at("srv"), 12);
+    farm.create("a");
+    let before = farm.release("a");
+    // More than is left, in files that each would fit.
+    let files = (0..24_u8).map(|number| (format!("large/{number}.txt"), noise(number)));
+    farm.push("a", &files.collect());
+    let said = farm.deploy("a").badly(1, "No space left");
+    assert!(said.contains("error: "), "{said}");
+    assert_eq!(farm.release("a"), before);
+    sound(&farm);
+    let staging = fs::read_dir(farm.at("srv/deployment/releases/.tmp")).expect("a directory").count();
+    assert_eq!(staging, 0);
+    // Somebody makes room, by a push that takes less of it.
+    let clone = farm.base.join("clone-a");
+    fs::remove_dir_all(clone.join("large")).expect("removed");
+    farm.push("a", &core::files("2"));
+    farm.deploy("a").well();
+    assert_ne!(farm.release("a"), before);
+    sound(&farm);
+}
+
+/// Half a megabyte that cannot be packed.
+fn noise(seed: u8) -> String {
+    let mut state = u64::from(seed) + 1;
+    let mut digit = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        char::from(b'!' + u8::try_from(state >> 33 & 63).unwrap_or_default())
+    };
+    (0..512 * 1024).map(|_| digit()).collect()
+}
+
+#[test]
+fn a_core_repository_that_does_not_answer_is_given_up() {
+    let farm = Farm::start(&Plan::plain());
+    farm.create("a");
+    let before = farm.release("a");
+    // It takes connections, and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = silent.local_addr().expect("an address");
+    let options = fs::read_to_string(farm.at("mwfarm.yml")).expect("options");
+    let own = format!("core: {}", farm.at("core.git").display());
+    assert!(options.contains(&own), "{options}");
+    let silent_one = format!("core: git://{address}/core.git\n  remote-seconds: 2");
+    fs::write(farm.at("mwfarm.yml"), options.replace(&own, &silent_one)).expect("options");
+    let begun = Instant::now();
+    // `reconcile` tells git of the new address; then there is nobody.
+    let said = farm.mwfarm(["watch", "reconcile"]).badly(1, "was stopped after 2 s");
+    assert!(begun.elapsed() < Duration::from_secs(30), "{said}");
+    let said = farm.deploy("a").badly(1, "was stopped after 2 s");
+    assert!(said.contains("deploy.core"), "{said}");
+    assert_eq!(farm.release("a"), before);
+    sound(&farm);
+    // What needs nobody works.
+    farm.mwfarm(["wiki", "archive", &farm.name("a")]).well();
+    farm.mwfarm(["wiki", "restore", &farm.name("a")]).well();
+    fs::write(farm.at("mwfarm.yml"), options).expect("options");
+    farm.mwfarm(["watch", "reconcile"]).well();
+    farm.push("a", &core::files("2"));
+    farm.deploy("a").well();
+    sound(&farm);
+}
