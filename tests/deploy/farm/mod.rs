@@ -8,6 +8,11 @@ mod lifecycle;
 mod served;
 mod sound;
 mod trace;
+mod gerrit;
+mod hostile;
+mod lifecycle;
+mod pushes;
+mod watching;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;

@@ -5,6 +5,7 @@ mod child;
 mod gerrit;
 mod hook;
 mod serve;
+pub(in crate::deploy) mod sshd;
 mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};

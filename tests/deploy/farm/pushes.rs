@@ -1,0 +1,270 @@
+//! Pushes, from git's hooks to what is served.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::process::{Command, Stdio};
+
+use super::watching::{Clone, most_at_a_time, small_core};
+use super::{Farm, Plan, git, wait};
+
+const WIKIS: [&str; 4] = ["a", "b", "c", "d"];
+
+/// A farm with four wikis.
+fn farm() -> Farm {
+    let farm = Farm::with_core(&Plan::plain(), &small_core());
+    for wiki in WIKIS {
+        farm.create(wiki);
+    }
+    farm
+}
+
+#[test]
+fn eight_who_push_at_a_time_end_with_the_newest() {
+    const PUSHERS: usize = 8;
+    const PUSHES: usize = 20;
+    let farm = farm();
+    farm.hooks();
+    let worker = farm.worker("4");
+    std::thread::scope(|scope| {
+        for pusher in 0..PUSHERS {
+            let farm = &farm;
+            scope.spawn(move || {
+                let clone = Clone::of(farm, WIKIS[pusher % WIKIS.len()], &pusher.to_string());
+                for number in 0..PUSHES {
+                    clone.commit(&format!("{pusher}.txt"), &number.to_string());
+                    clone.push();
+                }
+            });
+        }
+    });
+    farm.settle(&WIKIS);
+    let said = worker.stop();
+    let mut deploys = 0;
+    for wiki in WIKIS {
+        let attempts = farm.attempts(wiki);
+        assert!(attempts.iter().all(|(_, stages)| stages.last().is_some_and(|stage| stage == "done")), "{attempts:?}");
+        deploys += attempts.len() - 1;
+        let pushed = git(&farm.at("core.git"), ["rev-list", "--count", &format!("main..{}", farm.tip(wiki))]);
+        assert_eq!(pushed.trim(), (PUSHERS / WIKIS.len() * PUSHES).to_string(), "no push is lost");
+        for pusher in (0..PUSHERS).filter(|pusher| WIKIS[pusher % WIKIS.len()] == wiki) {
+            let file = farm.at("srv/deployment/servicegroup").join(farm.name(wiki)).join(format!("{pusher}.txt"));
+            assert_eq!(fs::read_to_string(file).unwrap(), (PUSHES - 1).to_string());
+        }
+        let why = farm.journal(wiki).last().unwrap()["why"].as_str().unwrap().to_owned();
+        assert_eq!(why, "pushed by carol");
+    }
+    assert!((WIKIS.len()..=PUSHERS * PUSHES).contains(&deploys), "{deploys}");
+    assert!(most_at_a_time(&said) > 1, "{said}");
+    assert!(said.contains(&format!("{deploys} deployed, 0 failed")), "{said}");
+}
+
+#[test]
+fn several_wikis_are_deployed_at_a_time() {
+    let farm = farm();
+    farm.hooks();
+    for wiki in WIKIS {
+        let clone = Clone::of(&farm, wiki, "x");
+        clone.commit("includes/New.php", "<?php\n");
+        clone.push();
+    }
+    // What is new is parsed: each deploy takes a second and more.
+    let php = farm.at("slow-php");
+    fs::write(&php, "#!/bin/sh\nsleep 1\nexec /usr/bin/php \"$@\"\n").unwrap();
+    super::chmod(&php, 0o755);
+    let options = fs::read_to_string(farm.at("mwfarm.yml")).unwrap();
+    fs::write(farm.at("mwfarm.yml"), options.replace("php: /usr/bin/php", &format!("php: {}", php.display()))).unwrap();
+    let worker = farm.worker("4");
+    farm.settle(&WIKIS);
+    let said = worker.stop();
+    assert_eq!(most_at_a_time(&said), 4, "{said}");
+    for wiki in WIKIS {
+        assert_eq!(farm.attempts(wiki).len(), 2);
+    }
+}
+
+#[test]
+fn repeated_shuffled_and_lost_events_lead_to_the_same() {
+    let farm = farm();
+    // Nobody tells of these pushes; what would have been told is put down.
+    let mut lines = Vec::new();
+    for wiki in WIKIS {
+        let clone = Clone::of(&farm, wiki, "x");
+        for number in 0..5 {
+            let old = farm.tip(wiki);
+            clone.commit("file.txt", &number.to_string());
+            lines.push((wiki, told(&farm, wiki, &old, &clone.push())));
+        }
+    }
+    // Of the last wiki's pushes all are lost, of the others' some.
+    let mut stream: Vec<String> = (0..10)
+        .flat_map(|_| lines.iter().filter(|(wiki, _)| *wiki != "d").flat_map(|(_, events)| events.clone()))
+        .collect();
+    shuffle(&mut stream);
+    stream.truncate(stream.len() * 2 / 3);
+    let junk = [
+        "no JSON".to_owned(),
+        String::new(),
+        format!("{{\"type\":\"ref-updated\",\"x\":\"{}\"}}", "x".repeat(2 << 20)),
+        "{\"type\":\"dropped-output\"}".to_owned(),
+        "[".repeat(100_000),
+        "{\"type\":\"ref-updated\",\"refUpdate\":{\"refName\":7}}".to_owned(),
+    ];
+    for (place, line) in junk.into_iter().enumerate() {
+        stream.insert(place * 7, line);
+    }
+    let mut text = stream.join("\n");
+    let whole = &lines[0].1[0];
+    let _ = write!(text, "\n{}", &whole[..whole.len() / 2]);
+    let recorded = farm.at("recorded");
+    fs::write(&recorded, text).unwrap();
+    let followed = || {
+        let mut command = farm.command(["watch", "gerrit", "--stdin"]);
+        let output = command.stdin(fs::File::open(&recorded).unwrap()).output().unwrap();
+        super::Said::from(output)
+    };
+    let worker = farm.worker("4");
+    worker.until_it_says(": done");
+    let said = followed();
+    for text in ["is passed over", "no JSON that can be followed", "field `refUpdate.project` is missing"] {
+        assert!(said.err.contains(text), "{text}: {}", said.err);
+    }
+    said.well();
+    // The same by files of the spool, among which are some that are none.
+    spoil(&farm);
+    farm.settle(&WIKIS);
+    followed().well();
+    farm.settle(&WIKIS);
+    let said = worker.stop();
+    assert!(said.contains("is no entry of the queue"), "{said}");
+    for wiki in WIKIS {
+        // What was told after the deploy of the newest commit led to no other one.
+        let attempts = farm.attempts(wiki);
+        assert_eq!(attempts.len(), 2, "{wiki}: {attempts:?}\n{said}");
+    }
+}
+
+/// What Gerrit tells of a change that was submitted.
+fn told(farm: &Farm, wiki: &str, old: &str, new: &str) -> [String; 2] {
+    let (project, branch) = (farm.at("core").display().to_string(), format!("wiki/{}", farm.name(wiki)));
+    let project = project.trim_start_matches('/');
+    [
+        format!(
+            r#"{{"submitter":{{"username":"carol"}},"refUpdate":{{"oldRev":"{old}","newRev":"{new}","refName":"refs/heads/{branch}","project":"{project}"}},"type":"ref-updated","eventCreatedOn":1700000000}}"#
+        ),
+        format!(
+            r#"{{"change":{{"project":"{project}","branch":"{branch}","id":"I1","number":7}},"patchSet":{{"number":2,"revision":"{old}"}},"submitter":{{"username":"carol"}},"newRev":"{new}","type":"change-merged"}}"#
+        ),
+    ]
+}
+
+/// Puts into the spool what is no entry of it, and entries ten times.
+fn spoil(farm: &Farm) {
+    let new = farm.at("var/lib/mwfarm/queue/new");
+    for (name, text) in [("1-1-1.json", "{"), ("2-1-1.json", "{\"schema\":9}"), ("no name", "x"), ("3-1-1.json", "")] {
+        fs::write(new.join(name), text).unwrap();
+    }
+    symlink("/etc/passwd", new.join("4-1-1.json")).unwrap();
+    fs::create_dir(new.join("5-1-1.json")).unwrap();
+    assert!(Command::new("mkfifo").arg(new.join("6-1-1.json")).stdin(Stdio::null()).status().unwrap().success());
+    for (number, wiki) in (0..10).flat_map(|number| WIKIS.map(|wiki| (number, wiki))) {
+        let (name, code) = (farm.name(wiki), "0".repeat(39) + "1");
+        let entry = format!(
+            r#"{{"schema":1,"wiki":"{name}","source":"hook","kind":"updated","code":"{code}","who":"carol","at":1}}"#
+        );
+        let hidden = new.join(format!(".{number}"));
+        fs::write(&hidden, entry).unwrap();
+        fs::rename(hidden, new.join(format!("9-{number}-{wiki}.json"))).unwrap();
+    }
+}
+
+/// An order that is no order, and always the same.
+fn shuffle(lines: &mut [String]) {
+    let mut random = 42_u64;
+    for last in (1..lines.len()).rev() {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        lines.swap(last, usize::try_from(random >> 33).unwrap() % (last + 1));
+    }
+}
+
+#[test]
+fn a_branch_that_was_forced_elsewhere_waits() {
+    let farm = Farm::with_core(&Plan::plain(), &small_core());
+    farm.create("a");
+    farm.hooks();
+    let clone = Clone::of(&farm, "a", "x");
+    clone.commit("file.txt", "1");
+    clone.push();
+    let worker = farm.worker("2");
+    farm.settle(&["a"]);
+    let served = farm.served("a");
+    git(&clone.directory, ["commit", "-q", "--amend", "-m", "another"]);
+    let branch = format!("refs/heads/wiki/{}", farm.name("a"));
+    let (taken, said) = clone.try_push(&["--force"], &branch);
+    assert!(!taken && said.contains("leaves out commits of its branch"), "{said}");
+    // By a server without our hooks, such as Gerrit.
+    fs::remove_file(farm.at("core.git/hooks/pre-receive")).unwrap();
+    assert!(clone.try_push(&["--force"], &branch).0);
+    worker.until_it_says("which is served");
+    let said = worker.stop();
+    assert_eq!(farm.served("a"), served, "{said}");
+    let last = farm.journal("a").pop().unwrap();
+    assert!(last["error"].as_str().unwrap().contains("leaves out"), "{last}");
+    assert_eq!(last["code"].as_str().unwrap(), farm.tip("a"));
+    farm.deploy("a").badly(4, "all the same");
+    farm.mwfarm(["deploy", &farm.name("a"), "--rev", &farm.tip("a")]).well();
+    assert_eq!(farm.served("a"), farm.tip("a"));
+    // Where the farm says so, it is followed, and noted.
+    farm.option("force-push: true");
+    git(&clone.directory, ["commit", "-q", "--amend", "-m", "a third"]);
+    assert!(clone.try_push(&["--force"], &branch).0);
+    farm.deploy("a").well();
+    assert_eq!(farm.served("a"), farm.tip("a"));
+    let noted = farm.journal("a");
+    assert!(noted.iter().any(|entry| entry["stage"] == "noted" && entry["why"].as_str().unwrap().contains("forced")));
+}
+
+#[test]
+fn a_commit_of_the_configuration_is_deployed_without_a_command() {
+    let plan = Plan { users: true, ..Plan::plain() };
+    let farm = Farm::with_core(&plan, &small_core());
+    farm.create("a");
+    let release = farm.release("a");
+    let settings = |text: &str| {
+        let file = farm.at("srv/deployment/servicegroup").join(farm.name("a")).join(".mwfarm/config/LocalSettings.php");
+        fs::read_to_string(file).is_ok_and(|settings| settings.contains(text))
+    };
+    let worker = farm.worker("2");
+    worker.until_it_says("the look at all wikis: nothing to do");
+    farm.configure_wiki("a", "<?php\n$wgSitename = 'First';");
+    wait("the commit is served", || settings("'First'") && farm.queued() == 0);
+    assert_ne!(farm.release("a"), release);
+    let last = farm.journal("a").pop().unwrap();
+    assert!(last["why"].as_str().unwrap().starts_with("configured by uid "), "{last}");
+    // One that does not parse is refused, once.
+    farm.configure_wiki("a", "<?php\n$wgSitename = ;");
+    worker.until_it_says("LocalSettings.php:2: ");
+    assert!(settings("'First'"));
+    // Told while nobody listens, and not told at all.
+    worker.stop();
+    farm.configure_wiki("a", "<?php\n$wgSitename = 'Second';");
+    let notification = farm.at("data/project").join(farm.name("a")).join("config.committed");
+    assert!(notification.exists());
+    let worker = farm.worker("2");
+    wait("the commit is served", || settings("'Second'") && farm.queued() == 0);
+    wait("it is told once", || !notification.exists());
+    worker.stop();
+    farm.configure_wiki("a", "<?php\n$wgSitename = 'Third';");
+    fs::remove_file(&notification).unwrap();
+    let worker = farm.worker("2");
+    wait("the commit is served", || settings("'Third'") && farm.queued() == 0);
+    let said = worker.stop();
+    assert!(said.contains("told by reconcile"), "{said}");
+    // Without a branch its code stays, and its configuration goes on.
+    git(&farm.at("core.git"), ["branch", "-D", &format!("wiki/{}", farm.name("a"))]);
+    let worker = farm.worker("2");
+    worker.until_it_says("is gone (mwfarm, told by reconcile): the wiki stays");
+    farm.configure_wiki("a", "<?php\n$wgSitename = 'Fourth';");
+    wait("the commit is served", || settings("'Fourth'") && farm.queued() == 0);
+    worker.stop();
+}
