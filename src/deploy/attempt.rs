@@ -99,7 +99,8 @@ pub fn locked(engine: &Engine<'_>, wiki: &mut Wiki, request: &Request) -> Result
         return revert(engine, wiki, request);
     }
     let current = served(engine, wiki)?;
-    let code = commit(engine, wiki, request, current.as_ref())?;
+    let code = commit(engine, wiki, request, current.as_ref())
+        .map_err(|problem| not_fetched(engine, wiki, request, problem))?;
     if let Some(skipped) = left_out(engine, wiki, request, current.as_ref(), &code)? {
         return Ok(skipped);
     }
@@ -145,19 +146,31 @@ pub fn served(engine: &Engine<'_>, wiki: &Wiki) -> Result<Option<Release>, Probl
 /// The commit to deploy, which is here and belongs to the wiki's branch. The code of a wiki whose branch was deleted
 /// stays what it is: its configuration goes on.
 fn commit(engine: &Engine<'_>, wiki: &Wiki, request: &Request, current: Option<&Release>) -> Result<Sha, Problem> {
-    let newest = match (repository::fetch(engine.options, &wiki.branch), current) {
-        (Ok(newest), _) => newest,
-        (Err(_), Some(current))
-            if request.what == What::Newest && repository::is_gone(engine.options, &wiki.branch) =>
-        {
-            current.code.clone()
-        }
-        (Err(problem), _) => return Err(problem),
-    };
+    let fetched = repository::fetch(engine.options, &wiki.branch);
+    if let (Err(_), Some(current), What::Newest) = (&fetched, current, &request.what)
+        && repository::ls_remote(engine.options).is_ok_and(|remote| !remote.refs.contains_key(&wiki.branch))
+    {
+        return Ok(current.code.clone());
+    }
+    let newest = fetched?;
     match &request.what {
         What::Revision(revision) => repository::resolve(engine.options, &wiki.branch, revision),
         What::Newest | What::Revert => Ok(newest),
     }
+}
+
+/// Notes that the newest commit cannot even be fetched, if that is not the network's fault: git refuses its objects.
+fn not_fetched(engine: &Engine<'_>, wiki: &mut Wiki, request: &Request, problem: Problem) -> Problem {
+    let remote = repository::ls_remote(engine.options).unwrap_or_default();
+    let Some(code) = remote.refs.get(&wiki.branch).filter(|_| request.what == What::Newest) else { return problem };
+    let error = told(&problem);
+    let mut entry = engine.entry(0, Stage::Failed, &request.why);
+    entry.code = Some(code.clone());
+    entry.error = Some(error.clone());
+    wiki.broken = Some(Broken { step: format!("fetch of {}", code.short()), error, needs_operator: None });
+    // The problem itself is more important than that it could not be noted.
+    let _ = engine.add(&wiki.name, &entry).and_then(|()| engine.put(wiki));
+    problem
 }
 
 /// What is to be said of a branch that was forced to another history: it is not followed, unless the farm or somebody

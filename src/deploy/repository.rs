@@ -130,12 +130,6 @@ pub fn ls_remote(options: &Options) -> Result<Listing, Problem> {
     listing(options)
 }
 
-/// Whether the remote says that it has no such branch.
-#[must_use]
-pub fn is_gone(options: &Options, branch: &str) -> bool {
-    listing(options).is_ok_and(|listing| !listing.refs.contains_key(branch))
-}
-
 /// Makes a branch on the remote that begins with a base, a full ref or a commit; a branch that is there is left as it
 /// is. Gives the branch's commit, which is brought here.
 ///

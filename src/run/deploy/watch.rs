@@ -177,16 +177,10 @@ fn stop() -> Result<Stop, Vec<Problem>> {
         .map_err(|error| vec![Problem::new(ExitCode::Failed, "cannot listen to signals").cause(error.to_string())])
 }
 
-/// Deploys what a push brought. What cannot be fetched is tried again later.
+/// Deploys what a push brought. When the remote repository does not answer, it is tried again later.
 fn follow(engine: &Engine<'_>, name: &Name, pushed: &Pushed) -> Outcome {
-    let fetched = engine.wiki(name).and_then(|wiki| {
-        let branch = &wiki.branch;
-        repository::fetch(engine.options, branch).map(drop).or_else(|problem| {
-            // Its configuration goes on.
-            if repository::is_gone(engine.options, branch) { Ok(()) } else { Err(problem) }
-        })
-    });
-    if let Err(problem) = fetched {
+    // What goes wrong after that is the commit's fault, as a rule, and would again; a look at all wikis repeats it.
+    if let Err(problem) = repository::ls_remote(engine.options) {
         return Outcome::Later(problem);
     }
     let request = Request {

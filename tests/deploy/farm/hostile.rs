@@ -44,7 +44,6 @@ pub(super) const NAMES: &[&str] = &[
     "a.b",
     "a_b",
     "a/b",
-    "a/b/c",
     "A",
     "Alpha",
     "1a",
@@ -146,7 +145,7 @@ fn branches_events_and_lines_with_such_names_lead_to_nothing() {
     for name in NAMES {
         let (taken, said) = clone.try_push(&[], &format!("refs/heads/wiki/{name}"));
         assert!(!taken && said.contains("is the branch of no wiki: its name "), "{name}: {said}");
-        assert!(!said.contains('\u{202e}'), "{said}");
+        assert!(said.lines().all(|line| !line.starts_with("remote:") || !line.contains('\u{202e}')), "{said}");
     }
     // Which are nobody's affair elsewhere.
     let all: Vec<String> = NAMES.iter().map(|name| format!("HEAD:refs/heads/other/{name}")).collect();
@@ -157,7 +156,7 @@ fn branches_events_and_lines_with_such_names_lead_to_nothing() {
     fs::remove_file(farm.at("core.git/hooks/pre-receive")).unwrap();
     let all: Vec<String> = NAMES
         .iter()
-        .filter(|name| !matches!(**name, "a/b" | "a/b/c" | "x/-a"))
+        .filter(|name| !matches!(**name, "a/b" | "x/-a"))
         .map(|name| format!("HEAD:refs/heads/wiki/{name}"))
         .collect();
     let output = git(&clone.directory, ["push", "origin"].into_iter().chain(all.iter().map(String::as_str)));

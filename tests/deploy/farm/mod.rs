@@ -3,15 +3,14 @@
 mod commands;
 mod core;
 mod faults;
+mod gerrit;
+mod hostile;
 mod kill;
 mod lifecycle;
+mod pushes;
 mod served;
 mod sound;
 mod trace;
-mod gerrit;
-mod hostile;
-mod lifecycle;
-mod pushes;
 mod watching;
 
 use std::collections::BTreeMap;
