@@ -51,7 +51,10 @@ pub fn web(layout: &Layout) -> Result<Held, Error> {
 fn take(layout: &Layout, file: &str, wait: bool) -> Result<Held, Error> {
     let path = layout.locks().join(file);
     let system = |path: &Path, source| Error::System { directory: path.to_owned(), source };
-    disk::make_directories(&layout.locks()).map_err(|source| system(&path, source))?;
+    // Whoever can open a file can lock it, and a wiki's code would keep all others from being deployed.
+    disk::make_directories(&layout.state())
+        .and_then(|()| disk::make_directory(&layout.locks(), 0o700, None))
+        .map_err(|source| system(&path, source))?;
     disk::touch(&path).map_err(|source| system(&path, source))?;
     disk::Lock::take(&path, wait).map(Held)
 }

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! queue/new/   what nobody has looked at yet: written beside its name, and renamed to it
-//! queue/cur/   what the worker has taken and not finished; it locks this directory
-//! queue/bad/   what was no entry
+//! queue/cur/   what the worker has taken and not finished
+//! queue/bad/   what was no entry; the worker locks this directory, which nobody else can open
 //! ```
 //!
 //! A hook adds a file and returns at once. The worker renames it to `cur/`, and removes it when the deploy that follows
@@ -173,7 +173,7 @@ impl Queue {
         if disk::look(&directory.join("bad")).ok().flatten().is_none() {
             prepare(layout, None).map_err(|error| failed(&directory, &error))?;
         }
-        let lock = disk::Lock::take(&directory.join("cur"), false).map_err(|error| {
+        let lock = disk::Lock::take(&directory.join("bad"), false).map_err(|error| {
             let held = matches!(error, disk::LockError::Held { .. });
             let problem = Problem::from_error(if held { ExitCode::Usage } else { ExitCode::Failed }, &error);
             if held { problem.hint("one worker is enough: it deploys several wikis at a time") } else { problem }

@@ -8,6 +8,7 @@ mod hostile;
 mod kill;
 mod lifecycle;
 mod pushes;
+mod rights;
 mod served;
 mod sound;
 mod trace;

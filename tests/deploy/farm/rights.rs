@@ -1,0 +1,107 @@
+//! What follows pushes without root's rights, and the units that start it.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::watching::{Clone, small_core};
+use super::{Farm, Plan, Said, chmod};
+
+/// The program as another user runs it, who need not reach where it was built.
+fn as_user(farm: &Farm, user: &str, arguments: &[&str], input: &str) -> Said {
+    let program = farm.at("mwfarm");
+    if !program.exists() {
+        fs::copy(env!("CARGO_BIN_EXE_mwfarm"), &program).expect("a copy");
+        chmod(&program, 0o755);
+    }
+    fs::write(farm.at("input"), input).expect("the input");
+    let mut command = Command::new("setpriv");
+    command.args([&format!("--reuid={user}"), "--init-groups", "--regid=nogroup", "--no-new-privs"]);
+    command.arg(program).args(arguments).arg("--config-dir").arg(&farm.base).current_dir(&farm.base);
+    command.env("LOGNAME", user).env_remove("SUDO_USER");
+    command.stdin(fs::File::open(farm.at("input")).expect("the input")).output().expect("setpriv").into()
+}
+
+#[test]
+fn who_receives_pushes_may_tell_of_them_and_nobody_else() {
+    // Both are users of every Debian; only the first is a member of its group.
+    let plan = Plan { users: true, ..Plan::plain() }.with("queue-group: backup").with("project: a/core");
+    let farm = Farm::with_core(&plan, &small_core());
+    farm.create("a");
+    farm.mwfarm(["watch", "worker", "--once"]).well();
+    let clone = Clone::of(&farm, "a", "x");
+    let old = farm.tip("a");
+    clone.commit("file.txt", "1");
+    let new = clone.push();
+    let line = format!("{old} {new} refs/heads/wiki/{}\n", farm.name("a"));
+    let hook = ["watch", "hook", "post-receive"];
+    let said = as_user(&farm, "news", &hook, &line).well();
+    assert!(said.contains("will be deployed later: the queue does not take it"), "{said}");
+    assert_eq!(farm.queued(), 0);
+    let member =
+        Command::new("setpriv").args(["--reuid=backup", "--regid=backup", "--clear-groups", "id", "-gn"]).output();
+    assert_eq!(member.expect("id").stdout, b"backup\n");
+    let said = as_user(&farm, "backup", &hook, &line).well();
+    assert_eq!(said, format!("mwfarm: {} will be deployed\n", farm.name("a")));
+    let event = format!(
+        r#"{{"type":"ref-updated","refUpdate":{{"project":"a/core","refName":"refs/heads/wiki/{}","oldRev":"{old}","newRev":"{new}"}}}}"#,
+        farm.name("a")
+    );
+    assert_eq!(as_user(&farm, "backup", &["watch", "gerrit", "--stdin"], &event).well(), "1 pushes were queued\n");
+    assert_eq!(farm.queued(), 2);
+    // Nor can it or a wiki hold a lock that keeps the worker from its work.
+    for place in ["queue/cur", "queue/bad", "locks", "locks/web.lock", &format!("locks/{}.wiki", farm.name("a"))] {
+        let place = farm.at("var/lib/mwfarm").join(place);
+        for user in ["backup", "news"] {
+            let mut flock = Command::new("setpriv");
+            flock.args([&format!("--reuid={user}"), "--init-groups", "--regid=nogroup", "flock", "--nonblock"]);
+            let output = flock.arg(&place).arg("true").output().expect("flock");
+            let harmless = place.ends_with("queue/cur") && user == "backup";
+            assert!(!output.status.success() || harmless, "{user}: {}", place.display());
+        }
+    }
+    // Neither can it take away what others told, nor deploy by itself.
+    let left = Command::new("setpriv")
+        .args(["--reuid=backup", "--init-groups", "--regid=backup", "rm", "-rf"])
+        .args([farm.at("var/lib/mwfarm/queue/new"), farm.at("var/lib/mwfarm/queue/cur")])
+        .stderr(Stdio::null())
+        .status();
+    assert!(!left.expect("rm").success());
+    assert!(farm.at("var/lib/mwfarm/queue/new").is_dir());
+    as_user(&farm, "backup", &["watch", "worker", "--once"], "").badly(1, "cannot lock");
+    as_user(&farm, "backup", &hook, &line).well();
+    farm.mwfarm(["watch", "worker", "--once"]).well();
+    assert_eq!(farm.served("a"), new);
+    assert_eq!(farm.queued(), 0);
+    let why = farm.journal("a").pop().expect("a line")["why"].clone();
+    assert!(["pushed by backup", "pushed by unknown"].contains(&why.as_str().expect("text")), "{why}");
+}
+
+#[test]
+fn units_start_commands_that_there_are() {
+    let units = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/systemd");
+    let copies = tempfile::tempdir().expect("a directory");
+    let program = env!("CARGO_BIN_EXE_mwfarm");
+    let mut commands = Vec::new();
+    let mut copied = Vec::new();
+    for unit in fs::read_dir(units).expect("units") {
+        let unit = unit.expect("a unit");
+        let text = fs::read_to_string(unit.path()).expect("its text");
+        for line in text.lines().filter_map(|line| line.strip_prefix("ExecStart=/usr/bin/mwfarm ")) {
+            let output = Command::new(program).args(line.split(' ')).arg("--help").output().expect("mwfarm");
+            assert!(output.status.success(), "{line}");
+            commands.push(line.to_owned());
+        }
+        // Users and services that not every machine has.
+        assert!(!text.contains("WorkingDirectory="), "one that is missing keeps a unit from starting");
+        let copy = copies.path().join(unit.file_name());
+        fs::write(&copy, text.replace("/usr/bin/mwfarm", program)).expect("a copy");
+        copied.push(copy);
+    }
+    commands.sort();
+    assert_eq!(commands, ["watch gerrit", "watch reconcile", "watch serve", "watch worker"]);
+    let Ok(verified) = Command::new("systemd-analyze").arg("verify").args(&copied).output() else { return };
+    let said = String::from_utf8_lossy(&verified.stderr);
+    let ours: Vec<&str> = said.lines().filter(|line| line.contains("mwfarm-")).collect();
+    assert_eq!(ours, [""; 0]);
+}
