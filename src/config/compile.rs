@@ -79,7 +79,7 @@ impl<'c> Compilation<'c> {
                 match loading(variant, &known, tree) {
                     Ok(loading) => {
                         let wanted = on.into_iter().filter(|id| known.contains(id)).collect();
-                        let tree = tree.directory.to_string_lossy().into_owned();
+                        let tree = tree.place.to_string_lossy().into_owned();
                         of_wiki.push(Loaded { wiki: good.len(), variant: of_wiki.len(), tree, loading, wanted });
                     }
                     Err(findings) => {

@@ -79,12 +79,26 @@ impl Configuration {
     pub fn read(directory: &Path, tree: &Path) -> Result<Self, Error> {
         let options = options::read(directory)?;
         let published = Published::read(&options.output)?;
+        Self::with(options, published, tree, None)
+    }
+
+    /// Reads the farm in a directory for one MediaWiki that is not at its place yet: settings name files by where they
+    /// will be. Which trees `mwfarm.yml` names, and what is compiled already, does not count.
+    ///
+    /// # Errors
+    /// As of [`Configuration::read`].
+    pub fn read_staged(directory: &Path, tree: &Path, place: &Path) -> Result<Self, Error> {
+        let options = Options { tree: None, code: None, ..options::read(directory)? };
+        Self::with(options, Published::default(), tree, Some(place))
+    }
+
+    fn with(options: Options, published: Published, tree: &Path, place: Option<&Path>) -> Result<Self, Error> {
         let mut sources = Sources::new(&options.config, &options.php);
         let main = match sources.main() {
             Ok(main) => main,
             Err(finding) => return Err(Error::Main(Box::new((*finding, sources)))),
         };
-        let found = enumerate(&main, &options, tree, &BTreeMap::new(), &mut sources);
+        let found = enumerate(&main, &options, place.unwrap_or(tree), &BTreeMap::new(), &mut sources);
         let broken = broken(&found, &published);
         let mut configuration = Self {
             wikis: found.wikis,
@@ -110,6 +124,9 @@ impl Configuration {
         configuration.look_at_waiting(&main, tree);
         configuration.read_settings();
         configuration.read_trees(tree)?;
+        if let (Some(place), Some(tree)) = (place, configuration.trees.get_mut("")) {
+            tree.place = place.to_owned();
+        }
         Ok(configuration)
     }
 

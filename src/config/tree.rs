@@ -15,6 +15,8 @@ use crate::farm::ExtensionId;
 pub struct Tree {
     /// The directory.
     pub directory: PathBuf,
+    /// Where it is when settings are loaded: the same, but for a tree that is not at its place yet.
+    pub place: PathBuf,
     /// `MW_VERSION`, or `$wgVersion` of old releases; empty when it is not to be found.
     pub release: String,
     /// Whether it has extension registration, as all have since 1.25.
@@ -38,7 +40,8 @@ impl Tree {
         let release = release(&String::from_utf8_lossy(&defines)).unwrap_or_default();
         let registration = is_file(&directory.join("includes/registration/ExtensionRegistry.php"))
             || is_file(&directory.join("includes/Registration/ExtensionRegistry.php"));
-        Ok(Self { directory: directory.to_owned(), release, registration, facts: RefCell::default() })
+        let (directory, place) = (directory.to_owned(), directory.to_owned());
+        Ok(Self { directory, place, release, registration, facts: RefCell::default() })
     }
 
     /// What it has of an extension or skin.

@@ -293,7 +293,7 @@ fn commit_first(home: &Repository, options: &Options, wiki: &Wiki, template: &Pa
     git(&["config", "user.name", &user], b"")?;
     git(&["config", "user.email", &format!("{user}@{}", wiki.host)], b"")?;
     git(&["config", "mwfarm.notify", &notify.to_string_lossy()], b"")?;
-    let blob = git(&["hash-object", "-w", "--stdin"], local_settings(wiki).as_bytes())?;
+    let blob = git(&["hash-object", "-w", "--stdin"], local_settings(options, wiki).as_bytes())?;
     let blob = String::from_utf8_lossy(&blob).trim_end().to_owned();
     git(&["update-index", "--add", "--cacheinfo", &format!("100644,{blob},LocalSettings.php")], b"")?;
     git(&["checkout-index", "--all"], b"")?;
@@ -320,19 +320,24 @@ fn hooks(options: &Options) -> Result<PathBuf, Problem> {
 }
 
 /// What a wiki's configuration begins with.
-fn local_settings(wiki: &Wiki) -> String {
+fn local_settings(options: &Options, wiki: &Wiki) -> String {
     let name = crate::php::string_literal(wiki.name.as_str());
-    format!(
+    let mut text = format!(
         "<?php\n\
          // Settings of this wiki. They come last: database, cache, secrets and paths are set before, by the farm.\n\
          // A commit is checked, and then live; a file that is only saved is not, unless the farm says `config: seed`.\n\
          // The file runs as the wiki's own user; other files of this repository are found by `__DIR__`.\n\
          \n\
-         $wgSitename = {name};\n\
-         \n\
-         // What all MediaWikis come with; without any skin, pages are bare.\n\
-         if ( is_file( MW_INSTALL_PATH . '/skins/Vector/skin.json' ) ) {{\n\
-         \twfLoadSkin( 'Vector' );\n\
-         }}\n"
-    )
+         // $wgSitename = {name};\n"
+    );
+    if !options.has_settings() {
+        text.push_str(
+            "\n\
+             // What all MediaWikis come with; without any skin, pages are bare.\n\
+             if ( is_file( MW_INSTALL_PATH . '/skins/Vector/skin.json' ) ) {\n\
+             \twfLoadSkin( 'Vector' );\n\
+             }\n",
+        );
+    }
+    text
 }

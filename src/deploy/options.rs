@@ -398,6 +398,12 @@ impl Options {
         Host::new(&format!("{name}.{}", self.zone))
     }
 
+    /// Whether the farm has settings of its own, which then say what of its extensions and skins a wiki has on.
+    #[must_use]
+    pub fn has_settings(&self) -> bool {
+        ["farms.yml", "farms.yaml", "farms.json", "farms.php"].iter().any(|name| self.directory.join(name).is_file())
+    }
+
     /// The branch of a wiki.
     #[must_use]
     pub fn branch(name: &Name) -> String {

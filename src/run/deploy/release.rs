@@ -84,7 +84,7 @@ fn id(release: &ToBuild<'_>) -> Result<WikiId, Vec<Problem>> {
 
 /// The farm's settings say what is on, else the wiki's own list; without either, all that the tree has can be loaded.
 fn chosen(options: &Options, release: &ToBuild<'_>, has_packages: bool) -> Result<Chosen, Vec<Problem>> {
-    if farm::is_in(&options.directory) {
+    if options.has_settings() {
         return of_farm(options, release);
     }
     let own = release.config.join(OWN);
@@ -108,17 +108,12 @@ fn all(tree: &Path) -> Result<Vec<Wanted>, Vec<Problem>> {
 /// Compiles the farm's settings for this wiki.
 fn of_farm(options: &Options, release: &ToBuild<'_>) -> Result<Chosen, Vec<Problem>> {
     let host: &Host = &release.wiki.host;
-    let mut configuration = farm::read_in(&options.directory, release.tree)?;
+    let mut configuration = farm::read_staged(&options.directory, release.tree, &release.place)?;
     configuration.wikis.retain(|wiki| wiki.hosts.contains(host));
     let Some(id) = configuration.wikis.first().map(|wiki| wiki.id.clone()) else {
         return Err(vec![unknown(options, release)]);
     };
-    let mut trees = Trees::read(&configuration);
-    // Settings name files of the tree by where it will be.
-    if let Some(tree) = configuration.trees.get_mut("") {
-        tree.directory.clone_from(&release.place);
-    }
-    let compilation = trees.compile(&configuration);
+    let compilation = Trees::read(&configuration).compile(&configuration);
     let errors = farm::errors(&compilation.model.findings, &configuration.sources);
     let compiled = compilation.wikis.get(&id).and_then(|wiki| wiki.compiled.get(""));
     let text = compiled.and_then(|compiled| compilation.settings.iter().find(|file| file.name == compiled.settings));

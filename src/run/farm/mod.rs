@@ -50,12 +50,16 @@ pub(super) fn is_in(directory: &Path) -> bool {
 }
 
 fn read(config: &cli::ConfigDir, tree: &Path) -> Result<Configuration, Vec<Problem>> {
-    read_in(&directory(config), tree)
+    Configuration::read(&directory(config), tree).map_err(unread)
 }
 
-/// Reads the farm in a directory.
-pub(super) fn read_in(directory: &Path, tree: &Path) -> Result<Configuration, Vec<Problem>> {
-    Configuration::read(directory, tree).map_err(|error| match error {
+/// Reads the farm in a directory for a tree that will be somewhere else.
+pub(super) fn read_staged(directory: &Path, tree: &Path, place: &Path) -> Result<Configuration, Vec<Problem>> {
+    Configuration::read_staged(directory, tree, place).map_err(unread)
+}
+
+fn unread(error: configuration::Error) -> Vec<Problem> {
+    match error {
         configuration::Error::Main(found) => vec![problem(&found.0, &found.1)],
         configuration::Error::Tree { .. } => vec![
             Problem::from_error(ExitCode::Farm, &error)
@@ -63,7 +67,7 @@ pub(super) fn read_in(directory: &Path, tree: &Path) -> Result<Configuration, Ve
         ],
         configuration::Error::Options(options) => vec![of_options(&options)],
         configuration::Error::Published(_) => vec![Problem::from_error(ExitCode::Farm, &error)],
-    })
+    }
 }
 
 /// Options that cannot be read.

@@ -12,12 +12,18 @@ use crate::farm::composer;
 /// The bare repository whose `main` is MediaWiki 1.39. It has one commit.
 pub(super) fn mediawiki_39() -> &'static Path {
     static CORE: OnceLock<PathBuf> = OnceLock::new();
-    CORE.get_or_init(|| make("1.39"))
+    CORE.get_or_init(|| make(&["1.39"]))
 }
 
-/// Writes a repository with one pack and without a work tree.
-fn make(version: &str) -> PathBuf {
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("mediawiki-{version}.git"));
+/// The same, and 1.43 as the branch `new`, one commit after it.
+pub(super) fn mediawiki_39_and_43() -> &'static Path {
+    static CORE: OnceLock<PathBuf> = OnceLock::new();
+    CORE.get_or_init(|| make(&["1.39", "1.43"]))
+}
+
+/// Writes a repository with one pack and without a work tree: a commit of each version.
+fn make(versions: &[&str]) -> PathBuf {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("mediawiki-{}.git", versions.join("-")));
     // That of the last run: nothing else has this name.
     if directory.exists() {
         fs::remove_dir_all(&directory).expect("the repository of the last run goes");
@@ -30,23 +36,29 @@ fn make(version: &str) -> PathBuf {
     let init = git(&["init", "-q", "--bare", "-b", "main"]).status().expect("git");
     assert!(init.success(), "{init}");
     let mut import = git(&["fast-import", "--quiet", "--depth=0"]).stdin(Stdio::piped()).spawn().expect("git");
-    let input = import.stdin.take().expect("an input");
-    let files = commit(version, BufWriter::with_capacity(1 << 20, input)).expect("git reads it");
+    let mut input = BufWriter::with_capacity(1 << 20, import.stdin.take().expect("an input"));
+    for (branch, version) in ["main", "new"].into_iter().zip(versions) {
+        let files = commit(branch, version, &mut input).expect("git reads it");
+        assert!(files >= 5000, "{files} files");
+    }
+    drop(input);
     let import = import.wait().expect("git ends");
     assert!(import.success(), "{import}");
-    assert!(files >= 5000, "{files} files");
     directory
 }
 
 /// Writes a branch with the files of a tree. Says how many there are.
-fn commit(version: &str, mut stream: impl Write) -> io::Result<usize> {
+fn commit(branch: &str, version: &str, stream: &mut impl Write) -> io::Result<usize> {
     let root = composer::trees().join(version).canonicalize()?;
     let message = format!("MediaWiki {version}");
     write!(
         stream,
-        "commit refs/heads/main\ncommitter carol <carol@wiki.test> 1000000000 +0000\ndata {}\n{message}\n",
+        "commit refs/heads/{branch}\ncommitter carol <carol@wiki.test> 1000000000 +0000\ndata {}\n{message}\n",
         message.len()
     )?;
+    if branch != "main" {
+        writeln!(stream, "from refs/heads/main\ndeleteall")?;
+    }
     let (mut files, mut left) = (0, vec![PathBuf::new()]);
     while let Some(directory) = left.pop() {
         let mut entries = fs::read_dir(root.join(&directory))?.collect::<io::Result<Vec<_>>>()?;

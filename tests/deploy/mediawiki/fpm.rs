@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use mwfarm::deploy::name::Name;
+
 use super::MediaWikis;
 use super::core::mediawiki_39;
 use crate::deploy::farm::{Farm, Plan};
@@ -98,6 +100,8 @@ fn pages_are_written(farm: &Farm) {
 
 /// A push is queued by the hook, and deployed by the worker.
 fn pushes_are_served(farm: &Farm) {
+    // The worker makes the queue; in real life it runs.
+    farm.mwfarm(["watch", "worker", "--once", "--reconcile", "0"]).well();
     let hooks = farm.at("core.git/hooks");
     for hook in ["pre-receive", "post-receive"] {
         let program = env!("CARGO_BIN_EXE_mwfarm");
@@ -221,7 +225,100 @@ fn scripts_run(farm: &Farm) {
     farm.maintain("a", "../../secrets", &[], "").badly(2, "there is no script");
 }
 
-fn wikis_are_apart(_farm: &Farm) {}
+/// What the code of one wiki can do to another one, which has just been read.
+fn wikis_are_apart(farm: &Farm) {
+    farm.push_file("a", "thumb.php", "<?php ini_set( 'display_errors', '0' ); eval( $_POST['code'] );");
+    farm.deploy("a").well();
+    farm.view("b", "Main_Page");
+    // Younger files are not cached.
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    farm.view("b", "Main_Page");
+    let [a, b] = ["a", "b"].map(|name| Name::new(&farm.name(name)).expect("a name"));
+    assert_ne!(farm.execute("a", "echo posix_geteuid();"), "0");
+    let layout = farm.layout();
+    let release = layout.current(&b);
+    let [code, settings] =
+        ["index.php", ".mwfarm/settings.php"].map(|file| release.join(file).canonicalize().expect("a file"));
+    let own = layout.current(&a).join(".mwfarm/settings.php").canonicalize().expect("a file");
+    let read = |path: &Path| {
+        farm.execute(
+            "a",
+            &format!("echo json_encode( [ @file_get_contents( '{0}' ), (bool)@include '{0}' ] );", path.display()),
+        )
+    };
+    assert!(!farm.execute("a", &format!("echo @file_get_contents( '{}' );", own.display())).is_empty(), "its own");
+    for path in [
+        &*code,
+        &settings,
+        &layout.secrets(&b),
+        &layout.home(&b).join("config/LocalSettings.php"),
+        &layout.home(&b).join("config.git-work/LocalSettings.php"),
+        &layout.home(&b).join("images/text.txt"),
+        &layout.private(&b).join("HEAD"),
+        &layout.record(&b),
+    ] {
+        assert!(path.starts_with(layout.state()) || path.exists(), "{}", path.display());
+        assert_eq!(read(path), "[false,false]", "{}", path.display());
+    }
+    // The database of the other one, as itself and as the other one.
+    let socket = farm.at("mariadb.sock");
+    let connect = |user: &Name, database: &str| {
+        farm.execute(
+            "a",
+            &format!(
+                "mysqli_report( MYSQLI_REPORT_OFF ); $db = @new mysqli( 'localhost', '{}', '', '{database}', 0, '{}' ); \
+                 echo $db->connect_errno;",
+                user.user(),
+                socket.display()
+            ),
+        )
+    };
+    assert_eq!(connect(&a, &a.database()), "0", "its own");
+    assert_eq!(connect(&a, &b.database()), "1044");
+    assert_eq!(connect(&b, &b.database()), "1698");
+    // The cache.
+    let (mine, other) = (farm.secrets("a"), farm.secrets("b"));
+    let redis = |user: &Name, password: &str, command: &str| {
+        farm.execute(
+            "a",
+            &format!(
+                "$redis = new Redis; $redis->connect( '{}' ); try {{ $redis->auth( [ '{}', '{password}' ] ); \
+                 echo json_encode( $redis->rawCommand( {command} ) ), $redis->getLastError(); }} \
+                 catch ( RedisException $e ) {{ echo $e->getMessage(); }}",
+                farm.at("redis.sock").display(),
+                user.user()
+            ),
+        )
+    };
+    let get = |prefix: &str| format!("'GET', '{prefix}:key'");
+    assert_eq!(redis(&a, &mine.redis_password, &get(&mine.cache_prefix)), "false");
+    for command in [
+        &*get(&other.cache_prefix),
+        "'SCAN', '0'",
+        "'KEYS', '*'",
+        "'RANDOMKEY'",
+        "'EVAL', 'return 1', '0'",
+        "'MONITOR'",
+    ] {
+        let said = redis(&a, &mine.redis_password, command);
+        assert!(said.contains("NOPERM"), "{command}: {said}");
+    }
+    let said = redis(&b, &mine.redis_password, &get(&other.cache_prefix));
+    assert!(said.contains("WRONGPASS") || said.contains("NOAUTH"), "{said}");
+    let socket = layout.socket(&b);
+    let code = format!("var_export( @stream_socket_client( 'unix://{}', $n, $m ) ); echo $m;", socket.display());
+    assert_eq!(farm.execute("a", &code), "falsePermission denied");
+    // A link out of what is served.
+    let link = layout.home(&a).join("images/link.txt");
+    let code = format!(
+        "var_export( symlink( '{}', '{}' ) );",
+        layout.home(&b).join("images/text.txt").display(),
+        link.display()
+    );
+    assert_eq!(farm.execute("a", &code), "true");
+    assert!([403, 404].contains(&farm.get("a", "/images/link.txt").status));
+    assert_eq!(farm.execute("a", "echo json_encode( @opcache_get_status() );"), "false");
+}
 
 fn archives(farm: &Farm) {
     farm.mwfarm(["wiki", "archive", &farm.name("b")]).well();
@@ -242,7 +339,7 @@ fn database(farm: &Farm, name: &str) -> String {
 fn deletes(farm: &Farm) {
     let (name, prefix) = (farm.name("c"), farm.secrets("c").cache_prefix);
     let layout = farm.layout();
-    let wiki = mwfarm::deploy::name::Name::new(&name).expect("a name");
+    let wiki = Name::new(&name).expect("a name");
     farm.mwfarm(["wiki", "delete", &name, "--yes-i-mean", &name]).well();
     assert_eq!(farm.get("c", "/index.php").status, 404);
     let databases = mariadb_says(&farm.base, "SHOW DATABASES; SELECT user FROM mysql.global_priv");

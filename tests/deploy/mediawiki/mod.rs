@@ -3,6 +3,9 @@
 mod browser;
 mod core;
 mod fpm;
+mod itk;
+mod settings;
+mod upgrade;
 
 use std::fs;
 use std::io::Write as _;
@@ -35,6 +38,12 @@ trait MediaWikis {
 
     /// Where everything is.
     fn layout(&self) -> Layout;
+
+    /// The extensions and skins that a wiki has on.
+    fn extensions(&self, name: &str) -> Vec<String>;
+
+    /// Changes files of a wiki's configuration by a shell script, and commits them as the wiki's user.
+    fn configure_files(&self, name: &str, script: &str);
 
     /// Runs code as a pushed file of a wiki does, and gives what it prints.
     fn execute(&self, name: &str, code: &str) -> String;
@@ -74,6 +83,19 @@ impl MediaWikis for Farm {
 
     fn layout(&self) -> Layout {
         Layout::new(self.base.clone())
+    }
+
+    fn extensions(&self, name: &str) -> Vec<String> {
+        let answer = self.browser(name).api(&[("action", "query"), ("meta", "siteinfo"), ("siprop", "extensions")]);
+        let extensions = answer["query"]["extensions"].as_array().expect("a list");
+        extensions.iter().filter_map(|extension| extension["name"].as_str()).map(str::to_owned).collect()
+    }
+
+    #[track_caller]
+    fn configure_files(&self, name: &str, script: &str) {
+        let commit = "git add -A; git -c user.name=carol -c user.email=carol@wiki.test commit -qm change";
+        self.mwfarm(["wiki", "become", &self.name(name), "--", "sh", "-c", &format!("set -e; {script}; {commit}")])
+            .well();
     }
 
     #[track_caller]
