@@ -28,7 +28,7 @@ fn with_engine<T>(
     // What wikis and web servers have to read is readable whatever root's own umask is; the rest is given exact rights.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     let options = read(config)?;
-    let build = |to_build: &ToBuild<'_>| release::build(&options, to_build);
+    let build = |to_build: &ToBuild<'_>| release::build(&options, to_build, reporter);
     let who = who();
     let engine = Engine { options: &options, build: &build, reporter, who: &who };
     action(&engine).map_err(|problem| vec![problem])

@@ -10,7 +10,7 @@ use crate::config::wikis;
 use crate::deploy::engine::{Built, ToBuild};
 use crate::deploy::options::Options;
 use crate::farm::{ExtensionId, Farm, Host, Wanted, Wiki, WikiId};
-use crate::report::{ExitCode, Problem, Silent};
+use crate::report::{ExitCode, Problem, Reporter, Silent};
 
 /// The file of a wiki's own configuration that says which extensions it has on.
 const OWN: &str = "wiki.yml";
@@ -30,9 +30,9 @@ struct Chosen {
 }
 
 /// Builds a release that is not at its place yet.
-pub(super) fn build(options: &Options, release: &ToBuild<'_>) -> Result<Built, Vec<Problem>> {
+pub(super) fn build(options: &Options, release: &ToBuild<'_>, reporter: &dyn Reporter) -> Result<Built, Vec<Problem>> {
     let has_packages = release.tree.join("vendor/composer/installed.json").is_file();
-    let chosen = chosen(options, release, has_packages)?;
+    let chosen = chosen(options, release, has_packages, reporter)?;
     if !has_packages {
         let extensions = chosen.order.unwrap_or_default().iter().map(ToString::to_string).collect();
         return Ok(Built { generation: None, extensions, settings: chosen.settings });
@@ -83,9 +83,14 @@ fn id(release: &ToBuild<'_>) -> Result<WikiId, Vec<Problem>> {
 }
 
 /// The farm's settings say what is on, else the wiki's own list; without either, all that the tree has can be loaded.
-fn chosen(options: &Options, release: &ToBuild<'_>, has_packages: bool) -> Result<Chosen, Vec<Problem>> {
+fn chosen(
+    options: &Options,
+    release: &ToBuild<'_>,
+    has_packages: bool,
+    reporter: &dyn Reporter,
+) -> Result<Chosen, Vec<Problem>> {
     if options.has_settings() {
-        return of_farm(options, release);
+        return of_farm(options, release, reporter);
     }
     let own = release.config.join(OWN);
     if own.is_file() {
@@ -106,7 +111,7 @@ fn all(tree: &Path) -> Result<Vec<Wanted>, Vec<Problem>> {
 }
 
 /// Compiles the farm's settings for this wiki.
-fn of_farm(options: &Options, release: &ToBuild<'_>) -> Result<Chosen, Vec<Problem>> {
+fn of_farm(options: &Options, release: &ToBuild<'_>, reporter: &dyn Reporter) -> Result<Chosen, Vec<Problem>> {
     let host: &Host = &release.wiki.host;
     let mut configuration = farm::read_staged(&options.directory, release.tree, &release.place)?;
     configuration.wikis.retain(|wiki| wiki.hosts.contains(host));
@@ -120,6 +125,7 @@ fn of_farm(options: &Options, release: &ToBuild<'_>) -> Result<Chosen, Vec<Probl
     let (Some(compiled), Some(text)) = (compiled, text) else {
         return Err(if errors.is_empty() { vec![unknown(options, release)] } else { errors });
     };
+    farm::warn(&compilation.model.findings, &configuration.sources, reporter);
     let wanted = |id: &ExtensionId| Wanted { extension: id.clone(), field: "the farm's settings".to_owned() };
     Ok(Chosen {
         wanted: compiled.wanted.iter().map(wanted).collect(),

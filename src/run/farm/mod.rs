@@ -118,7 +118,7 @@ pub(super) fn errors(findings: &[Finding], sources: &Sources) -> Vec<Problem> {
 }
 
 /// Says the warnings among what was found, as one line each.
-fn warn(findings: &[Finding], sources: &Sources, reporter: &dyn Reporter) {
+pub(super) fn warn(findings: &[Finding], sources: &Sources, reporter: &dyn Reporter) {
     for finding in findings.iter().filter(|finding| finding.severity == Severity::Warning) {
         reporter.warning(&line(finding, sources));
     }

@@ -384,8 +384,11 @@ impl Farm {
 impl Drop for Farm {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            for log in ["nginx.out", "nginx.log", "fpm.out", "fpm.log", "apache.out", "apache.log"] {
-                if let Ok(text) = fs::read_to_string(self.root.path().join(log)) {
+            let logs = ["nginx.out", "nginx.log", "fpm.out", "fpm.log", "apache.out", "apache.log"];
+            let homes = fs::read_dir(self.at("data/project")).into_iter().flatten().flatten();
+            let own = homes.map(|home| format!("data/project/{}/logs/php.log", home.file_name().display()));
+            for log in logs.into_iter().map(str::to_owned).chain(own) {
+                if let Ok(text) = fs::read_to_string(self.root.path().join(&log)) {
                     let lines: Vec<&str> = text.lines().collect();
                     let last = lines[lines.len().saturating_sub(15)..].join("\n");
                     let _ = writeln!(std::io::stderr(), "== {log}\n{last}");

@@ -23,11 +23,16 @@ pub(super) fn mediawiki_39_and_43() -> &'static Path {
 
 /// Writes a repository with one pack and without a work tree: a commit of each version.
 fn make(versions: &[&str]) -> PathBuf {
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("mediawiki-{}.git", versions.join("-")));
-    // That of the last run: nothing else has this name.
-    if directory.exists() {
-        fs::remove_dir_all(&directory).expect("the repository of the last run goes");
+    let place = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    // What is shared by tests outlives them: those of runs that have ended go.
+    for entry in fs::read_dir(place).expect("a directory").flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let process = name.split_once(".mediawiki-").map(|(process, _)| process);
+        if process.is_some_and(|process| !Path::new("/proc").join(process).exists()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
     }
+    let directory = place.join(format!("{}.mediawiki-{}.git", std::process::id(), versions.join("-")));
     let git = |arguments: &[&str]| {
         let mut command = Command::new("git");
         command.arg("--git-dir").arg(&directory).args(["-c", "core.compression=1"]).args(arguments);

@@ -162,14 +162,14 @@ fn is_still(farm: &Farm, release: &Option<String>, site: &str) {
 
 fn broken_code_is_not_served(farm: &Farm) {
     let release = farm.release("a");
-    let good = fs::read_to_string(composer::trees().join("1.39/includes/SiteStats/SiteStats.php")).expect("a file");
-    farm.push_file("a", "includes/SiteStats/SiteStats.php", &format!("{good}\nfunction {{\n"));
+    let good = fs::read_to_string(composer::trees().join("1.39/includes/MagicWord.php")).expect("a file");
+    farm.push_file("a", "includes/MagicWord.php", &format!("{good}\nfunction {{\n"));
     let line = good.lines().count() + 2;
-    let said = farm.deploy("a").badly(3, &format!("includes/SiteStats/SiteStats.php:{line}"));
+    let said = farm.deploy("a").badly(1, &format!("includes/MagicWord.php:{line}"));
     is_still(farm, &release, "Configured");
     for command in [vec!["status"], vec!["wiki", "show", &farm.name("a")]] {
         let told = farm.mwfarm(&command).well();
-        assert!(told.contains(&format!("includes/SiteStats/SiteStats.php:{line}")), "{command:?}: {told}\n{said}");
+        assert!(told.contains(&format!("includes/MagicWord.php:{line}")), "{command:?}: {told}\n{said}");
     }
     // What parses, but dies.
     for file in ["api.php", "index.php"] {
@@ -180,15 +180,14 @@ fn broken_code_is_not_served(farm: &Farm) {
             "a",
             &[
                 (
-                    "includes/SiteStats/SiteStats.php".to_owned(),
-                    fs::read_to_string(composer::trees().join("1.39/includes/SiteStats/SiteStats.php"))
-                        .expect("a file"),
+                    "includes/MagicWord.php".to_owned(),
+                    fs::read_to_string(composer::trees().join("1.39/includes/MagicWord.php")).expect("a file"),
                 ),
                 (file.to_owned(), dies),
             ]
             .into(),
         );
-        farm.deploy("a").badly(3, "nothing was switched");
+        farm.deploy("a").badly(1, "nothing was switched");
         is_still(farm, &release, "Configured");
         farm.push_file("a", file, &good);
     }
@@ -198,10 +197,10 @@ fn broken_code_is_not_served(farm: &Farm) {
 fn broken_configuration_is_not_served(farm: &Farm) {
     let release = farm.release("a");
     farm.configure_wiki("a", "<?php\n$wgSitename = 'Configured'\n;;}\n");
-    farm.deploy("a").badly(3, "LocalSettings.php:3");
+    farm.deploy("a").badly(1, "LocalSettings.php:3");
     is_still(farm, &release, "Configured");
     farm.configure_wiki("a", "<?php\nwfLoadSkin( 'Vector' );\nthrow new Exception( 'dies in the settings' );\n");
-    farm.deploy("a").badly(3, "nothing was switched");
+    farm.deploy("a").badly(1, "nothing was switched");
     is_still(farm, &release, "Configured");
     farm.configure_wiki("a", "<?php\nwfLoadSkin( 'Vector' );\n$wgSitename = 'Mended';\n");
     farm.deploy("a").well();
@@ -213,7 +212,7 @@ fn reverts(farm: &Farm) {
     assert!(farm.view("a", "Main_Page").body.contains("<title>Configured</title>"));
     let told = farm.mwfarm(["status"]).well();
     assert!(told.contains("held by carol: reverted: not good"), "{told}");
-    farm.deploy("a").badly(2, "is held by carol");
+    farm.deploy("a").badly(4, "is held by carol");
     farm.mwfarm(["wiki", "resume", &farm.name("a")]).well();
 }
 
@@ -222,7 +221,7 @@ fn scripts_run(farm: &Farm) {
     assert!(said.contains("Number of users"), "{said}");
     // The page's name is missing: MediaWiki's own exit code.
     assert_eq!(farm.maintain("a", "edit", &[], "").code, 1);
-    farm.maintain("a", "../../secrets", &[], "").badly(2, "there is no script");
+    farm.maintain("a", "../../secrets", &[], "").badly(4, "there is no script");
 }
 
 /// What the code of one wiki can do to another one, which has just been read.
@@ -325,7 +324,7 @@ fn archives(farm: &Farm) {
     for path in ["/index.php?title=Written", "/api.php", "/images/text.txt"] {
         assert_eq!(farm.get("b", path).status, 404, "{path}");
     }
-    farm.mwfarm(["run", "showSiteStats", &format!("--wiki={}", farm.name("b"))]).badly(2, "archived");
+    farm.mwfarm(["run", "showSiteStats", &format!("--wiki={}", farm.name("b"))]).badly(4, "archived");
     let databases = mariadb_says(&farm.base, "SHOW DATABASES");
     assert!(databases.contains(&database(farm, "b")), "{databases}");
     farm.mwfarm(["wiki", "restore", &farm.name("b")]).well();

@@ -42,7 +42,7 @@ fn wikis_are_served_by_apache_as_their_users() {
     assert_eq!(classes(&farm), "[true,false]");
     let extensions = farm.extensions("a");
     assert!(
-        extensions.contains(&"AbuseFilter".to_owned()) && extensions.contains(&"Vector".to_owned()),
+        extensions.contains(&"Abuse Filter".to_owned()) && extensions.contains(&"Vector".to_owned()),
         "{extensions:?}"
     );
     farm.configure_files("a", "git rm -q wiki.yml; printf \"<?php\\nwfLoadSkin( 'Vector' );\\nwfLoadExtension( 'OATHAuth' );\\n\" > LocalSettings.php");
@@ -50,7 +50,7 @@ fn wikis_are_served_by_apache_as_their_users() {
     assert_eq!(classes(&farm), "[true,true]");
     let extensions = farm.extensions("a");
     assert!(
-        extensions.contains(&"OATHAuth".to_owned()) && !extensions.contains(&"AbuseFilter".to_owned()),
+        extensions.contains(&"OATHAuth".to_owned()) && !extensions.contains(&"Abuse Filter".to_owned()),
         "{extensions:?}"
     );
     assert_eq!(farm.faults("a"), [""; 0]);
