@@ -166,11 +166,10 @@ impl Engine<'_> {
         step: &str,
         action: impl FnOnce(&Wiki) -> Result<T, Problem>,
     ) -> Result<T, Problem> {
-        action(wiki).map_err(|problem| {
-            wiki.broken = Some(Broken { step: step.to_owned(), error: told(&problem), needs_operator: None });
+        action(wiki).inspect_err(|problem| {
+            wiki.broken = Some(Broken { step: step.to_owned(), error: told(problem), needs_operator: None });
             // The problem itself is more important than that it could not be noted.
             let _ = self.put(wiki);
-            problem
         })
     }
 }

@@ -80,6 +80,9 @@ pub struct Held {
     pub why: String,
     /// Since when, in seconds since 1970.
     pub since: u64,
+    /// Whether a deploy left it, that went back or took a commit by hand: more deploys by hand may follow.
+    #[serde(default)]
+    pub by_deploy: bool,
 }
 
 /// A step that failed and that nobody has repeated yet.

@@ -194,7 +194,8 @@ impl Interrupted<'_> {
 
     /// Lets pushes wait after a release was left, or should be.
     fn hold(&self, wiki: &mut Wiki, stage: Stage, reason: &str, told: &str) -> Result<(), Problem> {
-        wiki.held = Some(Held { by: "mwfarm".to_owned(), why: told.to_owned(), since: registry::now() });
+        wiki.held =
+            Some(Held { by: "mwfarm".to_owned(), why: told.to_owned(), since: registry::now(), by_deploy: true });
         wiki.broken = Some(Broken {
             step: format!("deploy of attempt {}", self.last.attempt),
             error: reason.to_owned(),

@@ -23,7 +23,8 @@ pub fn hold(engine: &Engine<'_>, name: &Name, why: &str) -> Result<(), Problem> 
         if matches!(wiki.state, State::Deleting) {
             return Err(wrong_state(wiki, "held"));
         }
-        wiki.held = Some(Held { by: engine.who.to_owned(), why: why.to_owned(), since: registry::now() });
+        wiki.held =
+            Some(Held { by: engine.who.to_owned(), why: why.to_owned(), since: registry::now(), by_deploy: false });
         engine.put(wiki)?;
         engine.note(name, &format!("held: {why}"))
     })

@@ -37,7 +37,7 @@ fn what_was_missed_is_what_differs() {
         known("never", None, |_| ()),
         known("gone", Some(1), |_| ()),
         known("held", Some(1), |wiki| {
-            wiki.held = Some(Held { by: "root".to_owned(), why: "a rollback".to_owned(), since: 0 });
+            wiki.held = Some(Held { by: "root".to_owned(), why: "a rollback".to_owned(), since: 0, by_deploy: true });
         }),
         known("archived", Some(1), |wiki| wiki.state = State::Archived),
         known("unfinished", None, |wiki| wiki.state = State::Provisioning),

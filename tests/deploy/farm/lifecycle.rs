@@ -72,6 +72,11 @@ fn lifecycle(web: &'static str) {
     farm.deploy("a").badly(4, "is marked as bad: the name is wrong");
     farm.mwfarm(["deploy", &farm.name("a"), "--rev", &second[..12]]).well();
     says("a", "index 2 page 2 site Again ");
+    // A push does not undo what was chosen by hand.
+    farm.deploy("a").badly(4, "is held by carol: ");
+    let said = farm.mwfarm(["watch", "reconcile"]).well();
+    assert_eq!(said, "nothing differs\n");
+    farm.mwfarm(["deploy", &farm.name("a"), "--rev", &second[..12]]).well();
     let show = farm.show("a");
     let stages: Vec<&str> =
         show["journal"].as_array().unwrap().iter().filter_map(|entry| entry["stage"].as_str()).collect();

@@ -158,7 +158,10 @@ fn left_over(base: &Path) -> Vec<String> {
             let left = name.starts_with(".mwfarm-")
                 || [".new", ".install", ".removed"].iter().any(|end| name.ends_with(end) && name != *end)
                 || [".new.", ".old."].iter().any(|begin| name.starts_with(begin))
-                || (repository && (path.extension().is_some_and(|end| end == "lock") || name.starts_with("tmp_") || name == "gc.pid"))
+                || (repository
+                    && (path.extension().is_some_and(|end| end == "lock")
+                        || name.starts_with("tmp_")
+                        || name == "gc.pid"))
                 || ["incoming.bundle", "config.new"].contains(&name.as_str())
                 || (name == "closed" && path.parent().is_some_and(|above| above.ends_with(".mwfarm")))
                 || (below("srv/deployment/mediawiki/config") && path.ends_with("refs/incoming/head"));

@@ -110,7 +110,7 @@ fn several_wikis_are_deployed_at_a_time() {
 fn what_is_not_to_be_deployed_is_left_with_the_reason() {
     let farm = Farm::new("");
     farm.wiki("held", |wiki| {
-        wiki.held = Some(Held { by: "bob".to_owned(), why: "a rollback".to_owned(), since: 0 });
+        wiki.held = Some(Held { by: "bob".to_owned(), why: "a rollback".to_owned(), since: 0, by_deploy: true });
     });
     farm.wiki("archived", |wiki| wiki.state = State::Archived);
     farm.wiki("unfinished", |wiki| wiki.state = State::Provisioning);

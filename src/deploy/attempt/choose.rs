@@ -1,0 +1,124 @@
+//! What is deployed: the commit of the code, and that of the configuration.
+
+use super::super::engine::{Engine, told};
+use super::super::git::Repository;
+use super::super::journal::Stage;
+use super::super::options::Live;
+use super::super::record::{Broken, Wiki};
+use super::super::release::{Release, Sha};
+use super::super::{assemble, config_repository, home, lint, repository, tree};
+use super::{Outcome, Request, What};
+use crate::report::{ExitCode, Problem};
+
+/// The commit to deploy, which is here and belongs to the wiki's branch. The code of a wiki whose branch was deleted
+/// stays what it is: its configuration goes on.
+pub(super) fn commit(
+    engine: &Engine<'_>,
+    wiki: &Wiki,
+    request: &Request,
+    current: Option<&Release>,
+) -> Result<Sha, Problem> {
+    let fetched = repository::fetch(engine.options, &wiki.branch);
+    if let (Err(_), Some(current), What::Newest) = (&fetched, current, &request.what)
+        && repository::ls_remote(engine.options).is_ok_and(|remote| !remote.refs.contains_key(&wiki.branch))
+    {
+        return Ok(current.code.clone());
+    }
+    let newest = fetched?;
+    match &request.what {
+        What::Revision(revision) => repository::resolve(engine.options, &wiki.branch, revision),
+        What::Newest | What::Revert => Ok(newest),
+    }
+}
+
+/// Notes that the newest commit cannot even be fetched, if that is not the network's fault: git refuses its objects.
+pub(super) fn not_fetched(engine: &Engine<'_>, wiki: &mut Wiki, request: &Request, problem: Problem) -> Problem {
+    let remote = repository::ls_remote(engine.options).unwrap_or_default();
+    let Some(code) = remote.refs.get(&wiki.branch).filter(|_| request.what == What::Newest) else { return problem };
+    let error = told(&problem);
+    let mut entry = engine.entry(0, Stage::Failed, &request.why);
+    entry.code = Some(code.clone());
+    entry.error = Some(error.clone());
+    wiki.broken = Some(Broken { step: format!("fetch of {}", code.short()), error, needs_operator: None });
+    // The problem itself is more important than that it could not be noted.
+    let _ = engine.add(&wiki.name, &entry).and_then(|()| engine.put(wiki));
+    problem
+}
+
+/// What is to be said of a branch that was forced to another history: it is not followed, unless the farm or somebody
+/// says so.
+pub(super) fn left_out(
+    engine: &Engine<'_>,
+    wiki: &Wiki,
+    request: &Request,
+    current: Option<&Release>,
+    code: &Sha,
+) -> Result<Option<Outcome>, Problem> {
+    let Some(current) = current.filter(|current| current.code != *code && request.what == What::Newest) else {
+        return Ok(None);
+    };
+    if repository::is_ancestor(engine.options, &current.code, code)? {
+        return Ok(None);
+    }
+    let name = &wiki.name;
+    let text = format!("{} of `{name}` leaves out {}, which is served", code.short(), current.code.short());
+    let stage = if engine.options.force_push { Stage::Noted } else { Stage::Failed };
+    let mut entry = engine.entry(0, stage, "the branch was forced to another history");
+    entry.code = Some(code.clone());
+    entry.error = Some(text.clone());
+    engine.add(name, &entry)?;
+    match (engine.options.force_push, request.automatic) {
+        (true, _) => Ok(None),
+        (false, true) => Ok(Some(Outcome::Skipped(text))),
+        (false, false) => {
+            let hint = format!("`mwfarm deploy {name} --rev {}` deploys it all the same", code.short());
+            Err(Problem::new(ExitCode::Usage, text).hint(hint))
+        }
+    }
+}
+
+/// The commit of the configuration: the newest one, or the served one when the newest is refused and new code is to be
+/// deployed with it.
+pub(super) fn configuration(
+    engine: &Engine<'_>,
+    wiki: &Wiki,
+    new_code: bool,
+    current: Option<&Release>,
+) -> Result<Option<Sha>, Problem> {
+    if engine.options.config == Live::Seed {
+        return Ok(None);
+    }
+    let work = home::work_tree(engine.options, &wiki.name);
+    let newest = config_repository::import(engine.options, wiki, &work)?;
+    let served = current.and_then(|current| current.config.clone());
+    if served.as_ref() == Some(&newest) {
+        return Ok(served);
+    }
+    match check_configuration(engine, wiki, &newest) {
+        Ok(()) => Ok(Some(newest)),
+        Err(problem) if new_code && served.is_some() => {
+            engine.reporter.warning(&format!(
+                "the configuration of `{}` is that of {}: {}",
+                wiki.name,
+                served.as_ref().map_or("", Sha::short),
+                told(&problem)
+            ));
+            Ok(served)
+        }
+        Err(problem) => {
+            let mut entry = engine.entry(0, Stage::Failed, "a commit of the configuration is refused");
+            entry.config = Some(newest);
+            entry.error = Some(told(&problem));
+            engine.add(&wiki.name, &entry)?;
+            Err(problem)
+        }
+    }
+}
+
+/// Whether a commit of the configuration could be live.
+fn check_configuration(engine: &Engine<'_>, wiki: &Wiki, commit: &Sha) -> Result<(), Problem> {
+    let copy = Repository::ours(&engine.options.layout.config_copy(&wiki.name));
+    let scanned = tree::scan_config(&copy, commit, &tree::CONFIG_LIMITS)?;
+    let all = lint::changed(&copy, None, &scanned, commit)?;
+    assemble::parse(engine, wiki, &copy, &scanned, &all, "the configuration")
+}

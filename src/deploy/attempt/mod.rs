@@ -1,0 +1,173 @@
+//! One deploy of one wiki, from the commit to the release that is served.
+//!
+//! Everything is noted in the journal before it is done. Up to the switch nothing is visible; after it, a release that
+//! does not answer is left again by itself, unless update.php has changed the schema (DEPLOY.md §8).
+
+mod choose;
+mod plan;
+mod revert;
+mod steps;
+
+use super::engine::{Engine, of_lock};
+use super::lock;
+use super::name::Name;
+use super::record::{Desired, Held, State, Wiki};
+use super::release::{Release, ReleaseId, Sha};
+use super::releases;
+use super::{recover, registry, repository};
+use crate::report::{ExitCode, Problem};
+use choose::{commit, configuration, left_out, not_fetched};
+use revert::revert;
+use steps::Attempt;
+
+pub use plan::{Plan, plan};
+pub(in crate::deploy) use revert::{prune, turn_back};
+pub(in crate::deploy) use steps::{CLOSED, open};
+
+/// What is to be deployed, and on whose word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// What.
+    pub what: What,
+    /// Why, in the words of who asked.
+    pub why: String,
+    /// What told: `deploy`, `gerrit`, `hook`, `webhook`, `reconcile`, `create`.
+    pub event: String,
+    /// Whether a push asks, and not a person: holds and bad marks then count.
+    pub automatic: bool,
+    /// Whether a deploy of the same wiki that is running is waited for.
+    pub wait: bool,
+}
+
+/// What is to be deployed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// The newest commit of the wiki's branch, with the newest configuration.
+    Newest,
+    /// This commit of the branch.
+    Revision(String),
+    /// The release before the served one.
+    Revert,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is served.
+    Deployed(Release),
+    /// It was served already.
+    Unchanged(Release),
+    /// Pushes wait: why.
+    Skipped(String),
+}
+
+/// Deploys a wiki.
+///
+/// # Errors
+/// Another deploy runs and was not to be waited for; the commit, its tree or the configuration is refused; a step
+/// failed. The message says what is served now if that is not what was served before.
+pub fn deploy(engine: &Engine<'_>, name: &Name, request: &Request) -> Result<Outcome, Problem> {
+    let layout = &engine.options.layout;
+    engine.wiki(name)?;
+    let _lock = lock::wiki(layout, name, request.wait).map_err(|error| of_lock(&error))?;
+    // As it is now: another deploy may have ended while we waited.
+    let mut wiki = engine.wiki(name)?;
+    if wiki.state != State::Ready {
+        let what = format!("`{name}` is {}, so that nothing can be deployed", wiki.state.word());
+        let hint = match wiki.state {
+            State::Provisioning => format!("`mwfarm wiki create {name}` finishes it"),
+            State::Archived => format!("`mwfarm wiki restore {name}` brings it back"),
+            _ => format!("`mwfarm wiki show {name}` tells more"),
+        };
+        return Err(Problem::new(ExitCode::Usage, what).hint(hint));
+    }
+    recover::recover(engine, &mut wiki)?;
+    locked(engine, &mut wiki, request)
+}
+
+/// The same for a wiki whose lock is held, and of which nothing is unfinished.
+///
+/// # Errors
+/// As of [`deploy`].
+pub fn locked(engine: &Engine<'_>, wiki: &mut Wiki, request: &Request) -> Result<Outcome, Problem> {
+    if let Some(held) = &wiki.held {
+        let text = format!("`{}` is held by {}: {}", wiki.name, held.by, held.why);
+        if request.automatic {
+            return Ok(Outcome::Skipped(text));
+        }
+        let by_hand = held.by_deploy && matches!(request.what, What::Revision(_));
+        if request.what != What::Revert && !by_hand {
+            let hint = format!("`mwfarm wiki resume {}` lets deploys through again", wiki.name);
+            return Err(Problem::new(ExitCode::Usage, text).hint(hint));
+        }
+    }
+    if request.what == What::Revert {
+        return revert(engine, wiki, request);
+    }
+    let current = served(engine, wiki)?;
+    let code = commit(engine, wiki, request, current.as_ref())
+        .map_err(|problem| not_fetched(engine, wiki, request, problem))?;
+    if let Some(skipped) = left_out(engine, wiki, request, current.as_ref(), &code)? {
+        return Ok(skipped);
+    }
+    let config =
+        configuration(engine, wiki, current.as_ref().is_some_and(|current| current.code != code), current.as_ref())?;
+    if let Some(current) = current.as_ref().filter(|current| current.code == code && current.config == config) {
+        settle(engine, wiki, &code, request)?;
+        return Ok(Outcome::Unchanged(current.clone()));
+    }
+    if let Some(bad) = wiki.is_bad(&code, config.as_ref()) {
+        let text = format!("{} of `{}` is marked as bad: {}", code.short(), wiki.name, bad.why);
+        if request.automatic {
+            return Ok(Outcome::Skipped(text));
+        }
+        if request.what == What::Newest {
+            let hint =
+                format!("push a better one, or `mwfarm deploy {} --rev {}` all the same", wiki.name, code.short());
+            return Err(Problem::new(ExitCode::Usage, text).hint(hint));
+        }
+        wiki.bad.retain(|bad| bad.code != code || bad.config != config);
+    }
+    let number = wiki.next;
+    wiki.next += 1;
+    wiki.desired = Some(Desired { code: code.clone(), event: request.event.clone() });
+    let is_newest = repository::tip(engine.options, &wiki.branch).as_ref() == Some(&code);
+    let before = wiki.held.clone();
+    if matches!(request.what, What::Revision(_)) && !is_newest {
+        // The next push, or the next look at the branches, would undo it.
+        let why = format!("{} was deployed by hand", code.short());
+        wiki.held = Some(Held { by: engine.who.to_owned(), why, since: registry::now(), by_deploy: true });
+    }
+    let ours = wiki.held.clone();
+    engine.put(wiki)?;
+    let release = ReleaseId::new(number, &code);
+    let outcome = Attempt { engine, wiki: &mut *wiki, request, release, code, config, current, number }.run();
+    if outcome.is_err() && wiki.held == ours && ours != before {
+        wiki.held = before;
+        engine.put(wiki)?;
+    }
+    outcome
+}
+
+/// The release that is served, with what it says of itself.
+///
+/// # Errors
+/// The link is none of ours, or it cannot be read.
+pub fn served(engine: &Engine<'_>, wiki: &Wiki) -> Result<Option<Release>, Problem> {
+    let layout = &engine.options.layout;
+    match releases::current(layout, &wiki.name)? {
+        None => Ok(None),
+        Some(release) => releases::read(layout, &wiki.name, &release),
+    }
+}
+
+/// Nothing is to be done: what an earlier failure left in the record does not hold any more.
+fn settle(engine: &Engine<'_>, wiki: &mut Wiki, code: &Sha, request: &Request) -> Result<(), Problem> {
+    let desired = Some(Desired { code: code.clone(), event: request.event.clone() });
+    if wiki.broken.is_none() && wiki.desired.as_ref().map(|desired| &desired.code) == Some(code) {
+        return Ok(());
+    }
+    wiki.broken = None;
+    wiki.desired = desired;
+    engine.put(wiki)
+}

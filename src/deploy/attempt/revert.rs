@@ -1,0 +1,129 @@
+//! Going back to a release, and letting go of those that nobody needs.
+
+use super::super::engine::{Engine, told};
+use super::super::journal::{Entry, Stage};
+use super::super::record::{Broken, Desired, Held, Wiki};
+use super::super::release::Release;
+use super::super::releases;
+use super::super::{home, registry, repository};
+use super::{Outcome, Request, served};
+use crate::report::{ExitCode, Problem};
+
+/// Back to the release before: it is tried, switched, and the one that is left is marked as bad.
+pub(super) fn revert(engine: &Engine<'_>, wiki: &mut Wiki, request: &Request) -> Result<Outcome, Problem> {
+    let layout = &engine.options.layout;
+    let name = wiki.name.clone();
+    let Some(left) = served(engine, wiki)? else {
+        return Err(Problem::new(ExitCode::Usage, format!("`{name}` serves no release")));
+    };
+    let is_bad = |release: &Release| wiki.is_bad(&release.code, release.config.as_ref()).is_some();
+    let Some(target) = releases::before(layout, &name, &left.release, is_bad)? else {
+        let what = format!("there is no release of `{name}` before {} to go back to", left.release);
+        let hint = format!("`mwfarm deploy {name} --rev COMMIT` builds an older commit again");
+        return Err(Problem::new(ExitCode::Usage, what).hint(hint));
+    };
+    let attempt = wiki.next;
+    wiki.next += 1;
+    engine.put(wiki)?;
+    let note = |stage, error: Option<String>| {
+        let mut entry = engine.entry(attempt, stage, &request.why);
+        entry.code = Some(target.code.clone());
+        entry.config.clone_from(&target.config);
+        entry.release = Some(target.release.clone());
+        entry.error = error;
+        engine.add(&name, &entry).map(|()| entry)
+    };
+    note(Stage::Queued, None)?;
+    releases::switch(&layout.next(&name), &name, &target.release)?;
+    let tried = engine.check(&engine.next_host(&name)?, &target.release);
+    releases::unlink(&layout.next(&name), &name)?;
+    if let Err(reason) = tried {
+        let what = format!("release {} of `{name}` does not work any more, and {} stays", target.release, left.release);
+        note(Stage::Failed, Some(reason.clone()))?;
+        let hint = "perhaps update.php has changed the schema since: restore the database, too";
+        return Err(Problem::new(ExitCode::Failed, what).cause(reason).hint(hint));
+    }
+    let entry = note(Stage::Switching, None)?;
+    turn_back(engine, wiki, &entry, &target, &request.event)?;
+    Ok(Outcome::Deployed(target))
+}
+
+/// Goes back to a release that was tried, from the line of the journal which promises that. Each step does nothing when
+/// it was done before.
+///
+/// # Errors
+/// The release does not answer, or the system refuses.
+pub(in crate::deploy) fn turn_back(
+    engine: &Engine<'_>,
+    wiki: &mut Wiki,
+    promised: &Entry,
+    target: &Release,
+    event: &str,
+) -> Result<(), Problem> {
+    let layout = &engine.options.layout;
+    let name = wiki.name.clone();
+    let note = |stage, error: Option<String>| {
+        engine.add(&name, &Entry { at: registry::now(), stage, error, ..promised.clone() })
+    };
+    // The record first: a push in between must not take back what was decided.
+    if let Some(left) = served(engine, wiki)?.filter(|left| left.release != target.release) {
+        let why = if promised.why.is_empty() { "left by a revert" } else { &promised.why };
+        wiki.mark_bad(&left.code, left.config.as_ref(), why);
+        wiki.held = Some(Held {
+            by: promised.who.clone(),
+            why: format!("reverted: {why}"),
+            since: registry::now(),
+            by_deploy: true,
+        });
+        wiki.desired = Some(Desired { code: target.code.clone(), event: event.to_owned() });
+        wiki.broken = None;
+        engine.put(wiki)?;
+        releases::switch(&layout.current(&name), &name, &target.release)?;
+    }
+    note(Stage::Switched, None)?;
+    if let Err(reason) = engine.check(&wiki.host, &target.release) {
+        let hint = "look at the web server";
+        wiki.broken = Some(Broken {
+            step: format!("revert to {}", target.release),
+            error: reason.clone(),
+            needs_operator: Some(hint.to_owned()),
+        });
+        engine.put(wiki)?;
+        note(Stage::NeedsOperator, Some(reason.clone()))?;
+        let what = format!("`{name}` does not answer as it should with release {}", target.release);
+        return Err(Problem::new(ExitCode::Failed, what).cause(reason).hint(hint));
+    }
+    note(Stage::Done, None)
+}
+
+/// Removes releases and pins that nobody needs any more: the newest, the served one and the one to go back to stay.
+pub(in crate::deploy) fn prune(engine: &Engine<'_>, wiki: &Wiki) -> Result<(), Problem> {
+    let layout = &engine.options.layout;
+    let name = &wiki.name;
+    let mut kept = Vec::new();
+    if let Some(current) = releases::current(layout, name)? {
+        let is_bad = |release: &Release| wiki.is_bad(&release.code, release.config.as_ref()).is_some();
+        kept.extend(releases::before(layout, name, &current, is_bad)?.map(|release| release.release));
+        kept.push(current);
+    }
+    let list = releases::list(layout, name)?;
+    let old = list.len().saturating_sub(engine.options.keep);
+    for release in list.iter().take(old).filter(|release| !kept.contains(release)) {
+        releases::remove(layout, name, release)?;
+    }
+    let left = releases::list(layout, name)?;
+    if let Err(problem) = home::prune_caches(engine.options, wiki, &left) {
+        // A wiki can put what it likes there.
+        engine.reporter.warning(&format!("caches of old releases of `{name}` are left: {}", told(&problem)));
+    }
+    let mut codes = Vec::new();
+    for release in left {
+        codes.extend(releases::read(layout, name, &release)?.map(|release| release.code));
+    }
+    for pin in repository::pins(engine.options, name)? {
+        if !codes.contains(&pin) {
+            repository::unpin(engine.options, name, &pin)?;
+        }
+    }
+    Ok(())
+}

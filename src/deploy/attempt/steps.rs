@@ -1,0 +1,244 @@
+//! The steps of one deploy, after it was decided what is deployed.
+
+use super::super::engine::{Engine, told};
+use super::super::journal::{self, Stage};
+use super::super::order::{Action, Order, SCHEMA};
+use super::super::record::{Broken, Held, Wiki};
+use super::super::release::{Release, ReleaseId, Sha};
+use super::super::releases::{self, unusable};
+use super::super::schema::{self, Schema};
+use super::super::{agent, registry, repository};
+use super::revert::prune;
+use super::{Outcome, Request};
+use crate::disk;
+use crate::report::{ExitCode, Problem, Verbosity};
+
+/// The marker of a release that answers 503.
+pub(in crate::deploy) const CLOSED: &str = ".mwfarm/closed";
+
+pub(super) struct Attempt<'a> {
+    pub(super) engine: &'a Engine<'a>,
+    pub(super) wiki: &'a mut Wiki,
+    pub(super) request: &'a Request,
+    pub(super) release: ReleaseId,
+    pub(super) code: Sha,
+    pub(super) config: Option<Sha>,
+    pub(super) current: Option<Release>,
+    pub(super) number: u64,
+}
+
+/// What is known when a step fails.
+struct Failed {
+    stage: Stage,
+    problem: Problem,
+}
+
+impl From<Problem> for Failed {
+    fn from(problem: Problem) -> Self {
+        Self { stage: Stage::Failed, problem }
+    }
+}
+
+impl Attempt<'_> {
+    pub(super) fn run(&mut self) -> Result<Outcome, Problem> {
+        self.note(Stage::Queued, None)?;
+        let result = self.steps();
+        let layout = &self.engine.options.layout;
+        let _ = releases::unlink(&layout.next(&self.wiki.name), &self.wiki.name);
+        match result {
+            Ok(release) => {
+                self.wiki.broken = None;
+                self.engine.put(self.wiki)?;
+                // Before the end is noted: should this be interrupted, it is done again.
+                prune(self.engine, self.wiki)
+                    .map_err(|problem| problem.cause(format!("release {} is served", release.release)))?;
+                self.note(Stage::Done, None)?;
+                Ok(Outcome::Deployed(release))
+            }
+            Err(Failed { stage, problem }) => {
+                let error = told(&problem);
+                if matches!(stage, Stage::RolledBack | Stage::NeedsOperator) {
+                    let why = format!("release {} did not answer as it should", self.release);
+                    self.wiki.mark_bad(&self.code, self.config.as_ref(), &error);
+                    self.wiki.held =
+                        Some(Held { by: "mwfarm".to_owned(), why, since: registry::now(), by_deploy: true });
+                }
+                self.wiki.broken = Some(Broken {
+                    step: format!("deploy of {}", self.release),
+                    error: error.clone(),
+                    needs_operator: (stage == Stage::NeedsOperator)
+                        .then(|| problem.hint.clone().unwrap_or_else(|| "look at the wiki".to_owned())),
+                });
+                self.engine.put(self.wiki)?;
+                if releases::current(layout, &self.wiki.name)?.as_ref() != Some(&self.release) {
+                    releases::remove(layout, &self.wiki.name, &self.release)?;
+                }
+                // What it pinned; the problem itself is more important, and the next attempt does it, too.
+                let _ = prune(self.engine, self.wiki);
+                self.note(stage, Some(error))?;
+                Err(problem)
+            }
+        }
+    }
+
+    fn steps(&mut self) -> Result<Release, Failed> {
+        let engine = self.engine;
+        let layout = &engine.options.layout;
+        let name = self.wiki.name.clone();
+        repository::pin(engine.options, &name, &self.code)?;
+        self.note(Stage::Fetched, None)?;
+        self.order(Action::Prepare)?;
+        self.note(Stage::Built, None)?;
+        self.order(Action::Serve)?;
+        let schema = self.schema()?;
+        self.order(Action::Try)?;
+        if let Err(reason) = engine.check(&engine.next_host(&name)?, &self.release) {
+            let problem = Problem::new(ExitCode::Failed, format!("{} of `{name}` does not work", self.code.short()))
+                .cause(reason)
+                .cause("nothing was switched");
+            return Err(self.after(schema, problem));
+        }
+        self.note(Stage::Checked, None)?;
+        self.note(Stage::Switching, None)?;
+        self.order(Action::Switch)?;
+        self.open()?;
+        self.note(Stage::Switched, None)?;
+        if let Err(reason) = engine.check(&self.wiki.host, &self.release) {
+            return Err(self.leave(schema, &reason));
+        }
+        self.note(Stage::Verified, None)?;
+        releases::read(layout, &name, &self.release)?
+            .ok_or_else(|| Problem::new(ExitCode::Failed, format!("the release {} is gone", self.release)).into())
+    }
+
+    /// The schema is made, or brought to what the new code needs.
+    fn schema(&mut self) -> Result<Schema, Failed> {
+        let engine = self.engine;
+        let site = engine.site(self.wiki, engine.options.layout.release(&self.wiki.name, &self.release));
+        let new = releases::read(&engine.options.layout, &self.wiki.name, &self.release)?;
+        if !schema::is_needed(&site, self.current.as_ref(), new.as_ref()) {
+            return Ok(Schema::Same);
+        }
+        let path = engine.options.layout.journal(&self.wiki.name);
+        let entries = journal::read(&path).map_err(|error| unusable(&path, &error))?;
+        self.note(Stage::SchemaBegun, None)?;
+        let closed = self.close()?;
+        let result = schema::update(engine.options, self.wiki, &site);
+        match result {
+            Ok(schema) => {
+                let schema = if journal::schema_is_in_doubt(&entries) { Schema::Changed } else { schema };
+                let stage = if schema == Schema::Same { Stage::SchemaSame } else { Stage::SchemaChanged };
+                self.note(stage, None)?;
+                // The release that is served works on: whatever changed, it has to until the switch.
+                if closed && schema == Schema::Same {
+                    self.open()?;
+                }
+                Ok(schema)
+            }
+            Err(problem) => {
+                self.open()?;
+                Err(problem.into())
+            }
+        }
+    }
+
+    /// Lets the served release answer 503 while the database is made for another version of MediaWiki.
+    fn close(&self) -> Result<bool, Problem> {
+        let Some(current) = &self.current else { return Ok(false) };
+        let layout = &self.engine.options.layout;
+        let old = layout.release(&self.wiki.name, &current.release);
+        let new = layout.release(&self.wiki.name, &self.release);
+        if schema::version(&old) == schema::version(&new) {
+            return Ok(false);
+        }
+        let marker = old.join(CLOSED);
+        disk::touch(&marker).map_err(|error| unusable(&marker, &error))?;
+        Ok(true)
+    }
+
+    fn open(&self) -> Result<(), Problem> {
+        match &self.current {
+            Some(current) => open(self.engine, self.wiki, &current.release),
+            None => Ok(()),
+        }
+    }
+
+    /// Something failed before the switch, but perhaps not before the schema was changed.
+    fn after(&self, schema: Schema, problem: Problem) -> Failed {
+        if schema != Schema::Changed || self.current.is_none() {
+            return problem.into();
+        }
+        let _ = self.open();
+        let hint = format!(
+            "update.php has changed the schema for {}, and the release before is still served: see whether it works; \
+             else restore the database, or push code that works",
+            self.code.short()
+        );
+        Failed { stage: Stage::NeedsOperator, problem: problem.hint(hint) }
+    }
+
+    /// The served release does not answer: back to the one before, if that can work.
+    fn leave(&self, schema: Schema, reason: &str) -> Failed {
+        let name = &self.wiki.name;
+        let what = format!("`{name}` did not answer as it should with {}", self.code.short());
+        let problem = Problem::new(ExitCode::Failed, what).cause(reason);
+        let Some(current) = &self.current else { return problem.into() };
+        if schema == Schema::Changed {
+            let hint = format!(
+                "update.php has changed the schema, so that release {} may not work any more: repair the wiki and \
+                 `mwfarm wiki resume {name}`, or restore the database and `mwfarm deploy {name} --revert`",
+                current.release
+            );
+            return Failed { stage: Stage::NeedsOperator, problem: problem.hint(hint) };
+        }
+        let layout = &self.engine.options.layout;
+        if let Err(error) = releases::switch(&layout.current(name), name, &current.release) {
+            return Failed { stage: Stage::NeedsOperator, problem: problem.cause(told(&error)) };
+        }
+        match self.engine.check(&self.wiki.host, &current.release) {
+            Ok(()) => {
+                let problem = problem.cause(format!("release {} is served again", current.release));
+                let hint = format!("push a better commit, then `mwfarm wiki resume {name}`");
+                Failed { stage: Stage::RolledBack, problem: problem.hint(hint) }
+            }
+            Err(reason) => {
+                let cause =
+                    format!("release {} is linked again, and does not answer either: {reason}", current.release);
+                Failed {
+                    stage: Stage::NeedsOperator,
+                    problem: problem.cause(cause).hint("look at the web server and the database"),
+                }
+            }
+        }
+    }
+
+    fn order(&self, action: Action) -> Result<bool, Problem> {
+        let order = Order {
+            schema: SCHEMA,
+            action,
+            wiki: self.wiki.clone(),
+            release: Some(self.release.clone()),
+            code: Some(self.code.clone()),
+            config: self.config.clone(),
+        };
+        agent::apply(self.engine, &order)
+    }
+
+    fn note(&self, stage: Stage, error: Option<String>) -> Result<(), Problem> {
+        self.engine
+            .reporter
+            .note(Verbosity::Verbose, &format!("{}: {}: {}", self.wiki.name, self.release, stage.word()));
+        let mut entry = self.engine.entry(self.number, stage, &self.request.why);
+        entry.code = Some(self.code.clone());
+        entry.config.clone_from(&self.config);
+        entry.release = Some(self.release.clone());
+        entry.error = error;
+        self.engine.add(&self.wiki.name, &entry)
+    }
+}
+
+/// Takes the marker of a release away.
+pub(in crate::deploy) fn open(engine: &Engine<'_>, wiki: &Wiki, release: &ReleaseId) -> Result<(), Problem> {
+    let marker = engine.options.layout.release(&wiki.name, release).join(CLOSED);
+    disk::discard(&marker).map_err(|error| unusable(&marker, &error))
+}
