@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::sound::sound;
-use super::{Farm, Plan, core};
+use super::{Farm, Plan, core, git};
 
 /// A file system of few megabytes, in memory, as long as it lives.
 struct Small(PathBuf);
@@ -46,8 +46,7 @@ fn a_full_disk_is_told_and_nothing_of_the_release_stays() {
     let staging = fs::read_dir(farm.at("srv/deployment/releases/.tmp")).expect("a directory").count();
     assert_eq!(staging, 0);
     // Somebody makes room, by a push that takes less of it.
-    let clone = farm.base.join("clone-a");
-    fs::remove_dir_all(clone.join("large")).expect("removed");
+    git(&farm.at("clone-a"), ["rm", "-r", "-q", "--cached", "large"]);
     farm.push("a", &core::files("2"));
     farm.deploy("a").well();
     assert_ne!(farm.release("a"), before);

@@ -268,6 +268,7 @@ fn refuse(verb: &Verb, error: &str) {
     });
 }
 
+#[expect(clippy::print_stdout, reason = "with --nocapture a campaign tells what it tried")]
 fn try_at(verb: &Verb, how: &str, fits: fn(&Moment) -> bool, mut fault: impl FnMut(&Farm, &[String], &Moment) -> bool) {
     let farm = Farm::with_core(&verb.plan, &small("1"));
     (verb.prepare)(&farm);

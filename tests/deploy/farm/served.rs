@@ -97,6 +97,7 @@ impl Seen {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "with --nocapture a campaign tells how much was seen")]
 fn no_request_fails_while_wikis_are_deployed() {
     let deploys: u64 = env::var("MWFARM_DEPLOYS").ok().map_or(50, |number| number.parse().expect("a number"));
     let farm = Farm::with_core(&Plan::of("fpm"), &small(1));
