@@ -281,7 +281,7 @@ pub struct Worker {
 pub struct Reconcile {
     /// Only this wiki
     pub name: Option<String>,
-    /// Print what would be mended, and mend nothing
+    /// Print which wikis are unfinished, or serve something else than their branch and configuration have; mend nothing
     #[arg(long)]
     pub dry_run: bool,
     /// The farm.

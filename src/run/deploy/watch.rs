@@ -14,17 +14,18 @@ use crate::cli::deploy::{Gerrit, Hook, HookKind, Reconcile, Serve, Watch, WatchC
 use crate::deploy::attempt::{self, Request, What};
 use crate::deploy::create::{self, Asked};
 use crate::deploy::engine::{Engine, of_registry};
-use crate::deploy::event::{Event, Source};
+use crate::deploy::event::{self, Event, Kind, Source};
 use crate::deploy::git::Repository;
 use crate::deploy::name::Name;
 use crate::deploy::options::{Live, Options};
 use crate::deploy::queue::{self, Entry};
+use crate::deploy::reconcile::Reconciled;
 use crate::deploy::record::{State, Wiki};
 use crate::deploy::release::Sha;
 use crate::deploy::watch::gerrit::Follow;
 use crate::deploy::watch::worker::{self, Work};
 use crate::deploy::watch::{self, Known, Outcome, Pushed, Stop, Told, hook, serve};
-use crate::deploy::{config_repository, home, reconcile, registry, repository, tree, users};
+use crate::deploy::{config_repository, home, journal, reconcile, registry, repository, tree, users};
 use crate::report::{ExitCode, Output, Problem, Reporter, Verbosity, escaped};
 
 /// `watch`
@@ -44,8 +45,53 @@ pub(in crate::run) fn watch(
 
 fn mend(flags: &Reconcile, reporter: &dyn Reporter) -> Result<Output, Vec<Problem>> {
     let only = flags.name.as_deref().map(name).transpose().map_err(|problem| vec![problem])?;
-    let found = with_engine(&flags.config, reporter, |engine| reconcile::reconcile(engine, only.as_ref()))?;
+    let found = with_engine(&flags.config, reporter, |engine| {
+        if flags.dry_run { differences(engine, only.as_ref()) } else { reconcile::reconcile(engine, only.as_ref()) }
+    })?;
     answer::reconciled(found, flags.format)
+}
+
+/// What reconciling would find, without mending it.
+fn differences(engine: &Engine<'_>, only: Option<&Name>) -> Result<Reconciled, Problem> {
+    let mut found = Reconciled::default();
+    if let Some(only) = only {
+        engine.wiki(only)?;
+    }
+    let (known, events) = compare(engine)?;
+    for (name, Known { wiki, .. }) in known.iter().filter(|(name, _)| only.is_none_or(|only| only == *name)) {
+        let mut tell = |what: String| found.wikis.entry(name.clone()).or_default().push(what);
+        match wiki.state {
+            State::Provisioning => tell("is not finished".to_owned()),
+            State::Deleting => tell("is not deleted wholly".to_owned()),
+            State::Ready | State::Archived => {}
+        }
+        let path = engine.options.layout.journal(name);
+        let entries = journal::read(&path).map_err(|error| {
+            Problem::new(ExitCode::Failed, format!("cannot read `{}`", path.display())).cause(error.to_string())
+        })?;
+        let last = entries.iter().rev().find(|entry| entry.attempt > 0);
+        if let Some(last) = last.filter(|last| !last.stage.is_final()) {
+            tell(format!("attempt {} has not ended: it runs, or was interrupted", last.attempt));
+        }
+    }
+    for event in events {
+        let event::About::Wiki(name) = event.about(&engine.options.project) else { continue };
+        if only.is_some_and(|only| *only != name) {
+            continue;
+        }
+        let served = event.old.as_ref().map_or("nothing", Sha::short);
+        let what = match (event.kind, &event.new) {
+            (Kind::Created, _) => {
+                found.strangers.push(format!("the branch `{}` has no wiki", event.reference));
+                continue;
+            }
+            (Kind::Config, _) => "its configuration has a commit that is not served".to_owned(),
+            (_, Some(new)) => format!("its branch has {}, and {served} is served", new.short()),
+            (_, None) => "its branch is gone".to_owned(),
+        };
+        found.wikis.entry(name).or_default().push(what);
+    }
+    Ok(found)
 }
 
 fn gerrit(flags: &Gerrit, reporter: &dyn Reporter) -> Result<Output, Vec<Problem>> {
@@ -110,7 +156,7 @@ fn hook(flags: &Hook) -> Result<Output, Vec<Problem>> {
         }
         HookKind::PostReceive => {
             let lines = hook::post_receive(&options, &input, &who());
-            Ok(Output::done(lines.iter().map(|line| format!("{}\n", escaped(line))).collect::<String>()))
+            Ok(Output::done(lines.iter().fold(String::new(), |text, line| text + &escaped(line) + "\n")))
         }
         HookKind::PostCommit => {
             let Some(name) = flags.name.as_deref().and_then(|text| Name::new(text).ok()) else {
@@ -227,7 +273,14 @@ fn look(engine: &Engine<'_>, told: &mut Told) -> Result<Vec<Event>, Problem> {
     for problem in &found.problems {
         engine.reporter.warning(&crate::deploy::engine::told(problem));
     }
-    let remote = repository::ensure(engine.options).and_then(|()| repository::ls_remote(engine.options))?;
+    repository::ensure(engine.options)?;
+    let (known, events) = compare(engine)?;
+    Ok(told.due(events, &known))
+}
+
+/// All wikis, and what of their branches and configurations is not what they serve.
+fn compare(engine: &Engine<'_>) -> Result<(BTreeMap<Name, Known>, Vec<Event>), Problem> {
+    let remote = repository::ls_remote(engine.options)?;
     let mut known = BTreeMap::new();
     for (name, wiki) in registry::all(&engine.options.layout).map_err(|error| of_registry(&error))? {
         let served = match attempt::served(engine, &wiki) {
@@ -242,7 +295,8 @@ fn look(engine: &Engine<'_>, told: &mut Told) -> Result<Vec<Event>, Problem> {
             .filter(|newest| served.as_ref().is_some_and(|served| served.config.as_ref() != Some(newest)));
         known.insert(name, Known { wiki, served: served.map(|release| release.code), configured });
     }
-    Ok(told.due(watch::missed(&engine.options.project, &remote.refs, &known), &known))
+    let events = watch::missed(&engine.options.project, &remote.refs, &known);
+    Ok((known, events))
 }
 
 /// The newest commit of a wiki's configuration. What its repository says instead is the wiki's affair: a deploy tells.

@@ -123,6 +123,13 @@ fn repeated_shuffled_and_lost_events_lead_to_the_same() {
         let output = command.stdin(fs::File::open(&recorded).unwrap()).output().unwrap();
         super::Said::from(output)
     };
+    // Who asks is told, and nothing is done.
+    let said = farm.mwfarm(["watch", "reconcile", "--dry-run"]).well();
+    for wiki in WIKIS {
+        let line = format!("{}: its branch has {}, and ", farm.name(wiki), &farm.tip(wiki)[..12]);
+        assert!(said.contains(&line), "{said}");
+        assert_eq!(farm.attempts(wiki).len(), 1);
+    }
     let worker = farm.worker("4");
     worker.until_it_says(": done");
     let said = followed();
