@@ -27,6 +27,9 @@ const BUNDLE: &[u8] = b"# v2 git bundle\n";
 /// How long git may take in the wiki's repository, where the wiki can make it take for ever.
 const TIME: Duration = Duration::from_secs(60);
 
+/// How long git may take there to say a commit's name, which takes milliseconds. All wikis are asked one after another.
+const ASK: Duration = Duration::from_secs(10);
+
 /// Where what arrives is held until it is pinned.
 const INCOMING: &str = "refs/incoming/head";
 
@@ -36,7 +39,7 @@ const INCOMING: &str = "refs/incoming/head";
 /// git does not run there, or does not end.
 pub fn head(_options: &Options, wiki: &Wiki, work: &Path) -> Result<Option<Sha>, Problem> {
     let program = theirs(wiki, work).program(["rev-parse", "--verify", "--quiet", "--end-of-options", "HEAD^{commit}"]);
-    let captured = program.capture(1024, TIME).map_err(|error| Problem::from(git::Error::from(error)))?;
+    let captured = program.capture(1024, ASK).map_err(|error| Problem::from(git::Error::from(error)))?;
     // It says nothing when there is no commit, and something when there is no repository.
     if captured.output.is_empty() && captured.messages.is_empty() {
         return Ok(None);

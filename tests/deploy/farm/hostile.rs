@@ -390,6 +390,8 @@ fn what_a_tenant_makes_of_its_configuration_hurts_nobody() {
     // A history that is none.
     tenant("rm -f .git/objects/info/alternates; printf x > .git/HEAD");
     assert_eq!(deploy().code, 1);
+    tenant("rm .git/HEAD; mkfifo .git/HEAD");
+    assert_eq!(deploy().code, 1);
     tenant("rm -rf .git; mkfifo .git");
     assert_eq!(deploy().code, 1);
     tenant("rm -f .git; ln -s /root .git");
