@@ -125,7 +125,7 @@ impl Configuration {
         configuration.read_settings();
         configuration.read_trees(tree)?;
         if let (Some(place), Some(tree)) = (place, configuration.trees.get_mut("")) {
-            tree.place = place.to_owned();
+            place.clone_into(&mut tree.place);
         }
         Ok(configuration)
     }

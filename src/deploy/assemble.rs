@@ -166,6 +166,7 @@ impl Assembly<'_> {
         let mut kept = home::settings(options, self.wiki, self.release);
         kept.extend(database::settings(options, self.wiki));
         given.extend(kept.iter().cloned());
+        given.extend(database::files(options, self.wiki));
         given.extend(cache::settings(options, self.wiki));
         let content = settings::Content {
             wiki: name.as_str(),

@@ -127,6 +127,45 @@ pub fn settings(options: &Options, wiki: &Wiki) -> Vec<(String, Value)> {
     settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
+/// What MediaWiki's installer would give a wiki of `SQLite` besides: a file has one writer at a time, and what is written
+/// with every request is kept out of the file of the pages, which else is often locked.
+#[must_use]
+pub fn files(options: &Options, wiki: &Wiki) -> Vec<(String, Value)> {
+    if options.database != Database::Sqlite {
+        return Vec::new();
+    }
+    let directory = options.layout.home(&wiki.name).join("db");
+    let map =
+        |pairs: Vec<(&str, Value)>| Value::Map(pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect());
+    let server = |name: String| {
+        map(vec![
+            ("type", Value::text("sqlite")),
+            ("dbname", Value::Text(name)),
+            ("tablePrefix", Value::text("")),
+            ("variables", map(vec![("synchronous", Value::text("NORMAL"))])),
+            ("dbDirectory", Value::Text(directory.to_string_lossy().into_owned())),
+            ("trxMode", Value::text("IMMEDIATE")),
+            ("flags", Value::Int(0)),
+        ])
+    };
+    let cache = map(vec![
+        ("class", Value::text("SqlBagOStuff")),
+        ("loggroup", Value::text("SQLBagOStuff")),
+        ("server", server("wikicache".to_owned())),
+    ]);
+    let jobs = map(vec![
+        ("class", Value::text("JobQueueDB")),
+        ("claimTTL", Value::Int(3600)),
+        ("server", server(format!("{}_jobqueue", wiki.name.database()))),
+    ]);
+    vec![
+        // `CACHE_DB`
+        ("wgObjectCaches".to_owned(), map(vec![("1", cache)])),
+        ("wgJobTypeConf".to_owned(), map(vec![("default", jobs)])),
+        ("wgResourceLoaderUseObjectCacheForDeps".to_owned(), Value::Bool(true)),
+    ]
+}
+
 /// What the server has of a wiki.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Server {

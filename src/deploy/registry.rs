@@ -93,7 +93,8 @@ pub fn put(layout: &Layout, wiki: &Wiki) -> Result<(), Error> {
     json.push(b'\n');
     let write = || {
         disk::make_directories(path.parent().unwrap_or(Path::new(".")))?;
-        disk::replace(&path, &json, 0o644)
+        // Names and faults of wikis are not for other wikis.
+        disk::replace(&path, &json, 0o600)
     };
     write().map_err(|source| Error::System { path: path.clone(), source })
 }
