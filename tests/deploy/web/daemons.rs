@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::hash::{BuildHasher as _, RandomState};
 use std::io::{Read, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
@@ -393,9 +394,15 @@ pub(in crate::deploy) fn apache_conf(base: &Path) -> String {
     text
 }
 
-/// Two ports that nobody listens on.
+/// Two ports that nobody listens on. They are below those that the system gives to connections: of these, another test's
+/// connection could take one before a daemon does.
 pub(in crate::deploy) fn ports() -> [u16; 2] {
-    let listeners = [0, 1].map(|_| TcpListener::bind("127.0.0.1:0").expect("a port"));
+    let random = |seed: u8| {
+        let number = RandomState::new().hash_one(seed);
+        u16::try_from(10_000 + number % 22_000).expect("a port")
+    };
+    let mut free = (0..=u8::MAX).map(random).filter_map(|port| TcpListener::bind(("127.0.0.1", port)).ok());
+    let listeners = [(); 2].map(|()| free.next().expect("a port"));
     listeners.map(|listener| listener.local_addr().expect("its address").port())
 }
 
