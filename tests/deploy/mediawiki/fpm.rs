@@ -155,8 +155,8 @@ fn caches_are_apart(farm: &Farm) {
 }
 
 #[track_caller]
-fn is_still(farm: &Farm, release: &Option<String>, site: &str) {
-    assert_eq!(&farm.release("a"), release);
+fn is_still(farm: &Farm, release: Option<&String>, site: &str) {
+    assert_eq!(farm.release("a").as_ref(), release);
     assert!(farm.view("a", "Main_Page").body.contains(&format!("<title>{site}</title>")));
 }
 
@@ -166,7 +166,7 @@ fn broken_code_is_not_served(farm: &Farm) {
     farm.push_file("a", "includes/MagicWord.php", &format!("{good}\nfunction {{\n"));
     let line = good.lines().count() + 2;
     let said = farm.deploy("a").badly(1, &format!("includes/MagicWord.php:{line}"));
-    is_still(farm, &release, "Configured");
+    is_still(farm, release.as_ref(), "Configured");
     for command in [vec!["status"], vec!["wiki", "show", &farm.name("a")]] {
         let told = farm.mwfarm(&command).well();
         assert!(told.contains(&format!("includes/MagicWord.php:{line}")), "{command:?}: {told}\n{said}");
@@ -188,7 +188,7 @@ fn broken_code_is_not_served(farm: &Farm) {
             .into(),
         );
         farm.deploy("a").badly(1, "nothing was switched");
-        is_still(farm, &release, "Configured");
+        is_still(farm, release.as_ref(), "Configured");
         farm.push_file("a", file, &good);
     }
     farm.deploy("a").well();
@@ -198,10 +198,10 @@ fn broken_configuration_is_not_served(farm: &Farm) {
     let release = farm.release("a");
     farm.configure_wiki("a", "<?php\n$wgSitename = 'Configured'\n;;}\n");
     farm.deploy("a").badly(1, "LocalSettings.php:3");
-    is_still(farm, &release, "Configured");
+    is_still(farm, release.as_ref(), "Configured");
     farm.configure_wiki("a", "<?php\nwfLoadSkin( 'Vector' );\nthrow new Exception( 'dies in the settings' );\n");
     farm.deploy("a").badly(1, "nothing was switched");
-    is_still(farm, &release, "Configured");
+    is_still(farm, release.as_ref(), "Configured");
     farm.configure_wiki("a", "<?php\nwfLoadSkin( 'Vector' );\n$wgSitename = 'Mended';\n");
     farm.deploy("a").well();
     assert!(farm.view("a", "Main_Page").body.contains("<title>Mended</title>"));

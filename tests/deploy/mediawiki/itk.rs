@@ -56,7 +56,7 @@ fn wikis_are_served_by_apache_as_their_users() {
     assert_eq!(farm.faults("a"), [""; 0]);
 }
 
-/// Which classes of packages can be loaded: one of AbuseFilter's, one of OATHAuth's.
+/// Which classes of packages can be loaded: one of `AbuseFilter`'s, one of `OATHAuth`'s.
 fn classes(farm: &Farm) -> String {
     let code = "echo json_encode( array_map( 'class_exists', [ 'Wikimedia\\\\Equivset\\\\Equivset', 'jakobo\\\\HOTP\\\\HOTP' ] ) );\n";
     let said = farm.maintain("a", "eval", &[], code).well();
