@@ -41,12 +41,11 @@ fn a_change_that_was_merged_is_served() {
     let farm = Farm::with_core(&Plan::plain(), &small_core());
     farm.create("a");
     let (_sshd, events) = gerrit(&farm);
-    let follower = farm.service(&["watch", "gerrit", "-v"]);
     let worker = farm.worker("2");
-    // One is at work when the connection is there, so that no look finds the push.
-    follower.until_it_says("connected to Gerrit's stream of events");
-    worker.until_it_says("the look at all wikis: nothing to do");
-    wait("the look after the connection is over", || farm.queued() == 0);
+    let looks = || worker.said().matches("the look at all wikis: nothing to do").count();
+    wait("the first look is over", || looks() == 1);
+    let follower = farm.service(&["watch", "gerrit", "-v"]);
+    wait("the look after the connection is over, so that none finds the push", || looks() == 2);
     let clone = Clone::of(&farm, "a", "x");
     let old = farm.tip("a");
     clone.commit("file.txt", "1");
