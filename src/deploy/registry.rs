@@ -69,18 +69,34 @@ fn parse(path: &Path, name: &Name, bytes: &[u8]) -> Result<Wiki, Error> {
 /// All wikis, by name.
 ///
 /// # Errors
-/// One cannot be read, or is damaged.
+/// One cannot be read, or is damaged: whoever acts on all of them must not take it for gone.
 pub fn all(layout: &Layout) -> Result<BTreeMap<Name, Wiki>, Error> {
+    let (wikis, damaged) = readable(layout)?;
+    match damaged.into_iter().next() {
+        Some(error) => Err(error),
+        None => Ok(wikis),
+    }
+}
+
+/// The wikis that can be read, by name, and why others cannot.
+///
+/// # Errors
+/// The registry as a whole cannot be read.
+pub fn readable(layout: &Layout) -> Result<(BTreeMap<Name, Wiki>, Vec<Error>), Error> {
     let directory = layout.state().join("wikis");
     let names = disk::names(&directory).map_err(|source| Error::System { path: directory, source })?;
-    let mut wikis = BTreeMap::new();
+    let (mut wikis, mut damaged) = (BTreeMap::new(), Vec::new());
     for file in names {
         let Some(name) = file.strip_suffix(".json").and_then(|name| Name::new(name).ok()) else { continue };
-        if let Some(wiki) = find(layout, &name)? {
-            wikis.insert(name, wiki);
+        match find(layout, &name) {
+            Ok(Some(wiki)) => {
+                wikis.insert(name, wiki);
+            }
+            Ok(None) => {}
+            Err(error) => damaged.push(error),
         }
     }
-    Ok(wikis)
+    Ok((wikis, damaged))
 }
 
 /// Puts a record in the place of the one before. The wiki's lock has to be held.

@@ -54,20 +54,25 @@ const SCHEMA: &str = "1.0.0";
 /// How many lines of the journal are told.
 const LINES: usize = 20;
 
-/// All wikis.
+/// All wikis that can be told of, and what is wrong with others.
 ///
 /// # Errors
-/// The registry cannot be read.
-pub fn status(engine: &Engine<'_>) -> Result<Status, Problem> {
+/// The registry as a whole cannot be read.
+pub fn status(engine: &Engine<'_>) -> Result<(Status, Vec<Problem>), Problem> {
     let layout = &engine.options.layout;
+    let (readable, damaged) = registry::readable(layout).map_err(|error| of_registry(&error))?;
+    let mut problems: Vec<Problem> = damaged.iter().map(of_registry).collect();
     let mut wikis = Vec::new();
-    for (name, wiki) in registry::all(layout).map_err(|error| of_registry(&error))? {
-        let release = releases::current(layout, &name)?;
+    for (name, wiki) in readable {
+        let release = releases::current(layout, &name).unwrap_or_else(|problem| {
+            problems.push(problem);
+            None
+        });
         wikis.push(Line { wiki, release });
     }
     let spool = layout.queue().join("new");
     let queue = disk::names(&spool).map_err(|error| unusable(&spool, &error))?.len();
-    Ok(Status { schema: SCHEMA, queue, wikis })
+    Ok((Status { schema: SCHEMA, queue, wikis }, problems))
 }
 
 /// One wiki.

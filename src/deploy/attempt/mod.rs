@@ -110,8 +110,8 @@ pub fn locked(engine: &Engine<'_>, wiki: &mut Wiki, request: &Request) -> Result
     if let Some(skipped) = left_out(engine, wiki, request, current.as_ref(), &code)? {
         return Ok(skipped);
     }
-    let config =
-        configuration(engine, wiki, current.as_ref().is_some_and(|current| current.code != code), current.as_ref())?;
+    let new_code = current.as_ref().is_some_and(|current| current.code != code);
+    let config = engine.step(wiki, "configuration", |wiki| configuration(engine, wiki, new_code, current.as_ref()))?;
     if let Some(current) = current.as_ref().filter(|current| current.code == code && current.config == config) {
         settle(engine, wiki, &code, request)?;
         return Ok(Outcome::Unchanged(current.clone()));

@@ -83,8 +83,8 @@ pub(super) fn deploy(flags: &cli::Deploy, reporter: &dyn Reporter) -> Result<Out
 
 /// `status`
 pub(super) fn status(flags: &cli::List, reporter: &dyn Reporter) -> Result<Output, Vec<Problem>> {
-    let status = with_engine(&flags.config, reporter, status::status)?;
-    answer::status(&status, flags.format)
+    let (status, problems) = with_engine(&flags.config, reporter, status::status)?;
+    Ok(answer::status(&status, flags.format)?.but(problems))
 }
 
 /// `agent`

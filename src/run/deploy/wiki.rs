@@ -28,8 +28,8 @@ pub(in crate::run) fn wiki(wiki: &flags::Wiki, reporter: &dyn Reporter) -> Resul
     match &wiki.command {
         WikiCommand::Create(flags) => create(flags, reporter),
         WikiCommand::List(flags) => {
-            let status = with_engine(&flags.config, reporter, status::status)?;
-            answer::list(&status, flags.format)
+            let (status, problems) = with_engine(&flags.config, reporter, status::status)?;
+            Ok(answer::list(&status, flags.format)?.but(problems))
         }
         WikiCommand::Show(flags) => {
             let name = named(&flags.name)?;

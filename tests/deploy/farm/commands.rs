@@ -151,9 +151,12 @@ fn an_agent_follows_orders_and_can_be_asked_again() {
 fn what_cannot_be_read_is_said() {
     let farm = Farm::start(&Plan::plain());
     farm.create("a");
+    farm.create("b");
     let name = farm.name("a");
     std::fs::write(farm.at(&format!("var/lib/mwfarm/wikis/{name}.json")), "{\"schema\": 1").unwrap();
-    farm.mwfarm(["status"]).badly(1, "does not fit: EOF while parsing");
+    let said = farm.mwfarm(["status"]);
+    assert!(said.out.contains(&farm.name("b")), "{said:?}");
+    said.badly(1, "does not fit: EOF while parsing");
     let mwfarm = farm.at("mwfarm.yml");
     let yaml = std::fs::read_to_string(&mwfarm).unwrap();
     for (from, to, what) in [

@@ -60,6 +60,8 @@ fn lifecycle(web: &'static str) {
     farm.deploy("a").well();
     says("a", "index 2 page 3 site Configured ");
     farm.deploy("a").badly(1, "LocalSettings.php:2: ");
+    let status = farm.mwfarm(["status"]).well();
+    assert!(status.contains("configuration failed: ") && status.contains("LocalSettings.php:2: "), "{status}");
     farm.configure_wiki("a", "<?php\n$wgSitename = 'Again';");
     farm.deploy("a").well();
     says("a", "index 2 page 3 site Again ");
