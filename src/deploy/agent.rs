@@ -1,8 +1,12 @@
 //! What is done on an app server. With one machine, deploys call it directly; with many, `mwfarm agent` is called there.
 
+use std::time::Duration;
+
 use super::assemble;
 use super::engine::Engine;
+use super::health;
 use super::name::Name;
+use super::options::Web;
 use super::order::{Action, Health, Observed, Order, SCHEMA};
 use super::record::Wiki;
 use super::release::ReleaseId;
@@ -56,6 +60,17 @@ pub fn site(wiki: &Wiki) -> web::Site {
     web::Site { name: wiki.name.clone(), host: wiki.host.clone(), uid: wiki.uid }
 }
 
+/// How long a wiki that is only looked at may take to answer.
+const LOOK: Duration = Duration::from_secs(5);
+
+fn look(engine: &Engine<'_>, wiki: &Wiki, release: &ReleaseId) -> Result<(), String> {
+    if engine.options.web == Web::None {
+        return Ok(());
+    }
+    let time = LOOK.min(Duration::from_secs(engine.options.health.seconds));
+    health::check_within(engine.options, &wiki.host, release, time).map_err(|unwell| unwell.to_string())
+}
+
 /// Looks at a wiki.
 ///
 /// # Errors
@@ -70,7 +85,7 @@ pub fn observe(engine: &Engine<'_>, wiki: &Wiki) -> Result<Observed, Problem> {
     };
     let health = match &current {
         None => Health { ok: false, reason: Some("no release is served".to_owned()) },
-        Some(release) => match engine.check(&wiki.host, release) {
+        Some(release) => match look(engine, wiki, release) {
             Ok(()) => Health { ok: true, reason: None },
             Err(reason) => Health { ok: false, reason: Some(reason) },
         },

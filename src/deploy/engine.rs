@@ -144,7 +144,10 @@ impl Engine<'_> {
         if self.options.web == Web::None {
             return Ok(());
         }
-        health::check(self.options, host, release).map_err(|unwell| unwell.to_string())
+        health::check(self.options, host, release).map_err(|unwell| match unwell {
+            health::Unwell::Silent { .. } => unwell.to_string(),
+            _ => format!("{unwell} (PHP's messages are in `logs/php.log` of the wiki's home)"),
+        })
     }
 
     /// The host at which releases of a wiki are tried.

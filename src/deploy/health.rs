@@ -47,7 +47,7 @@ pub enum Unwell {
         reason: String,
     },
     /// It answered something else than 200.
-    #[error("`{host}` answers {status} to `{path}`: {beginning}")]
+    #[error("`{host}` answers {status} to `{path}`{}", said(beginning))]
     Status {
         /// The host.
         host: String,
@@ -59,7 +59,7 @@ pub enum Unwell {
         beginning: String,
     },
     /// Another release answered, or one that does not say which it is.
-    #[error("`{host}` answers with the release {}, not `{expected}`", found.as_ref().map_or("of no name".to_owned(), |found| format!("`{found}`")))]
+    #[error("`{host}` {}", other(found.as_deref(), expected))]
     Release {
         /// The host.
         host: String,
@@ -69,7 +69,7 @@ pub enum Unwell {
         expected: ReleaseId,
     },
     /// The answer lacks what it should hold.
-    #[error("`{host}` answers to `{path}` without `{expected}`: {beginning}")]
+    #[error("`{host}` answers to `{path}` without `{expected}`{}", said(beginning))]
     Text {
         /// The host.
         host: String,
@@ -82,14 +82,33 @@ pub enum Unwell {
     },
 }
 
+/// What was answered, if anything was.
+fn said(beginning: &str) -> String {
+    if beginning.trim_matches('`').is_empty() { ", with nothing else".to_owned() } else { format!(": {beginning}") }
+}
+
+fn other(found: Option<&str>, expected: &ReleaseId) -> String {
+    match found {
+        Some(found) => format!("answers with the release `{found}`, not `{expected}`"),
+        None => format!("does not say that it runs the settings of `{expected}`: it does not read `MW_CONFIG_FILE`, or fails before"),
+    }
+}
+
 /// Asks the web server behind the proxy whether a host is served by a release, and well: 200, the expected text, and the
 /// release's name in the header; and pages that are no errors. A connection that fails is tried again until the time is over; an answer is an answer.
 ///
 /// # Errors
 /// Says what is wrong.
 pub fn check(options: &Options, host: &Host, release: &ReleaseId) -> Result<(), Unwell> {
+    check_within(options, host, release, Duration::from_secs(options.health.seconds))
+}
+
+/// The same with another limit of time, for a look.
+///
+/// # Errors
+/// As of [`check`].
+pub fn check_within(options: &Options, host: &Host, release: &ReleaseId, time: Duration) -> Result<(), Unwell> {
     let health = &options.health;
-    let time = Duration::from_secs(health.seconds);
     let answer = insist(&options.services.backend, host.as_str(), &health.path, time)?;
     let path = &health.path;
     if answer.status != 200 {

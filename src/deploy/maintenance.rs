@@ -58,6 +58,8 @@ impl Site<'_> {
             ("MW_CONFIG_FILE".into(), self.tree.join(".mwfarm/settings.php").into()),
             ("MW_INSTALL_PATH".into(), self.tree.clone().into()),
             ("HOME".into(), self.home.clone().into()),
+            // Not that of whoever calls, with directories of their own.
+            ("PATH".into(), "/usr/local/bin:/usr/bin:/bin".into()),
             ("TMPDIR".into(), self.home.join("tmp").into()),
         ]
     }

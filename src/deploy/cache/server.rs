@@ -29,6 +29,10 @@ impl<'s> Server<'s> {
     pub(super) fn follow(&self, users: &Users, file: &Path) -> Result<bool, Problem> {
         let named = self.named()?;
         let answer = self.ask(named, &["CONFIG GET aclfile".to_owned()])?;
+        if answer.trim().is_empty() {
+            let what = format!("Redis does not answer at `{}`", self.socket.display());
+            return Err(Problem::new(ExitCode::Failed, what).hint("start it, or correct `deploy.cache` of mwfarm.yml"));
+        }
         if answer.lines().nth(1) != Some(&*file.to_string_lossy()) {
             let problem = Problem::new(ExitCode::Failed, "Redis reads another file of users when it starts");
             let used = answer.lines().nth(1).filter(|path| !path.is_empty()).unwrap_or("none");

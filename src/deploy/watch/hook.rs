@@ -55,7 +55,7 @@ fn check(options: &Options, event: &Event, repository: &Repository, scan: Scan<'
         About::Other => return looks_like_ours(&event.reference).map_or(Ok(()), |why| one(refused(why))),
     };
     let Some(new) = &event.new else {
-        let hint = format!("`mwfarm wiki delete {name}` deletes a wiki, with its branch");
+        let hint = format!("`mwfarm wiki delete {name}` ends a wiki; branches stay");
         return one(refused(format!("the branch of `{name}` cannot be deleted")).hint(hint));
     };
     if let (Kind::Updated, Some(old), false) = (event.kind, &event.old, options.force_push) {
@@ -132,8 +132,8 @@ pub fn post_receive(options: &Options, input: &[u8], who: &str) -> Vec<String> {
                     continue;
                 }
                 lines.push(match queue::add(&options.layout, &Entry::of(event, &name)) {
-                    Ok(()) => format!("mwfarm: {name} will be deployed"),
-                    Err(error) => format!("mwfarm: {name} will be deployed later: the queue does not take it: {error}"),
+                    Ok(()) => format!("mwfarm: {name} is queued to be deployed"),
+                    Err(error) => format!("mwfarm: {name} is looked at later: the queue does not take it: {error}"),
                 });
             }
         }
@@ -149,7 +149,7 @@ pub fn post_receive(options: &Options, input: &[u8], who: &str) -> Vec<String> {
 pub fn post_commit(layout: &Layout, name: &Name, who: &str) -> String {
     let told = notify::tell(layout, name).or_else(|_| queue::add(layout, &Entry::of_config(name, who)));
     match told {
-        Ok(()) => format!("mwfarm: {name} will be deployed with this commit"),
-        Err(error) => format!("mwfarm: {name} will be deployed with this commit later: nobody could be told: {error}"),
+        Ok(()) => format!("mwfarm: the commit of {name} is queued to be deployed"),
+        Err(error) => format!("mwfarm: the commit of {name} is looked at later: nobody could be told: {error}"),
     }
 }

@@ -28,6 +28,10 @@ fn with_engine<T>(
     // What wikis and web servers have to read is readable whatever root's own umask is; the rest is given exact rights.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     let options = read(config)?;
+    if options.users.is_some() && !rustix::process::geteuid().is_root() {
+        let what = "wikis have users of their own, and only root can work with them";
+        return Err(vec![Problem::new(ExitCode::Usage, what).hint("say `sudo` before it")]);
+    }
     let build = |to_build: &ToBuild<'_>| release::build(&options, to_build, reporter);
     let who = who();
     let engine = Engine { options: &options, build: &build, reporter, who: &who };

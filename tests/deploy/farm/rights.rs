@@ -38,13 +38,13 @@ fn who_receives_pushes_may_tell_of_them_and_nobody_else() {
     let line = format!("{old} {new} refs/heads/wiki/{}\n", farm.name("a"));
     let hook = ["watch", "hook", "post-receive"];
     let said = as_user(&farm, "news", &hook, &line).well();
-    assert!(said.contains("will be deployed later: the queue does not take it"), "{said}");
+    assert!(said.contains("is looked at later: the queue does not take it"), "{said}");
     assert_eq!(farm.queued(), 0);
     let member =
         Command::new("setpriv").args(["--reuid=backup", "--regid=backup", "--clear-groups", "id", "-gn"]).output();
     assert_eq!(member.expect("id").stdout, b"backup\n");
     let said = as_user(&farm, "backup", &hook, &line).well();
-    assert_eq!(said, format!("mwfarm: {} will be deployed\n", farm.name("a")));
+    assert_eq!(said, format!("mwfarm: {} is queued to be deployed\n", farm.name("a")));
     let event = format!(
         r#"{{"type":"ref-updated","refUpdate":{{"project":"a/core","refName":"refs/heads/wiki/{}","oldRev":"{old}","newRev":"{new}"}}}}"#,
         farm.name("a")
@@ -70,7 +70,7 @@ fn who_receives_pushes_may_tell_of_them_and_nobody_else() {
         .status();
     assert!(!left.expect("rm").success());
     assert!(farm.at("var/lib/mwfarm/queue/new").is_dir());
-    as_user(&farm, "backup", &["watch", "worker", "--once"], "").badly(1, "cannot lock");
+    as_user(&farm, "backup", &["watch", "worker", "--once"], "").badly(4, "only root can work with them");
     as_user(&farm, "backup", &hook, &line).well();
     farm.mwfarm(["watch", "worker", "--once"]).well();
     assert_eq!(farm.served("a"), new);

@@ -67,7 +67,7 @@ fn a_push_is_checked_queued_and_answered() {
     assert_eq!(repositories.farm.queued(), (0, 0), "master is no wiki's");
     repositories.commit("second");
     let (accepted, said) = repositories.push(&["HEAD:refs/heads/wiki/alpha", "HEAD:refs/heads/wiki/beta"]);
-    assert!(accepted && said.contains("mwfarm: alpha will be deployed"), "{said}");
+    assert!(accepted && said.contains("mwfarm: alpha is queued to be deployed"), "{said}");
     let taken = Queue::open(&repositories.farm.options.layout).unwrap().take(&Silent).unwrap();
     assert_eq!(taken.len(), 2);
     for taken in &taken {
@@ -140,7 +140,7 @@ fn a_push_is_done_even_when_nobody_can_be_told() {
     let repositories = Repositories::new("");
     fs::remove_dir_all(repositories.farm.options.layout.queue()).unwrap();
     let (accepted, said) = repositories.push(&["HEAD:refs/heads/wiki/alpha"]);
-    assert!(accepted && said.contains("alpha will be deployed later"), "{said}");
+    assert!(accepted && said.contains("alpha is looked at later"), "{said}");
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn a_commit_of_a_wiki_is_heard_of() {
     // What else is in the directory is the wiki's affair.
     fs::create_dir(directory.join("other")).unwrap();
     for _ in 0..3 {
-        assert_eq!(hook::post_commit(layout, &alpha, "alice"), "mwfarm: alpha will be deployed with this commit");
+        assert_eq!(hook::post_commit(layout, &alpha, "alice"), "mwfarm: the commit of alpha is queued to be deployed");
     }
     assert_eq!(farm.queued(), (0, 0), "the wiki's user cannot write there");
     let engine = Engine::default();
@@ -169,7 +169,7 @@ fn a_commit_of_a_wiki_is_heard_of() {
     assert_eq!(engine.deploys_of("alpha"), 0, "told of once");
     // Who has no such directory, but the queue.
     let beta = farm.wiki("beta", |_| ());
-    assert_eq!(hook::post_commit(layout, &beta, "bob"), "mwfarm: beta will be deployed with this commit");
+    assert_eq!(hook::post_commit(layout, &beta, "bob"), "mwfarm: the commit of beta is queued to be deployed");
     assert_eq!(farm.queued(), (1, 0));
 }
 

@@ -33,7 +33,7 @@ fn everything_else_is_told_with_what_came() {
         (good.replace("7-", "6-"), "`a.wiki.test` answers with the release `6-0123456789ab`, not `7-0123456789ab`"),
         (
             good.replace("MwFarm-Release", "Other"),
-            "`a.wiki.test` answers with the release of no name, not `7-0123456789ab`",
+            "`a.wiki.test` does not say that it runs the settings of `7-0123456789ab`",
         ),
         (
             good.replace("MediaWiki", "Other\u{1b}[31m"),

@@ -278,7 +278,7 @@ impl Server<'_> {
             match added.map_err(std::io::Error::other).flatten() {
                 Ok(()) => {
                     self.serve.reporter.note(Verbosity::Verbose, &format!("`{name}` is queued"));
-                    answer = said(StatusCode::ACCEPTED, &format!("{name} will be deployed"));
+                    answer = said(StatusCode::ACCEPTED, &format!("{name} is queued to be deployed"));
                 }
                 Err(error) => {
                     self.serve.reporter.warning(&format!("cannot queue a push to `{name}`: {error}"));
