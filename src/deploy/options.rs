@@ -240,7 +240,7 @@ struct File {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "`users` is neither `none` nor a range of numbers, such as {from: 61000, to: 64999}")]
 enum Users {
     Range(Range),
     Word(NoUsers),
