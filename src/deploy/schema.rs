@@ -9,7 +9,6 @@ use super::engine::told;
 use super::maintenance::Site;
 use super::options::{Database, Options};
 use super::record::Wiki;
-use super::release::Release;
 use super::releases::unusable;
 use super::{database, secrets, users};
 use crate::disk;
@@ -31,15 +30,11 @@ const TIME: Duration = Duration::from_secs(4 * 3600);
 /// The most that they may print, in bytes.
 const MAX_OUTPUT: usize = 64 << 20;
 
-/// Whether the database has to be looked after for a release: it has scripts for that, and other code or other
-/// extensions than the served one.
+/// Whether a release has scripts that look after the database. They are run for every release, also one that differs
+/// in its settings only: those alone can turn an extension on, and nobody but MediaWiki knows which tables it needs.
 #[must_use]
-pub fn is_needed(site: &Site<'_>, current: Option<&Release>, new: Option<&Release>) -> bool {
-    let changed = match (current, new) {
-        (Some(current), Some(new)) => current.code != new.code || current.extensions != new.extensions,
-        _ => true,
-    };
-    changed && site.has("maintenance/update.php")
+pub fn is_needed(site: &Site<'_>) -> bool {
+    site.has("maintenance/update.php")
 }
 
 /// Makes the schema, or brings it to what the release needs.

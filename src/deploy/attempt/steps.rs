@@ -115,8 +115,7 @@ impl Attempt<'_> {
     fn schema(&mut self) -> Result<Schema, Failed> {
         let engine = self.engine;
         let site = engine.site(self.wiki, engine.options.layout.release(&self.wiki.name, &self.release));
-        let new = releases::read(&engine.options.layout, &self.wiki.name, &self.release)?;
-        if !schema::is_needed(&site, self.current.as_ref(), new.as_ref()) {
+        if !schema::is_needed(&site) {
             return Ok(Schema::Same);
         }
         let path = engine.options.layout.journal(&self.wiki.name);

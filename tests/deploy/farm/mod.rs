@@ -1,5 +1,6 @@
 //! Whole farms: a core repository, real daemons, and the program itself.
 
+mod attempts;
 mod commands;
 mod core;
 mod faults;
