@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, IsTerminal, Read, Seek, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ mod lines;
 pub use lines::{Lines, Next};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open};
 
 /// What is kept of a captured program's messages, in bytes; the rest is read and forgotten.
 const MAX_MESSAGES: usize = 64 * 1024;
@@ -25,6 +25,16 @@ const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 /// The program of util-linux that gives up rights and executes another one. Rust's own way to do all of this before a
 /// program starts is unsafe code.
 const SETPRIV: &str = "/usr/bin/setpriv";
+
+/// The program of util-linux that executes another one in a new session. It forks only as the leader of a group, which
+/// a child of ours never is unless it is made one.
+const SETSID: &str = "/usr/bin/setsid";
+
+/// The program of util-linux that gives another one a terminal of its own (`--pty`), and stands between the two.
+const RUNUSER: &str = "/usr/sbin/runuser";
+
+/// The program of coreutils that executes another one in a directory (`--chdir`).
+const ENV: &str = "/usr/bin/env";
 
 /// A program with all that it is started with.
 #[derive(Debug, Clone)]
@@ -44,7 +54,8 @@ pub struct Program {
 /// A user of the system by numbers, so that no name has to be looked up.
 ///
 /// A program that runs as one has no other groups, and can never gain rights again (`no_new_privs`), whatever it
-/// executes.
+/// executes. It never has our terminal: whoever can open that can type there, and read what is typed (`TIOCSTI`). It
+/// goes to its directory with its own rights: links on the way may be its own, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct User {
     /// Its number.
@@ -141,14 +152,52 @@ impl From<ExitStatus> for Status {
 }
 
 impl Program {
-    /// Runs it on our own input, output and terminal.
+    /// Runs it on our own input, output and terminal. As another user it has a terminal of its own, if all three are
+    /// terminals; otherwise none: it reads nothing where we have a terminal, and what it says there goes through us.
     ///
     /// # Errors
-    /// It cannot be started.
+    /// It cannot be started, or followed.
     pub fn run(&self) -> Result<Status, Error> {
-        match self.command().status() {
-            Ok(status) => Ok(status.into()),
-            Err(source) => Err(Error::Start { program: self.program.clone(), source }),
+        let start = |source| Error::Start { program: self.program.clone(), source };
+        let terminals = [io::stdin().is_terminal(), io::stdout().is_terminal(), io::stderr().is_terminal()];
+        match self.user {
+            None => Ok(self.command().status().map_err(start)?.into()),
+            Some(user) if terminals == [true; 3] => {
+                Ok(self.command_with_terminal(user).status().map_err(start)?.into())
+            }
+            Some(_) => self.relay(terminals),
+        }
+    }
+
+    /// Runs it without terminal: of our input and outputs, it has those that are none.
+    fn relay(&self, [input, output, messages]: [bool; 3]) -> Result<Status, Error> {
+        let system = |source| Error::System { program: self.program.clone(), source };
+        let stream = |is_terminal: bool| if is_terminal { Stdio::piped() } else { Stdio::inherit() };
+        let mut command = self.command();
+        command.stdin(if input { Stdio::null() } else { Stdio::inherit() });
+        command.stdout(stream(output)).stderr(stream(messages));
+        let child = command.spawn().map_err(|source| Error::Start { program: self.program.clone(), source })?;
+        let mut running = Running { child, reaped: false };
+        let process = pidfd_open(running.pid(), PidfdFlags::empty()).map_err(|error| system(error.into()))?;
+        let mut output = Stream::new(running.child.stdout.take().map(OwnedFd::from), usize::MAX);
+        let mut messages = Stream::new(running.child.stderr.take().map(OwnedFd::from), usize::MAX);
+        let mut ended = false;
+        loop {
+            let time = if ended { Duration::ZERO } else { Duration::from_secs(3600) };
+            let ready = wait(&process, ended, [&output, &messages], time).map_err(system)?;
+            if ready == [false; 3] && ended {
+                return Ok(running.reap().map_err(system)?.into());
+            }
+            if ready[0] {
+                ended = true;
+                running.kill_group();
+            }
+            if ready[1] {
+                output.read().and_then(|()| output.pass_on(&mut io::stdout())).map_err(system)?;
+            }
+            if ready[2] {
+                messages.read().and_then(|()| messages.pass_on(&mut io::stderr())).map_err(system)?;
+            }
         }
     }
 
@@ -186,7 +235,8 @@ impl Program {
 
     fn capture_from(&self, input: Stdio, limit: usize, time: Duration) -> Result<Captured, Error> {
         let mut command = self.command();
-        command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.group(&mut command);
         let child = command.spawn().map_err(|source| Error::Start { program: self.program.clone(), source })?;
         let mut running = Running { child, reaped: false };
         let system = |source| Error::System { program: self.program.clone(), source };
@@ -229,16 +279,60 @@ impl Program {
 
     fn command(&self) -> Command {
         let mut command = match self.user {
-            None => Command::new(self.located()),
-            Some(User { uid, gid }) => {
-                let mut command = Command::new(SETPRIV);
-                command.arg(format!("--reuid={uid}")).arg(format!("--regid={gid}"));
-                // When we are killed, so is it: what it changes is ours to change again.
-                command.args(["--clear-groups", "--no-new-privs", "--pdeathsig", "KILL", "--"]).arg(self.located());
+            None => {
+                let mut command = Command::new(self.located());
+                command.args(&self.arguments).current_dir(&self.directory);
+                command
+            }
+            Some(user) => {
+                let mut command = Command::new(SETSID);
+                command.arg(SETPRIV).args(self.as_user(user, &[])).current_dir("/");
                 command
             }
         };
-        command.args(&self.arguments).current_dir(&self.directory);
+        self.set_environment(&mut command);
+        command
+    }
+
+    /// The program as another user, on a terminal of its own. What gives it that stays ours, and ends when we do.
+    fn command_with_terminal(&self, user: User) -> Command {
+        let mut command = Command::new(SETPRIV);
+        command.args(["--pdeathsig", "KILL", "--", RUNUSER, "--pty", "-u", "root", "--", SETPRIV]);
+        self.set_environment(&mut command);
+        // It sets some variables to what root has.
+        let variables: Vec<(OsString, OsString)> =
+            command.get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect();
+        command.args(self.as_user(user, &variables)).current_dir("/");
+        command
+    }
+
+    /// The arguments with which `setpriv` starts the program as a user, in its directory and with these variables.
+    fn as_user(&self, User { uid, gid }: User, variables: &[(OsString, OsString)]) -> Vec<OsString> {
+        let mut all: Vec<OsString> = vec![format!("--reuid={uid}").into(), format!("--regid={gid}").into()];
+        // When we are killed, so is it: what it changes is ours to change again.
+        all.extend(["--clear-groups", "--no-new-privs", "--pdeathsig", "KILL", "--", ENV].map(OsString::from));
+        let mut directory = OsString::from("--chdir=");
+        directory.push(&self.directory);
+        all.extend([directory, "--".into()]);
+        all.extend(variables.iter().map(|(name, value)| {
+            let mut variable = name.clone();
+            variable.push("=");
+            variable.push(value);
+            variable
+        }));
+        all.push(self.located().into());
+        all.extend(self.arguments.iter().cloned());
+        all
+    }
+
+    /// Makes it the leader of a group, by which it can be killed; as another user, it leads a session anyway.
+    fn group(&self, command: &mut Command) {
+        if self.user.is_none() {
+            command.process_group(0);
+        }
+    }
+
+    fn set_environment(&self, command: &mut Command) {
         match &self.environment {
             Environment::Inherited(variables) => command.envs(variables.iter().map(|(name, value)| (name, value))),
             Environment::Clean(variables) => {
@@ -252,7 +346,6 @@ impl Program {
                 command.envs(variables.iter().map(|(name, value)| (name, value)))
             }
         };
-        command
     }
 
     /// A path is meant from where we are, not from where the program will work.
@@ -278,6 +371,8 @@ impl Running {
     fn kill_group(&self) {
         // Fails when nothing is left.
         let _ = kill_process_group(self.pid(), Signal::KILL);
+        // It may not have come to lead one yet.
+        let _ = kill_process(self.pid(), Signal::KILL);
     }
 
     fn reap(&mut self) -> io::Result<ExitStatus> {
@@ -323,6 +418,12 @@ impl Stream {
             Err(error) => return Err(error),
         }
         Ok(())
+    }
+
+    fn pass_on(&mut self, to: &mut impl Write) -> io::Result<()> {
+        to.write_all(&self.kept)?;
+        self.kept.clear();
+        to.flush()
     }
 }
 

@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::CommandExt;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -50,7 +49,8 @@ impl Program {
     pub fn lines(&self, most: usize) -> Result<Lines, Error> {
         let start = |source| Error::Start { program: self.program.clone(), source };
         let mut command = self.command();
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.group(&mut command);
         let mut child = command.spawn().map_err(start)?;
         let file = |pipe: Option<OwnedFd>| pipe.map(File::from);
         let messages = file(child.stderr.take().map(OwnedFd::from));

@@ -115,3 +115,93 @@ fn one_that_is_not_there_does_not_start() {
     let error = program.capture(1, Duration::from_secs(1)).unwrap_err();
     assert_eq!(error.to_string(), "cannot start `/nonexistent/php`");
 }
+
+/// A user whom nobody else is; these tests are nothing without the right to be one.
+fn as_user(mut program: Program) -> Option<Program> {
+    program.user = Some(User { uid: 64_901, gid: 64_901 });
+    rustix::process::geteuid().is_root().then_some(program)
+}
+
+#[test]
+fn another_user_has_no_terminal_of_ours_and_leads_a_session() {
+    let script = "(: < /dev/tty) 2>&1; cut -d ' ' -f 1,5,6,7 /proc/$$/stat; id -u; grep NoNewPrivs /proc/$$/status";
+    let Some(program) = as_user(shell(script)) else { return };
+    let captured = program.capture(4096, Duration::from_secs(20)).unwrap();
+    let output = String::from_utf8(captured.output).unwrap();
+    let lines: Vec<&str> = output.lines().collect();
+    assert!(lines[0].contains("No such device or address"), "{output}");
+    // The process, its group, its session, its terminal.
+    let numbers: Vec<&str> = lines[1].split(' ').collect();
+    assert_eq!((numbers[0], numbers[0], "0"), (numbers[1], numbers[2], numbers[3]), "{output}");
+    assert_eq!(lines[2..], ["64901", "NoNewPrivs:\t1"], "{output}");
+    let mut lines = program.lines(4096).unwrap();
+    let Next::Line(line) = lines.next(Duration::from_secs(20)).unwrap() else { panic!("no line") };
+    assert!(String::from_utf8_lossy(&line).contains("No such device or address"));
+    let _ = lines.end();
+}
+
+#[test]
+fn another_user_that_takes_too_long_is_killed_with_what_it_started() {
+    let scratch = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(scratch.path(), std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+    let file = scratch.path().join("pid");
+    let Some(program) = as_user(shell(&format!("sleep 60 & echo $! > {}; wait", file.display()))) else { return };
+    let error = program.capture(100, Duration::from_millis(800)).unwrap_err();
+    assert!(matches!(error, Error::Late { .. }), "{error}");
+    assert!(gone(&file));
+}
+
+#[test]
+fn another_user_goes_to_its_directory_with_its_own_rights() {
+    let scratch = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(scratch.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let closed = scratch.path().join("closed");
+    let link = scratch.path().join("link");
+    std::fs::create_dir(&closed).unwrap();
+    std::fs::set_permissions(&closed, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    std::os::unix::fs::symlink(&closed, &link).unwrap();
+    let Some(mut program) = as_user(shell("pwd; printf '%s|' \"$GIVEN\" \"$@\"")) else { return };
+    program.arguments.extend(["-".into(), "a b".into(), "A=b".into()]);
+    program.directory = scratch.path().to_owned();
+    let captured = program.capture(4096, Duration::from_secs(20)).unwrap();
+    let expected = format!("{}\na b|a b|A=b|", scratch.path().display());
+    assert_eq!(String::from_utf8_lossy(&captured.output), expected);
+    program.directory = link;
+    let captured = program.capture(4096, Duration::from_secs(20)).unwrap();
+    assert_eq!((captured.status, captured.output.len()), (Status::Exited(125), 0));
+}
+
+/// Runs itself once more, on a terminal that `script` makes.
+#[test]
+fn another_user_runs_on_a_terminal_of_its_own() {
+    const NAME: &str = "process::tests::another_user_runs_on_a_terminal_of_its_own";
+    let inside = std::env::var_os("MWFARM_TEST_TERMINAL").is_some();
+    let ours = std::fs::read_link("/proc/self/fd/0").unwrap();
+    let script = "test \"$(tty)\" != \"$1\" && : < /dev/tty && ! (: < \"$1\") 2> /dev/null || exit 1
+        test -t 0 -a -t 1 -a -t 2 || exit 2
+        test \"$HOME|$GIVEN|$USER|$2\" = '/nonexistent|a b|wiki-x|c d' && pwd && exit 7; exit 3";
+    let Some(mut program) = as_user(shell(script)) else { return };
+    program.directory = "/usr".into();
+    let variables = [("GIVEN", "a b"), ("HOME", "/nonexistent"), ("USER", "wiki-x")];
+    program.environment = Environment::Clean(variables.map(|(name, value)| (name.into(), value.into())).to_vec());
+    program.arguments.extend(["-".into(), ours.into(), "c d".into()]);
+    if inside {
+        assert_eq!(program.run().unwrap(), Status::Exited(7));
+        return;
+    }
+    let itself = std::env::current_exe().unwrap();
+    let mut on_terminal = shell("exec script -qec '\"$MWFARM_TEST_TERMINAL\" --exact '\"$1\"' --nocapture' /dev/null");
+    on_terminal.arguments.extend(["-".into(), NAME.into()]);
+    on_terminal.environment = Environment::Clean(vec![("MWFARM_TEST_TERMINAL".into(), itself.into())]);
+    let captured = on_terminal.capture(1 << 16, Duration::from_secs(20)).unwrap();
+    let output = String::from_utf8_lossy(&captured.output);
+    assert_eq!(captured.status, Status::Exited(0), "{output}");
+    assert!(output.contains("/usr\r\n"), "{output}");
+}
+
+#[test]
+fn another_user_runs_without_terminal_where_we_have_none() {
+    let Some(program) = as_user(shell("(: < /dev/tty) 2> /dev/null && exit 1; echo; exit 3")) else { return };
+    assert_eq!(program.relay([true; 3]).unwrap(), Status::Exited(3));
+    assert_eq!(program.relay([false; 3]).unwrap(), Status::Exited(3));
+}
