@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, IsTerminal, Read, Seek, Write};
+use std::io::{self, Read, Seek, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
@@ -15,6 +15,8 @@ pub use lines::{Lines, Next};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open};
+
+use crate::report::relay;
 
 /// What is kept of a captured program's messages, in bytes; the rest is read and forgotten.
 const MAX_MESSAGES: usize = 64 * 1024;
@@ -159,7 +161,7 @@ impl Program {
     /// It cannot be started, or followed.
     pub fn run(&self) -> Result<Status, Error> {
         let start = |source| Error::Start { program: self.program.clone(), source };
-        let terminals = [io::stdin().is_terminal(), io::stdout().is_terminal(), io::stderr().is_terminal()];
+        let terminals = relay::terminals();
         match self.user {
             None => Ok(self.command().status().map_err(start)?.into()),
             Some(user) if terminals == [true; 3] => {
@@ -193,10 +195,10 @@ impl Program {
                 running.kill_group();
             }
             if ready[1] {
-                output.read().and_then(|()| output.pass_on(&mut io::stdout())).map_err(system)?;
+                output.read().and_then(|()| relay::output(&std::mem::take(&mut output.kept))).map_err(system)?;
             }
             if ready[2] {
-                messages.read().and_then(|()| messages.pass_on(&mut io::stderr())).map_err(system)?;
+                messages.read().and_then(|()| relay::messages(&std::mem::take(&mut messages.kept))).map_err(system)?;
             }
         }
     }
@@ -418,12 +420,6 @@ impl Stream {
             Err(error) => return Err(error),
         }
         Ok(())
-    }
-
-    fn pass_on(&mut self, to: &mut impl Write) -> io::Result<()> {
-        to.write_all(&self.kept)?;
-        self.kept.clear();
-        to.flush()
     }
 }
 

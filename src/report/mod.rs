@@ -1,10 +1,12 @@
 //! The only place that prints: results to stdout, everything else to stderr.
 //!
 //! The rest of the crate returns values: an [`Output`] or [`Problem`]s, and on the way it tells a [`Reporter`] how
-//! far it is. All text that may come from outside passes [`escaped`] here, so that no caller can forget it.
+//! far it is. All text that may come from outside passes [`escaped`] here, so that no caller can forget it; but for
+//! [`relay`], which passes on what the user runs.
 
 mod escape;
 mod problem;
+pub mod relay;
 pub mod summary;
 pub mod table;
 mod terminal;
