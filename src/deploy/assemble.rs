@@ -62,7 +62,7 @@ impl Assembly<'_> {
         home::ensure_releases(self.engine.options, self.wiki)?;
         let failed = |error: std::io::Error| unusable(&self.staged, &error);
         disk::clear(&self.staged).map_err(failed)?;
-        disk::make_directories(&layout.staging()).map_err(failed)?;
+        releases::make_staging(layout).map_err(failed)?;
         disk::new_directory(&self.staged, 0o755).map_err(failed)?;
 
         let digest = self.code()?;

@@ -106,7 +106,8 @@ impl Engine<'_> {
     pub fn add(&self, name: &Name, entry: &Entry) -> Result<(), Problem> {
         let path = self.options.layout.journal(name);
         let directory = path.parent().unwrap_or(Path::new("/"));
-        crate::disk::make_directories(directory)
+        crate::disk::make_directories(&self.options.layout.state())
+            .and_then(|()| crate::disk::make_directory(directory, 0o700, None))
             .and_then(|()| journal::add(&path, entry))
             .map_err(|error| unusable(&path, &error))
     }

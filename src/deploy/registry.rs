@@ -108,8 +108,9 @@ pub fn put(layout: &Layout, wiki: &Wiki) -> Result<(), Error> {
     let mut json = serde_json::to_vec_pretty(wiki).unwrap_or_default();
     json.push(b'\n');
     let write = || {
-        disk::make_directories(path.parent().unwrap_or(Path::new(".")))?;
+        disk::make_directories(&layout.state())?;
         // Names and faults of wikis are not for other wikis.
+        disk::make_directory(path.parent().unwrap_or(Path::new(".")), 0o700, None)?;
         disk::replace(&path, &json, 0o600)
     };
     write().map_err(|source| Error::System { path: path.clone(), source })

@@ -115,12 +115,23 @@ pub fn remove(layout: &Layout, name: &Name, release: &ReleaseId) -> Result<(), P
         if disk::look(&from)?.is_none() {
             return Ok(());
         }
-        disk::make_directories(&layout.staging())?;
+        make_staging(layout)?;
         disk::clear(&to)?;
         disk::relocate(&from, &to)?;
         disk::clear(&to)
     };
     remove().map_err(|error| unusable(&from, &error))
+}
+
+/// Makes the directory of what is not finished, or no release any more. Unlike that of a wiki's releases, which a release
+/// gets into by its last rename, it keeps no wiki from what is another one's: only we come in.
+///
+/// # Errors
+/// Those of the system.
+pub(super) fn make_staging(layout: &Layout) -> io::Result<()> {
+    let staging = layout.staging();
+    disk::make_directories(staging.parent().unwrap_or(Path::new("/")))?;
+    disk::make_directory(&staging, 0o700, None)
 }
 
 /// Where something of an attempt is while it is not finished. No wiki's name has a dot.
