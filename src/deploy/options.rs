@@ -200,7 +200,8 @@ pub struct Services {
     pub apache_pid: PathBuf,
     /// The address of the proxy, where requests for all wikis arrive.
     pub proxy: String,
-    /// The address of the web server behind it, on loopback.
+    /// The address of the web server behind it, on loopback. Wikis cannot listen on ports below 1024: on others, whoever
+    /// comes first while the server restarts answers for all wikis.
     pub backend: String,
     /// The user of nginx, which reads the wikis' static files.
     pub web_user: String,
@@ -217,7 +218,7 @@ impl Default for Services {
             apache_check: words("apache2ctl -t"),
             apache_pid: "/run/apache2/apache2.pid".into(),
             proxy: "0.0.0.0:80".to_owned(),
-            backend: "127.0.0.1:8080".to_owned(),
+            backend: "127.0.0.1:81".to_owned(),
             web_user: "www-data".to_owned(),
         }
     }
