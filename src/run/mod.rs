@@ -60,7 +60,10 @@ pub fn run(arguments: Arguments, reporter: &dyn Reporter) -> Result<Output, Vec<
         Command::Status(flags) => deploy::status(&flags, reporter),
         Command::Watch(watch) => deploy::watch(&watch, arguments.global.jobs, reporter),
         Command::Agent(agent) => deploy::agent(&agent, reporter),
-        Command::Run(run) => farm::run(&run, arguments.global.jobs, reporter),
+        Command::Run(run) => {
+            deploy::check_farm(&run.config)?;
+            farm::run(&run, arguments.global.jobs, reporter)
+        }
         Command::Completions(completions) => Ok(Output::done(cli::completions(completions.shell))),
         Command::Man(man) => run_man(&man, reporter),
     }

@@ -1,6 +1,7 @@
 //! Wikis that are deployed from branches: hands what `config` and `build` make of a release to `deploy`.
 
 mod answer;
+mod caller;
 mod release;
 mod watch;
 mod wiki;
@@ -16,6 +17,7 @@ use crate::deploy::{agent, registry, status};
 use crate::farm::NameError;
 use crate::report::{ExitCode, Output, Problem, Reporter};
 
+pub(super) use caller::check_farm;
 pub(super) use watch::watch;
 pub(super) use wiki::{is_there, run, wiki};
 

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use super::{answer, name, of_name, with_engine};
+use super::{answer, caller, name, of_name, with_engine};
 use crate::cli::deploy::{self as flags, WikiCommand};
 use crate::cli::{self, ConfigDir};
 use crate::deploy::create::{self, Asked};
@@ -116,9 +116,11 @@ fn served<'w>(engine: &'w Engine<'_>, wiki: &'w Wiki) -> Result<Site<'w>, Proble
 
 /// A shell, or a command, as the wiki's user, in its configuration repository.
 fn become_wiki(flags: &flags::Become, reporter: &dyn Reporter) -> Result<Output, Vec<Problem>> {
+    caller::check_farm(&flags.config)?;
     let name = named(&flags.name)?;
     let status = with_engine(&flags.config, reporter, |engine| {
         let wiki = engine.wiki(&name)?;
+        caller::check_owner(&wiki)?;
         let site = served(engine, &wiki)?;
         let mut command = flags.command.iter().cloned();
         let program = command.next().unwrap_or_else(|| "/bin/bash".into());
@@ -156,9 +158,11 @@ pub(in crate::run) fn run(flags: &cli::Run, reporter: &dyn Reporter) -> Result<O
         let what = "`--all` is for farms of one code tree; deployed wikis are updated by their deploys";
         return Err(vec![Problem::new(ExitCode::Usage, what).hint("`--wiki NAME`")]);
     };
+    caller::check_farm(&flags.config)?;
     let name = named(name)?;
     let status = with_engine(&flags.config, reporter, |engine| {
         let wiki = engine.wiki(&name)?;
+        caller::check_owner(&wiki)?;
         let site = served(engine, &wiki)?;
         let file = script(&site, &flags.script)?;
         let program = site.script(&file, &flags.arguments);

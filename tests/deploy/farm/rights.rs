@@ -1,6 +1,7 @@
 //! What follows pushes without root's rights, and the units that start it.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -106,4 +107,39 @@ fn units_start_commands_that_there_are() {
     let said = String::from_utf8_lossy(&verified.stderr);
     let ours: Vec<&str> = said.lines().filter(|line| line.contains("mwfarm-")).collect();
     assert_eq!(ours, [""; 0]);
+}
+
+#[test]
+fn what_is_not_finished_and_what_is_known_of_wikis_is_for_root() {
+    let farm = Farm::with_core(&Plan::plain(), &small_core());
+    farm.create("a");
+    let mode = |path: &str| fs::metadata(farm.at(path)).expect(path).mode() & 0o7777;
+    for directory in ["srv/deployment/releases/.tmp", "var/lib/mwfarm/wikis", "var/lib/mwfarm/journal"] {
+        assert_eq!(mode(directory), 0o700, "{directory}");
+        // As an older mwfarm made it.
+        chmod(&farm.at(directory), 0o755);
+    }
+    farm.push_file("a", "file.txt", "1");
+    farm.deploy("a").well();
+    for directory in ["srv/deployment/releases/.tmp", "var/lib/mwfarm/wikis", "var/lib/mwfarm/journal"] {
+        assert_eq!(mode(directory), 0o700, "{directory}");
+    }
+}
+
+#[test]
+fn callers_by_sudo_choose_no_farm() {
+    let farm = Farm::with_core(&Plan::plain(), &small_core());
+    farm.create("a");
+    let name = farm.name("a");
+    let become_it = ["wiki", "become", &name, "--", "true"];
+    let run = ["run", "showJobs", "--wiki", &name];
+    for arguments in [&become_it[..], &run[..]] {
+        let said = Said::from(farm.command(arguments).env("SUDO_USER", "carol").output().expect("mwfarm"));
+        said.badly(4, "`carol` may not choose a farm with `--config-dir`");
+        let said = Said::from(farm.command(arguments).env("SUDO_USER", "root").output().expect("mwfarm"));
+        assert!(!said.err.contains("--config-dir"), "{said:?}");
+    }
+    farm.mwfarm(become_it).well();
+    let said = farm.command(["wiki", "show", &name]).env("SUDO_USER", "carol").output().expect("mwfarm");
+    Said::from(said).well();
 }
