@@ -172,6 +172,9 @@ pub struct Deploy {
     /// Serve the release before again, mark the one that is left as bad, and hold pushes until `mwfarm wiki resume`
     #[arg(long)]
     pub revert: bool,
+    /// Make a new release of the commits that are served: with the farm's settings and options as they are now
+    #[arg(long, conflicts_with_all = ["rev", "revert"])]
+    pub again: bool,
     /// Wait for a deploy of the same wiki that is running, instead of failing
     #[arg(long)]
     pub wait: bool,

@@ -104,7 +104,10 @@ impl Interrupted<'_> {
         // It was switched, and is not any more: it did not answer, and was being left.
         if let (true, Some(current), Some(code)) = (self.reached(Stage::Switched), current, &self.last.code) {
             let reason = "it did not answer as it should";
-            wiki.mark_bad(code, self.last.config.as_ref(), reason);
+            let config = self.last.config.as_ref();
+            if !releases::read(layout, &name, &current)?.is_some_and(|current| current.is_of(code, config)) {
+                wiki.mark_bad(code, config, reason);
+            }
             let told = format!("release {release} {}; release {current} is served again", &reason[3..]);
             self.hold(wiki, Stage::RolledBack, reason, &told)?;
             return Ok(told);
@@ -174,9 +177,11 @@ impl Interrupted<'_> {
         let layout = &self.engine.options.layout;
         let name = wiki.name.clone();
         let Some(served) = attempt::served(self.engine, wiki)? else { return self.taken_back(wiki) };
-        wiki.mark_bad(&served.code, served.config.as_ref(), reason);
         let is_bad = |other: &Release| wiki.is_bad(&other.code, other.config.as_ref()).is_some();
         let before = releases::before(layout, &name, &served.release, is_bad)?;
+        if !before.as_ref().is_some_and(|before| before.is_of(&served.code, served.config.as_ref())) {
+            wiki.mark_bad(&served.code, served.config.as_ref(), reason);
+        }
         let (stage, told) = match before.filter(|_| !self.reached(Stage::SchemaChanged)) {
             Some(before) => {
                 // The record first: from now on the release is bad, whatever happens.

@@ -122,6 +122,14 @@ pub struct Release {
     pub digest: String,
 }
 
+impl Release {
+    /// Whether it is made of these commits of code and configuration.
+    #[must_use]
+    pub fn is_of(&self, code: &Sha, config: Option<&Sha>) -> bool {
+        self.code == *code && self.config.as_ref() == config
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

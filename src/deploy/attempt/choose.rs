@@ -27,7 +27,7 @@ pub(super) fn commit(
     let newest = fetched?;
     match &request.what {
         What::Revision(revision) => repository::resolve(engine.options, &wiki.branch, revision),
-        What::Newest | What::Revert => Ok(newest),
+        What::Newest | What::Again | What::Revert => Ok(newest),
     }
 }
 

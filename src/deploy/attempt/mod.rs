@@ -44,6 +44,8 @@ pub struct Request {
 pub enum What {
     /// The newest commit of the wiki's branch, with the newest configuration.
     Newest,
+    /// The commits that are served, in a release that is made anew; the newest ones when none is served.
+    Again,
     /// This commit of the branch.
     Revision(String),
     /// The release before the served one.
@@ -105,14 +107,22 @@ pub fn locked(engine: &Engine<'_>, wiki: &mut Wiki, request: &Request) -> Result
         return revert(engine, wiki, request);
     }
     let current = served(engine, wiki)?;
-    let code = commit(engine, wiki, request, current.as_ref())
-        .map_err(|problem| not_fetched(engine, wiki, request, problem))?;
+    let again = current.as_ref().filter(|_| request.what == What::Again);
+    let code = match again {
+        Some(current) => current.code.clone(),
+        None => commit(engine, wiki, request, current.as_ref())
+            .map_err(|problem| not_fetched(engine, wiki, request, problem))?,
+    };
     if let Some(skipped) = left_out(engine, wiki, request, current.as_ref(), &code)? {
         return Ok(skipped);
     }
     let new_code = current.as_ref().is_some_and(|current| current.code != code);
-    let config = engine.step(wiki, "configuration", |wiki| configuration(engine, wiki, new_code, current.as_ref()))?;
-    if let Some(current) = current.as_ref().filter(|current| current.code == code && current.config == config) {
+    let config = match again {
+        Some(current) => current.config.clone(),
+        None => engine.step(wiki, "configuration", |wiki| configuration(engine, wiki, new_code, current.as_ref()))?,
+    };
+    let same = current.as_ref().filter(|current| current.is_of(&code, config.as_ref()));
+    if let (Some(current), None) = (same, again) {
         settle(engine, wiki, &code, request)?;
         return Ok(Outcome::Unchanged(current.clone()));
     }
@@ -121,7 +131,7 @@ pub fn locked(engine: &Engine<'_>, wiki: &mut Wiki, request: &Request) -> Result
         if request.automatic {
             return Ok(Outcome::Skipped(text));
         }
-        if request.what == What::Newest {
+        if !matches!(request.what, What::Revision(_)) {
             let hint =
                 format!("push a better one, or `mwfarm deploy {} --rev {}` all the same", wiki.name, code.short());
             return Err(Problem::new(ExitCode::Usage, text).hint(hint));

@@ -68,7 +68,9 @@ pub(in crate::deploy) fn turn_back(
     // The record first: a push in between must not take back what was decided.
     if let Some(left) = served(engine, wiki)?.filter(|left| left.release != target.release) {
         let why = if promised.why.is_empty() { "left by a revert" } else { &promised.why };
-        wiki.mark_bad(&left.code, left.config.as_ref(), why);
+        if !target.is_of(&left.code, left.config.as_ref()) {
+            wiki.mark_bad(&left.code, left.config.as_ref(), why);
+        }
         wiki.held = Some(Held {
             by: promised.who.clone(),
             why: format!("reverted: {why}"),

@@ -59,7 +59,10 @@ impl Attempt<'_> {
                 let error = told(&problem);
                 if matches!(stage, Stage::RolledBack | Stage::NeedsOperator) {
                     let why = format!("release {} did not answer as it should", self.release);
-                    self.wiki.mark_bad(&self.code, self.config.as_ref(), &error);
+                    // What was made again of commits that work is not their fault.
+                    if !self.current.as_ref().is_some_and(|current| current.is_of(&self.code, self.config.as_ref())) {
+                        self.wiki.mark_bad(&self.code, self.config.as_ref(), &error);
+                    }
                     self.wiki.held =
                         Some(Held { by: "mwfarm".to_owned(), why, since: registry::now(), by_deploy: true });
                 }

@@ -71,6 +71,7 @@ pub(super) fn deploy(flags: &cli::Deploy, reporter: &dyn Reporter) -> Result<Out
     let request = Request {
         what: match &flags.rev {
             _ if flags.revert => What::Revert,
+            _ if flags.again => What::Again,
             Some(revision) => What::Revision(revision.clone()),
             None => What::Newest,
         },

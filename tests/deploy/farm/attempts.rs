@@ -1,5 +1,8 @@
 //! What a deploy decides: which steps it takes, what it leaves out, and what it says.
 
+use std::fs;
+
+use super::sound::sound;
 use super::{Farm, Plan};
 
 /// The stages of the last attempt of a wiki.
@@ -24,4 +27,37 @@ fn the_schema_is_looked_after_also_when_only_settings_change() {
     farm.configure_wiki("a", "<?php\nif (PHP_SAPI === 'cli') { fwrite(STDERR, \"no table\\n\"); exit(3); }");
     farm.deploy("a").badly(1, "update.php failed");
     assert_eq!(farm.release("a"), before);
+}
+
+/// No push tells of changed options, of a farm's changed settings and of a new mwfarm.
+#[test]
+fn the_same_commits_are_made_into_a_release_again() {
+    let farm = Farm::start(&Plan::plain());
+    farm.create("a");
+    let name = farm.name("a");
+    let first = farm.release("a").expect("a release");
+    let options = fs::read_to_string(farm.at("mwfarm.yml")).expect("options");
+    fs::write(farm.at("mwfarm.yml"), options.replace("database: none", "database: sqlite")).expect("options");
+    farm.mwfarm(["watch", "reconcile"]).well();
+    assert!(farm.deploy("a").well().contains("already"));
+    // What was pushed since is not of these commits.
+    farm.push_file("a", "resources/style.css", "body {}\n");
+    farm.mwfarm(["deploy", &name, "--again", "the database is another one"]).well();
+    let again = farm.release("a").expect("a release");
+    assert_eq!(again, first.replacen('1', "2", 1));
+    let settings = |release: &str| {
+        let file = farm.at(&format!("srv/deployment/releases/{name}/{release}/.mwfarm/settings.php"));
+        fs::read_to_string(file).expect("settings")
+    };
+    assert!(settings(&again).contains("wgSQLiteDataDir") && !settings(&first).contains("wgSQLiteDataDir"));
+    // Back from it: the commits are those of what is served, and not bad.
+    farm.mwfarm(["deploy", &name, "--revert"]).well();
+    assert_eq!(farm.release("a").as_deref(), Some(first.as_str()));
+    assert_eq!(farm.show("a")["wiki"]["bad"], serde_json::json!([]));
+    farm.mwfarm(["deploy", &name, "--again"]).badly(4, "is held by carol");
+    farm.mwfarm(["deploy", &name, "--again", "--rev", "0123456"]).badly(4, "cannot be used with");
+    farm.mwfarm(["wiki", "resume", &name]).well();
+    farm.mwfarm(["deploy", &name, "--again"]).well();
+    farm.deploy("a").well();
+    sound(&farm);
 }
