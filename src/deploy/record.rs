@@ -124,6 +124,11 @@ impl Wiki {
         }
     }
 
+    /// Takes the mark of a pair away.
+    pub fn unmark(&mut self, code: &Sha, config: Option<&Sha>) {
+        self.bad.retain(|bad| bad.code != *code || bad.config.as_ref() != config);
+    }
+
     /// Whether this pair was found to be bad.
     #[must_use]
     pub fn is_bad(&self, code: &Sha, config: Option<&Sha>) -> Option<&Bad> {

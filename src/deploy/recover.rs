@@ -35,11 +35,16 @@ pub fn recover(engine: &Engine<'_>, wiki: &mut Wiki) -> Result<Vec<String>, Prob
         let of_attempt = entries.iter().filter(|entry| entry.attempt == last.attempt).cloned().collect();
         done.push(Interrupted { engine, last: last.clone(), entries: of_attempt }.finish(wiki)?);
     }
-    // Releases that are neither served nor were: what is newer than the served one and is not marked.
+    // Releases that are newer than the served one and never were served. One that was is kept: somebody went back by
+    // hand, or by an order.
     if let Some(current) = releases::current(layout, &name)? {
+        let was_served = |release: &ReleaseId| {
+            let of_it = |entry: &&Entry| entry.attempt == release.seq && entry.release.as_ref() == Some(release);
+            let served = |entry: &Entry| matches!(entry.stage, Stage::Switched | Stage::Verified | Stage::Done);
+            entries.iter().filter(of_it).any(served)
+        };
         for release in releases::list(layout, &name)?.iter().filter(|release| release.seq > current.seq) {
-            let read = releases::read(layout, &name, release)?;
-            if read.is_none_or(|read| wiki.is_bad(&read.code, read.config.as_ref()).is_none()) {
+            if !was_served(release) {
                 releases::remove(layout, &name, release)?;
                 done.push(format!("removed release {release}, which was never served"));
             }
@@ -130,9 +135,24 @@ impl Interrupted<'_> {
     }
 
     /// Not switched: nothing of it was seen.
-    fn taken_back(&self, wiki: &Wiki) -> Result<String, Problem> {
+    fn taken_back(&self, wiki: &mut Wiki) -> Result<String, Problem> {
+        let served = releases::current(&self.engine.options.layout, &wiki.name)?;
+        let mut error = "interrupted".to_owned();
+        if let (Some(served), true) = (served, journal::schema_is_in_doubt(&self.entries)) {
+            error.push_str(" after update.php had begun");
+            wiki.broken = Some(Broken {
+                step: format!("deploy of attempt {}", self.last.attempt),
+                error: error.clone(),
+                needs_operator: Some(format!(
+                    "update.php may have changed the schema, and release {served} is still served: see whether it \
+                     works; `mwfarm deploy {}` does it again, else restore the database",
+                    wiki.name
+                )),
+            });
+            self.engine.put(wiki)?;
+        }
         attempt::prune(self.engine, wiki)?;
-        self.note(wiki, Stage::Failed, Some("interrupted".to_owned()))?;
+        self.note(wiki, Stage::Failed, Some(error))?;
         Ok(format!("attempt {} was interrupted; nothing of it was served", self.last.attempt))
     }
 
@@ -151,7 +171,12 @@ impl Interrupted<'_> {
         if let Err(reason) = self.engine.check(&wiki.host, release) {
             return self.leave(wiki, &reason);
         }
-        if wiki.broken.take().is_some() {
+        let before = wiki.clone();
+        wiki.broken = None;
+        if let Some(code) = &self.last.code {
+            wiki.unmark(code, self.last.config.as_ref());
+        }
+        if *wiki != before {
             self.engine.put(wiki)?;
         }
         self.note(wiki, Stage::Verified, None)?;

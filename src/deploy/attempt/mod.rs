@@ -136,7 +136,6 @@ pub fn locked(engine: &Engine<'_>, wiki: &mut Wiki, request: &Request) -> Result
                 format!("push a better one, or `mwfarm deploy {} --rev {}` all the same", wiki.name, code.short());
             return Err(Problem::new(ExitCode::Usage, text).hint(hint));
         }
-        wiki.bad.retain(|bad| bad.code != code || bad.config != config);
     }
     let number = wiki.next;
     wiki.next += 1;

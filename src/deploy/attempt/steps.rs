@@ -48,6 +48,8 @@ impl Attempt<'_> {
         match result {
             Ok(release) => {
                 self.wiki.broken = None;
+                // Somebody wanted it although it was marked, and it works.
+                self.wiki.unmark(&self.code, self.config.as_ref());
                 self.engine.put(self.wiki)?;
                 // Before the end is noted: should this be interrupted, it is done again.
                 prune(self.engine, self.wiki)
@@ -73,6 +75,9 @@ impl Attempt<'_> {
                         .then(|| problem.hint.clone().unwrap_or_else(|| "look at the wiki".to_owned())),
                 });
                 self.engine.put(self.wiki)?;
+                if !stage.is_final() {
+                    return Err(problem);
+                }
                 if releases::current(layout, &self.wiki.name)?.as_ref() != Some(&self.release) {
                     releases::remove(layout, &self.wiki.name, &self.release)?;
                 }
@@ -94,18 +99,13 @@ impl Attempt<'_> {
         self.note(Stage::Built, None)?;
         self.order(Action::Serve)?;
         let schema = self.schema()?;
-        self.order(Action::Try)?;
-        if let Err(reason) = engine.check(&engine.next_host(&name)?, &self.release) {
-            let problem = Problem::new(ExitCode::Failed, format!("{} of `{name}` does not work", self.code.short()))
-                .cause(reason)
-                .cause("nothing was switched");
-            return Err(self.after(schema, problem));
-        }
-        self.note(Stage::Checked, None)?;
-        self.note(Stage::Switching, None)?;
-        self.order(Action::Switch)?;
-        self.open()?;
-        self.note(Stage::Switched, None)?;
+        self.switch().map_err(|problem| self.after(schema, problem))?;
+        // It is served. Should that not be noted, the attempt has no end yet, and what comes next finds one for it.
+        self.open().and_then(|()| self.note(Stage::Switched, None)).map_err(|problem| {
+            let problem =
+                problem.cause(format!("release {} is served, and nobody has asked whether it answers", self.release));
+            Failed { stage: Stage::Switching, problem: problem.hint("`mwfarm watch reconcile` finishes the deploy") }
+        })?;
         if let Err(reason) = engine.check(&self.wiki.host, &self.release) {
             return Err(self.leave(schema, &reason));
         }
@@ -114,7 +114,21 @@ impl Attempt<'_> {
             .ok_or_else(|| Problem::new(ExitCode::Failed, format!("the release {} is gone", self.release)).into())
     }
 
-    /// The schema is made, or brought to what the new code needs.
+    /// The release is tried, and takes the place of the one before. What fails here fails before it does.
+    fn switch(&self) -> Result<(), Problem> {
+        let engine = self.engine;
+        let name = &self.wiki.name;
+        self.order(Action::Try)?;
+        if let Err(reason) = engine.check(&engine.next_host(name)?, &self.release) {
+            let what = format!("{} of `{name}` does not work", self.code.short());
+            return Err(Problem::new(ExitCode::Failed, what).cause(reason).cause("nothing was switched"));
+        }
+        self.note(Stage::Checked, None)?;
+        self.note(Stage::Switching, None)?;
+        self.order(Action::Switch).map(drop)
+    }
+
+    /// The schema is made, or brought to what the new code needs. Whatever fails, the served release is open after it.
     fn schema(&mut self) -> Result<Schema, Failed> {
         let engine = self.engine;
         let site = engine.site(self.wiki, engine.options.layout.release(&self.wiki.name, &self.release));
@@ -124,38 +138,35 @@ impl Attempt<'_> {
         let path = engine.options.layout.journal(&self.wiki.name);
         let entries = journal::read(&path).map_err(|error| unusable(&path, &error))?;
         self.note(Stage::SchemaBegun, None)?;
-        let closed = self.close()?;
-        let result = schema::update(engine.options, self.wiki, &site);
-        match result {
-            Ok(schema) => {
-                let schema = if journal::schema_is_in_doubt(&entries) { Schema::Changed } else { schema };
-                let stage = if schema == Schema::Same { Stage::SchemaSame } else { Stage::SchemaChanged };
-                self.note(stage, None)?;
-                // The release that is served works on: whatever changed, it has to until the switch.
-                if closed && schema == Schema::Same {
-                    self.open()?;
-                }
-                Ok(schema)
-            }
+        let updated = self.close().and_then(|()| schema::update(engine.options, self.wiki, &site));
+        let schema = match updated {
+            Ok(_) if journal::schema_is_in_doubt(&entries) => Schema::Changed,
+            Ok(schema) => schema,
             Err(problem) => {
                 self.open()?;
-                Err(problem.into())
+                return Err(problem.into());
             }
+        };
+        let stage = if schema == Schema::Same { Stage::SchemaSame } else { Stage::SchemaChanged };
+        self.note(stage, None).map_err(|problem| self.after(schema, problem))?;
+        // With what has changed, the release that is served may not work: it stays closed until the switch.
+        if schema == Schema::Same {
+            self.open()?;
         }
+        Ok(schema)
     }
 
     /// Lets the served release answer 503 while the database is made for another version of MediaWiki.
-    fn close(&self) -> Result<bool, Problem> {
-        let Some(current) = &self.current else { return Ok(false) };
+    fn close(&self) -> Result<(), Problem> {
+        let Some(current) = &self.current else { return Ok(()) };
         let layout = &self.engine.options.layout;
         let old = layout.release(&self.wiki.name, &current.release);
         let new = layout.release(&self.wiki.name, &self.release);
         if schema::version(&old) == schema::version(&new) {
-            return Ok(false);
+            return Ok(());
         }
         let marker = old.join(CLOSED);
-        disk::touch(&marker).map_err(|error| unusable(&marker, &error))?;
-        Ok(true)
+        disk::touch(&marker).map_err(|error| unusable(&marker, &error))
     }
 
     fn open(&self) -> Result<(), Problem> {
@@ -167,10 +178,11 @@ impl Attempt<'_> {
 
     /// Something failed before the switch, but perhaps not before the schema was changed.
     fn after(&self, schema: Schema, problem: Problem) -> Failed {
+        // What failed is more important than that this may fail, too; the next command opens it, then.
+        let _ = self.open();
         if schema != Schema::Changed || self.current.is_none() {
             return problem.into();
         }
-        let _ = self.open();
         let hint = format!(
             "update.php has changed the schema for {}, and the release before is still served: see whether it works; \
              else restore the database, or push code that works",
