@@ -224,17 +224,25 @@ fn code(engine: &Engine<'_>, wiki: &mut Wiki, changed: &mut Vec<&'static str>) -
         if engine.step(wiki, "code", |_| agent::apply(engine, &order))? {
             changed.push("code");
         }
-        return Ok(served);
+        // A first release that did not answer is linked all the same: there is none to go back to.
+        if wiki.state != State::Provisioning || engine.check(&wiki.host, &served.release).is_ok() {
+            return Ok(served);
+        }
     }
-    let request = Request {
-        what: What::Newest,
+    let request = |what| Request {
+        what,
         why: "the wiki's first release".to_owned(),
         event: "create".to_owned(),
         automatic: false,
         wait: true,
     };
     changed.push("code");
-    match attempt::locked(engine, wiki, &request)? {
+    let mut outcome = attempt::locked(engine, wiki, &request(What::Newest))?;
+    if matches!(outcome, Outcome::Unchanged(_)) {
+        // These are the commits that did not answer: what they lacked may be there now.
+        outcome = attempt::locked(engine, wiki, &request(What::Again))?;
+    }
+    match outcome {
         Outcome::Deployed(release) | Outcome::Unchanged(release) => Ok(release),
         Outcome::Skipped(why) => Err(Problem::new(ExitCode::Failed, why)),
     }

@@ -150,6 +150,8 @@ pub fn locked(engine: &Engine<'_>, wiki: &mut Wiki, request: &Request) -> Result
     let ours = wiki.held.clone();
     engine.put(wiki)?;
     let release = ReleaseId::new(number, &code);
+    // What a wiki that is not made yet serves is nothing to go back to.
+    let current = current.filter(|_| wiki.state != State::Provisioning);
     let outcome = Attempt { engine, wiki: &mut *wiki, request, release, code, config, current, number }.run();
     if outcome.is_err() && wiki.held == ours && ours != before {
         wiki.held = before;
