@@ -9,12 +9,13 @@ use super::name::Name;
 use super::options::Web;
 use super::order::{Action, Health, Observed, Order, SCHEMA};
 use super::record::Wiki;
-use super::release::ReleaseId;
+use super::release::{ReleaseId, Sha};
 use super::releases;
+use super::repository;
 use super::web;
 use crate::report::{ExitCode, Problem};
 
-/// Follows an order. Says whether anything changed.
+/// Follows an order. Says whether anything changed. The wiki's lock has to be held.
 ///
 /// # Errors
 /// It cannot be followed; what was served is served.
@@ -23,19 +24,44 @@ pub fn apply(engine: &Engine<'_>, order: &Order) -> Result<bool, Problem> {
         let what = format!("the order's form is {}, and this mwfarm knows {SCHEMA}", order.schema);
         return Err(Problem::new(ExitCode::Usage, what).hint("use the same mwfarm on all servers"));
     }
+    if let (Some(release), Some(code)) = (&order.release, &order.code)
+        && release.short != code.short()
+    {
+        let what = format!("the order's field `release` is {release}, and its field `code` is {code}");
+        return Err(Problem::new(ExitCode::Usage, what).hint("a release's name ends in twelve digits of its commit"));
+    }
     let layout = &engine.options.layout;
     let wiki = &order.wiki;
     let release = || order.release.as_ref().ok_or_else(|| missing("release"));
     match order.action {
         Action::Prepare => {
             let code = order.code.as_ref().ok_or_else(|| missing("code"))?;
-            assemble::assemble(engine, wiki, release()?, code, order.config.as_ref())
+            let release = release()?;
+            bring(engine, wiki, release, code)?;
+            assemble::assemble(engine, wiki, release, code, order.config.as_ref())
         }
         Action::Try => switch(engine, wiki, release()?, &layout.next(&wiki.name)),
         Action::Switch => switch(engine, wiki, release()?, &layout.current(&wiki.name)),
         Action::Serve => web::apply::ensure_site(engine.options, &site(wiki)),
         Action::Withdraw => web::apply::remove_site(engine.options, &wiki.name),
     }
+}
+
+/// Makes sure that the commit of a release which is to be made is in the repository of this server.
+fn bring(engine: &Engine<'_>, wiki: &Wiki, release: &ReleaseId, code: &Sha) -> Result<(), Problem> {
+    let options = engine.options;
+    if repository::has(&repository::core(options), code)
+        || releases::read(&options.layout, &wiki.name, release)?.is_some()
+    {
+        return Ok(());
+    }
+    repository::ensure(options)?;
+    repository::fetch(options, &wiki.branch)?;
+    if repository::has(&repository::core(options), code) {
+        return Ok(());
+    }
+    let what = format!("`{}` of the core repository has no commit {code}", wiki.branch);
+    Err(Problem::new(ExitCode::Failed, what).hint("see whether the branch was forced to another history"))
 }
 
 fn switch(engine: &Engine<'_>, wiki: &Wiki, release: &ReleaseId, link: &std::path::Path) -> Result<bool, Problem> {

@@ -9,7 +9,8 @@ mod wiki;
 use crate::cli::ConfigDir;
 use crate::cli::deploy::{self as cli, AgentCommand};
 use crate::deploy::attempt::{self, Request, What};
-use crate::deploy::engine::{Engine, ToBuild};
+use crate::deploy::engine::{self, Engine, ToBuild};
+use crate::deploy::lock;
 use crate::deploy::name::Name;
 use crate::deploy::options::{self, Options};
 use crate::deploy::order::Order;
@@ -105,6 +106,8 @@ pub(super) fn agent(agent: &cli::Agent, reporter: &dyn Reporter) -> Result<Outpu
             read.map_err(|error| wrong(error.to_string()))?;
             let order: Order = serde_json::from_slice(&json).map_err(|error| wrong(error.to_string()))?;
             let changed = with_engine(&flags.config, reporter, |engine| {
+                let layout = &engine.options.layout;
+                let _lock = lock::wiki(layout, &order.wiki.name, true).map_err(|error| engine::of_lock(&error))?;
                 let observed = agent::apply(engine, &order)?;
                 Ok((observed, agent::observe(engine, &order.wiki)?))
             })?;
@@ -117,7 +120,7 @@ pub(super) fn agent(agent: &cli::Agent, reporter: &dyn Reporter) -> Result<Outpu
                     vec![engine.wiki(name)?]
                 } else {
                     let all = registry::all(&engine.options.layout);
-                    all.map_err(|error| crate::deploy::engine::of_registry(&error))?.into_values().collect()
+                    all.map_err(|error| engine::of_registry(&error))?.into_values().collect()
                 };
                 wikis.iter().map(|wiki| agent::observe(engine, wiki)).collect::<Result<Vec<_>, _>>()
             })?;

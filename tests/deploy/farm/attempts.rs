@@ -1,9 +1,12 @@
 //! What a deploy decides: which steps it takes, what it leaves out, and what it says.
 
 use std::fs;
+use std::io::Write as _;
+use std::process::Stdio;
+use std::time::Duration;
 
 use super::sound::sound;
-use super::{Farm, Plan, core};
+use super::{Farm, Plan, Said, core};
 
 /// The stages of the last attempt of a wiki.
 fn stages(farm: &Farm, name: &str) -> Vec<String> {
@@ -118,4 +121,64 @@ fn a_commit_is_bad_until_it_was_seen_to_work() {
     fs::remove_file(&fail).expect("a file");
     farm.mwfarm(["deploy", &name, "--rev", &code]).well();
     assert_eq!(bad(), Some(0));
+}
+
+#[test]
+fn a_wiki_whose_first_release_does_not_answer_is_not_made() {
+    let mut files = core::files("1");
+    let unwell = "<?php\nif (strncmp($_SERVER['HTTP_HOST'] ?? 'next--', 'next--', 6) !== 0) { throw new Exception('unwell'); }\n";
+    files.insert("includes/Health.php".to_owned(), unwell.to_owned());
+    let farm = Farm::with_core(&Plan::of("fpm"), &files);
+    let name = farm.name("a");
+    for attempt in ["1-", "2-"] {
+        farm.mwfarm(["wiki", "create", &name]).badly(1, "did not answer as it should");
+        assert_eq!(farm.show("a")["wiki"]["state"], "provisioning");
+        assert!(farm.release("a").is_some_and(|release| release.starts_with(attempt)), "{:?}", farm.release("a"));
+    }
+    farm.mwfarm(["watch", "reconcile"]).badly(1, "did not answer as it should");
+    assert_eq!(farm.show("a")["wiki"]["state"], "provisioning");
+    farm.push_file("a", "includes/Health.php", "<?php\n");
+    farm.create("a");
+    assert_eq!(farm.show("a")["wiki"]["state"], "ready");
+    assert!(farm.page("a").starts_with("index 1 page 1 site a-"));
+    sound(&farm);
+}
+
+/// Gives the agent an order.
+fn order(farm: &Farm, order: &serde_json::Value) -> Said {
+    let mut command = farm.command(["agent", "apply", "--format", "json"]);
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("mwfarm");
+    child.stdin.take().expect("an input").write_all(order.to_string().as_bytes()).expect("it reads");
+    Said::from(child.wait_with_output().expect("it ends"))
+}
+
+#[test]
+fn an_order_brings_its_commit_and_waits_for_others() {
+    let farm = Farm::start(&Plan::plain());
+    farm.create("a");
+    let show = farm.show("a");
+    let config = show["release"]["config"].clone();
+    let code = farm.push_file("a", "resources/style.css", "body {}\n");
+    let prepare = |release: String, code: &str| {
+        serde_json::json!({
+            "schema": 1, "action": "prepare", "wiki": show["wiki"], "release": release, "code": code, "config": config,
+        })
+    };
+    let other = "0123456789abcdef0123456789abcdef01234567";
+    order(&farm, &prepare(format!("7-{}", &other[..12]), &code)).badly(4, "the order's field `release` is 7-");
+    order(&farm, &prepare(format!("7-{}", &other[..12]), other)).badly(1, "has no commit 0123456789abcdef");
+    let release = format!("7-{}", &code[..12]);
+    // Somebody else works on the wiki.
+    let lock = fs::File::open(farm.at(&format!("var/lib/mwfarm/locks/{}.wiki", farm.name("a")))).expect("a lock");
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).expect("the lock");
+    let place = farm.at(&format!("srv/deployment/releases/{}/{release}", farm.name("a")));
+    std::thread::scope(|scope| {
+        let ordered = scope.spawn(|| order(&farm, &prepare(release.clone(), &code)));
+        std::thread::sleep(Duration::from_millis(700));
+        assert!(!place.exists() && !ordered.is_finished());
+        drop(lock);
+        assert!(ordered.join().expect("an answer").well().contains("\"changed\": true"));
+    });
+    assert!(place.join(".mwfarm/release.json").exists());
 }

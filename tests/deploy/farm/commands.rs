@@ -129,7 +129,7 @@ fn an_agent_follows_orders_and_can_be_asked_again() {
     let first = wiki["releases"][0].as_str().unwrap().to_owned();
     let order = |action: &str, release: &str, schema: u64| {
         let order = serde_json::json!({
-            "schema": schema, "action": action, "wiki": show["wiki"], "release": release, "code": code, "config": null,
+            "schema": schema, "action": action, "wiki": show["wiki"], "release": release, "code": null, "config": null,
         });
         let mut command = farm.command(["agent", "apply", "--format", "json"]);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
