@@ -176,7 +176,7 @@ fn enter(engine: &Engine<'_>, asked: &Asked, host: Host) -> Result<Wiki, Problem
 /// A step failed; the record names it.
 pub fn provision(engine: &Engine<'_>, wiki: &mut Wiki, changed: &mut Vec<&'static str>) -> Result<Release, Problem> {
     belongings(engine, wiki, changed)?;
-    let release = code(engine, wiki, changed)?;
+    let release = code(engine, wiki, true, changed)?;
     if engine.step(wiki, "route", |_| route(engine))? {
         changed.push("route");
     }
@@ -186,11 +186,41 @@ pub fn provision(engine: &Engine<'_>, wiki: &mut Wiki, changed: &mut Vec<&'stati
     Ok(release)
 }
 
+/// The same of a wiki that is made, where whoever looks at all wikis has made sure of what they have in common: list,
+/// cache and routes, and their sites if `site` is false. These cost as much as there are wikis, and would for each one.
+///
+/// # Errors
+/// As of [`provision`].
+pub fn keep(
+    engine: &Engine<'_>,
+    wiki: &mut Wiki,
+    site: bool,
+    changed: &mut Vec<&'static str>,
+) -> Result<Release, Problem> {
+    own(engine, wiki, changed)?;
+    if changed.contains(&"secrets") {
+        // The cache knew others, or none.
+        engine.step(wiki, "cache", |_| cache::ensure(engine.options))?;
+    }
+    code(engine, wiki, site, changed)
+}
+
 /// Everything but code and route.
 ///
 /// # Errors
 /// A step failed; the record names it.
 pub fn belongings(engine: &Engine<'_>, wiki: &mut Wiki, changed: &mut Vec<&'static str>) -> Result<(), Problem> {
+    // The farm's settings are compiled for the wikis that it lists.
+    engine.step(wiki, "list", |_| list::ensure(engine.options))?;
+    own(engine, wiki, changed)?;
+    if engine.step(wiki, "cache", |_| cache::ensure(engine.options))? {
+        changed.push("cache");
+    }
+    Ok(())
+}
+
+/// What is this wiki's alone.
+fn own(engine: &Engine<'_>, wiki: &mut Wiki, changed: &mut Vec<&'static str>) -> Result<(), Problem> {
     let options = engine.options;
     let mut note = |did: bool, step: &'static str| {
         if did {
@@ -198,8 +228,6 @@ pub fn belongings(engine: &Engine<'_>, wiki: &mut Wiki, changed: &mut Vec<&'stat
         }
     };
     note(engine.step(wiki, "user", |wiki| users::ensure(options, wiki))?, "user");
-    // The farm's settings are compiled for the wikis that it lists.
-    engine.step(wiki, "list", |_| list::ensure(options))?;
     engine.step(wiki, "branch", |wiki| {
         // Once: a branch that somebody deletes later is not made again behind their back.
         if wiki.state == State::Provisioning {
@@ -211,18 +239,25 @@ pub fn belongings(engine: &Engine<'_>, wiki: &mut Wiki, changed: &mut Vec<&'stat
     note(engine.step(wiki, "secrets", |wiki| secrets::ensure(options, wiki))?, "secrets");
     note(engine.step(wiki, "home", |wiki| home::ensure(options, wiki))?, "home");
     note(engine.step(wiki, "database", |wiki| database::ensure(options, wiki))?, "database");
-    note(engine.step(wiki, "cache", |_| cache::ensure(options))?, "cache");
     Ok(())
 }
 
-/// A release is served, and the web server knows the wiki.
-fn code(engine: &Engine<'_>, wiki: &mut Wiki, changed: &mut Vec<&'static str>) -> Result<Release, Problem> {
+/// A release is served, and the web server knows the wiki: looked at if `site` is true.
+fn code(engine: &Engine<'_>, wiki: &mut Wiki, site: bool, changed: &mut Vec<&'static str>) -> Result<Release, Problem> {
     recover::recover(engine, wiki)?;
     if let Some(served) = attempt::served(engine, wiki)? {
-        let order =
-            Order { schema: ORDER, action: Action::Serve, wiki: wiki.clone(), release: None, code: None, config: None };
-        if engine.step(wiki, "code", |_| agent::apply(engine, &order))? {
-            changed.push("code");
+        if site {
+            let order = Order {
+                schema: ORDER,
+                action: Action::Serve,
+                wiki: wiki.clone(),
+                release: None,
+                code: None,
+                config: None,
+            };
+            if engine.step(wiki, "code", |_| agent::apply(engine, &order))? {
+                changed.push("code");
+            }
         }
         // A first release that did not answer is linked all the same: there is none to go back to.
         if wiki.state != State::Provisioning || engine.check(&wiki.host, &served.release).is_ok() {
@@ -246,6 +281,23 @@ fn code(engine: &Engine<'_>, wiki: &mut Wiki, changed: &mut Vec<&'static str>) -
         Outcome::Deployed(release) | Outcome::Unchanged(release) => Ok(release),
         Outcome::Skipped(why) => Err(Problem::new(ExitCode::Failed, why)),
     }
+}
+
+/// The web servers know all wikis that are ready. Says whether anything changed.
+///
+/// # Errors
+/// The registry cannot be read, or a daemon refuses the configuration of one of them: then none is changed.
+pub fn sites(engine: &Engine<'_>) -> Result<bool, Problem> {
+    web::apply::ensure_sites(engine.options, || {
+        let layout = &engine.options.layout;
+        let mut sites = Vec::new();
+        for (name, wiki) in registry::all(layout).map_err(|error| of_registry(&error))? {
+            if wiki.state == State::Ready && releases::current(layout, &name)?.is_some() {
+                sites.push(agent::site(&wiki));
+            }
+        }
+        Ok(sites)
+    })
 }
 
 /// The proxy knows all wikis that are ready, and those of which everything else is made.

@@ -13,7 +13,7 @@ use super::name::Name;
 use super::record::{State, Wiki};
 use super::release::Sha;
 use super::releases::unusable;
-use super::{cache, recover, registry, repository, retire};
+use super::{cache, list, recover, registry, repository, retire, web};
 use crate::disk;
 use crate::report::Problem;
 
@@ -50,26 +50,7 @@ pub fn reconcile(engine: &Engine<'_>, only: Option<&Name>) -> Result<Reconciled,
             None
         }
     };
-    for name in wikis.keys() {
-        match mend(engine, name, remote.as_ref().map(|remote| &remote.refs)) {
-            Ok(done) if done.is_empty() => {}
-            Ok(done) => {
-                found.wikis.insert(name.clone(), done);
-            }
-            Err(problem) => found.problems.push(problem),
-        }
-    }
-    // Redis does not start without the file of its users, also when there is no wiki yet.
-    match cache::ensure(options) {
-        Ok(true) => found.strangers.push("the cache's users were not those of the registry".to_owned()),
-        Ok(false) => {}
-        Err(problem) => found.problems.push(problem),
-    }
-    match create::route(engine) {
-        Ok(true) => found.strangers.push("the proxy's routes were not those of the registry".to_owned()),
-        Ok(false) => {}
-        Err(problem) => found.problems.push(problem),
-    }
+    mend_each(engine, wikis.keys(), remote.as_ref().map(|remote| &remote.refs), &mut found);
     if let (Some(remote), None) = (&remote, only) {
         strangers(engine, &remote.refs, &mut found)?;
     }
@@ -83,8 +64,36 @@ pub fn reconcile(engine: &Engine<'_>, only: Option<&Name>) -> Result<Reconciled,
 pub fn mend_all(engine: &Engine<'_>) -> Result<Reconciled, Problem> {
     sweep(engine)?;
     let mut found = Reconciled::default();
-    for name in registry::all(&engine.options.layout).map_err(|error| of_registry(&error))?.keys() {
-        match mend(engine, name, None) {
+    let wikis = registry::all(&engine.options.layout).map_err(|error| of_registry(&error))?;
+    mend_each(engine, wikis.keys(), None, &mut found);
+    Ok(found)
+}
+
+/// Mends wikis one after another, and once what they have in common.
+fn mend_each<'n>(
+    engine: &Engine<'_>,
+    names: impl Iterator<Item = &'n Name>,
+    remote: Option<&BTreeMap<String, Sha>>,
+    found: &mut Reconciled,
+) {
+    let mut common = |what: &str, done: Result<bool, Problem>| match done {
+        Ok(true) => found.strangers.push(format!("{what} not those of the registry")),
+        Ok(false) => {}
+        Err(problem) => found.problems.push(problem),
+    };
+    // Redis does not start without the file of its users, also when there is no wiki yet.
+    common("the cache's users were", cache::ensure(engine.options));
+    common("the farm's list of wikis was", list::ensure(engine.options));
+    // What one of them is refused for, it alone is told.
+    let sites = match create::sites(engine) {
+        Ok(changed) => {
+            common("the web servers' wikis were", Ok(changed));
+            true
+        }
+        Err(_) => false,
+    };
+    for name in names {
+        match mend(engine, name, remote, !sites) {
             Ok(done) if done.is_empty() => {}
             Ok(done) => {
                 found.wikis.insert(name.clone(), done);
@@ -92,7 +101,12 @@ pub fn mend_all(engine: &Engine<'_>) -> Result<Reconciled, Problem> {
             Err(problem) => found.problems.push(problem),
         }
     }
-    Ok(found)
+    // Last: nobody is sent to what is not there.
+    match create::route(engine) {
+        Ok(true) => found.strangers.push("the proxy's routes were not those of the registry".to_owned()),
+        Ok(false) => {}
+        Err(problem) => found.problems.push(problem),
+    }
 }
 
 /// Removes files that deaths left half written, each under the lock of whoever writes them.
@@ -121,7 +135,12 @@ fn sweep(engine: &Engine<'_>) -> Result<(), Problem> {
     Ok(())
 }
 
-fn mend(engine: &Engine<'_>, name: &Name, remote: Option<&BTreeMap<String, Sha>>) -> Result<Vec<String>, Problem> {
+fn mend(
+    engine: &Engine<'_>,
+    name: &Name,
+    remote: Option<&BTreeMap<String, Sha>>,
+    site: bool,
+) -> Result<Vec<String>, Problem> {
     let layout = &engine.options.layout;
     let lock = match lock::wiki(layout, name, false) {
         Ok(lock) => lock,
@@ -138,19 +157,29 @@ fn mend(engine: &Engine<'_>, name: &Name, remote: Option<&BTreeMap<String, Sha>>
             retire::delete(engine, name)?;
             Ok(vec!["finished deleting it".to_owned()])
         }
+        // The proxy and the cache do not know it, as was made sure of for all.
+        State::Archived if !web::apply::has_site(engine.options, name)? => recover::recover(engine, &mut wiki),
         State::Archived => {
             drop(lock);
             let changed = retire::archive(engine, name, "archived")?;
             Ok(if changed { vec!["took it off the web".to_owned()] } else { Vec::new() })
         }
-        State::Provisioning | State::Ready => serve(engine, &mut wiki, remote),
+        State::Provisioning | State::Ready => serve(engine, &mut wiki, remote, site),
     }
 }
 
-fn serve(engine: &Engine<'_>, wiki: &mut Wiki, remote: Option<&BTreeMap<String, Sha>>) -> Result<Vec<String>, Problem> {
+fn serve(
+    engine: &Engine<'_>,
+    wiki: &mut Wiki,
+    remote: Option<&BTreeMap<String, Sha>>,
+    site: bool,
+) -> Result<Vec<String>, Problem> {
     let mut done = recover::recover(engine, wiki)?;
     let mut changed = Vec::new();
-    let release = create::provision(engine, wiki, &mut changed)?;
+    let release = match wiki.state {
+        State::Provisioning => create::provision(engine, wiki, &mut changed)?,
+        _ => create::keep(engine, wiki, site, &mut changed)?,
+    };
     done.extend(changed.iter().map(|step| format!("made sure of its {step}")));
     if wiki.state == State::Provisioning {
         wiki.state = State::Ready;

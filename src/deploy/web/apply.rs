@@ -36,12 +36,39 @@ pub fn ensure_farm(options: &Options) -> Result<bool, Problem> {
 /// A file lies there that mwfarm did not write; a daemon refuses its configuration (what was there before is put back);
 /// a daemon does not run (the configuration stays, so that repeating is enough); or the system refuses.
 pub fn ensure_site(options: &Options, site: &Site) -> Result<bool, Problem> {
-    let mut change = Change::default();
+    ensure_sites(options, || Ok(vec![site.clone()]))
+}
+
+/// The same of many at once, which costs as much as there are, and not for each of them. They are asked for when nobody
+/// else can write the configuration.
+///
+/// # Errors
+/// As of [`ensure_site`]: one that is refused keeps the others back. And those of `sites`.
+pub fn ensure_sites(options: &Options, sites: impl FnOnce() -> Result<Vec<Site>, Problem>) -> Result<bool, Problem> {
+    publish_with(options, || {
+        let mut change = Change::default();
+        for site in sites()? {
+            for &daemon in super::daemons(options) {
+                let file = super::site(options, daemon, &site);
+                change.put.extend(file.map_err(|error| Problem::from_error(ExitCode::Usage, &error))?);
+            }
+        }
+        Ok(change)
+    })
+}
+
+/// Whether anything says that a wiki is served.
+///
+/// # Errors
+/// Those of the system.
+pub fn has_site(options: &Options, name: &Name) -> Result<bool, Problem> {
     for &daemon in super::daemons(options) {
-        let file = super::site(options, daemon, site).map_err(|error| Problem::from_error(ExitCode::Usage, &error))?;
-        change.put.extend(file);
+        let path = super::site_path(options, daemon, name);
+        if disk::look(&path).map_err(|error| system(&path, &error))?.is_some() {
+            return Ok(true);
+        }
     }
-    publish(options, change)
+    Ok(false)
 }
 
 /// Has a wiki no longer served by what is behind the proxy. Says whether anything changed.
@@ -134,6 +161,8 @@ fn complete(options: &Options, change: &mut Change) -> Result<BTreeMap<Daemon, S
         change.put.push(super::local_settings(options));
     }
     let mut digests = BTreeMap::new();
+    let put: BTreeMap<PathBuf, String> =
+        change.put.iter().map(|file| (file.path.clone(), file.content.clone())).collect();
     for &daemon in super::daemons(options) {
         let directory = super::site_directory(options, daemon);
         let names = disk::names(&directory).map_err(|error| system(&directory, &error))?;
@@ -145,8 +174,8 @@ fn complete(options: &Options, change: &mut Change) -> Result<BTreeMap<Daemon, S
         }
         let mut all = super::farm(options, daemon, "").content;
         for path in paths.iter().filter(|path| !change.remove.contains(path)) {
-            let content = match change.put.iter().find(|file| file.path == *path) {
-                Some(file) => file.content.clone().into_bytes(),
+            let content = match put.get(path) {
+                Some(content) => content.clone().into_bytes(),
                 None => read(path)?.unwrap_or_default(),
             };
             all.extend([path.display().to_string().as_str(), " ", sha256(&content).as_str(), "\n"]);

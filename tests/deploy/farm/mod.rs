@@ -8,6 +8,7 @@ mod gerrit;
 mod hostile;
 mod kill;
 mod lifecycle;
+mod many;
 mod pushes;
 mod rights;
 mod served;

@@ -120,3 +120,14 @@ pub(super) fn lives(session: u32) -> bool {
         fields.next() != Some("Z") && fields.nth(2) == Some(session.to_string().as_str())
     })
 }
+
+/// How many programs a command starts, and they start.
+pub(super) fn programs<A: AsRef<str>>(farm: &Farm, words: &[A]) -> usize {
+    let program = farm.command(words.iter().map(AsRef::as_ref));
+    let mut command = Command::new("strace");
+    command.args(["-f", "-qq", "-e", "trace=execve", "-e", "status=successful", "-o"]).arg(farm.at("trace"));
+    command.arg(program.get_program()).args(program.get_args()).env("LOGNAME", "carol").env_remove("SUDO_USER");
+    ended(&mut command).well();
+    let text = fs::read_to_string(farm.at("trace")).expect("a trace");
+    text.lines().filter(|line| line.contains("execve(")).count()
+}
