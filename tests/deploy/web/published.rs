@@ -115,7 +115,7 @@ fn what_was_written_and_not_taken_is_taken_by_the_next_call() {
     for (path, content) in &full {
         fs::write(path, content).expect("a file");
     }
-    fs::write(world.options.layout.etc().join("nginx.d/.mwfarm-dead"), "").expect("a file");
+    fs::write(world.options.layout.etc().join("nginx.d/.mwfarm-alpha.conf-dead"), "").expect("a file");
     assert_ne!(world.get_behind(gamma.host.as_str(), "/").status, 200);
     assert_eq!(apply::ensure_site(&world.options, gamma), Ok(true));
     assert_eq!(world.get_behind(gamma.host.as_str(), "/").body, page(1));
