@@ -1,6 +1,7 @@
 //! Locks: files that stay, held by open descriptors, so that no death leaves one behind.
 //!
-//! The order is fixed, so that nobody waits in a ring: farm, wiki, repository, web.
+//! The order is fixed, so that nobody waits in a ring: wiki, farm, repository, web. Nobody waits for a wiki's lock who
+//! holds one of the others.
 
 use std::path::Path;
 

@@ -17,8 +17,8 @@ use super::release::Sha;
 use crate::process::Status;
 use crate::report::{ExitCode, Problem};
 
-/// How long all may take, the first time.
-const FETCH_ALL: Duration = Duration::from_secs(4 * 60 * 60);
+/// How long cleaning up may take.
+const CLEAN: Duration = Duration::from_secs(4 * 60 * 60);
 
 /// How long the remote may take to say what it has, at most.
 const ASK: Duration = Duration::from_secs(120);
@@ -90,36 +90,6 @@ pub fn ensure(options: &Options) -> Result<(), Problem> {
 pub fn fetch(options: &Options, branch: &str) -> Result<Sha, Problem> {
     let _held = locked(options)?;
     fetch_held(options, branch)
-}
-
-/// Brings all branches from the remote; those that it has no more go. What cannot be brought, such as a branch with
-/// broken objects, does not keep the others back: it is returned, with the reason.
-///
-/// # Errors
-/// The remote does not answer.
-pub fn fetch_all(options: &Options) -> Result<Vec<(String, Problem)>, Problem> {
-    let _held = locked(options)?;
-    let repository = core(options);
-    heal(&repository)?;
-    let mut arguments = remote_command(&["fetch", "--prune"]);
-    arguments.extend(FETCH_FLAGS.iter().map(|flag| (*flag).to_owned()));
-    arguments.extend(["--end-of-options".to_owned(), "origin".to_owned()]);
-    let Err(whole) = repository.run(&arguments, FETCH_ALL) else { return Ok(Vec::new()) };
-    let listing = listing(options)?;
-    let have = branches(&repository)?;
-    let mut failed = Vec::new();
-    for (branch, sha) in &listing.refs {
-        if have.get(branch) != Some(sha)
-            && let Err(problem) = fetch_held(options, branch)
-        {
-            failed.push((branch.clone(), problem));
-        }
-    }
-    // It was something else: a branch that cannot be removed, a disk that is full.
-    if failed.is_empty() && branches(&repository)? != listing.refs && listing.refused.is_empty() {
-        return Err(problem(&whole));
-    }
-    Ok(failed)
 }
 
 /// What the remote has: the truth about branches, when events were lost.
@@ -256,7 +226,7 @@ pub fn clean(options: &Options) -> Result<(), Problem> {
     let repository = core(options);
     heal(&repository)?;
     let arguments = ["gc", "--quiet", "--prune=2.weeks.ago"];
-    repository.run(arguments, FETCH_ALL).map(drop).map_err(|error| problem(&error))
+    repository.run(arguments, CLEAN).map(drop).map_err(|error| problem(&error))
 }
 
 /// The commits that a wiki uses.
@@ -298,10 +268,6 @@ fn listing(options: &Options) -> Result<Listing, Problem> {
         }
     }
     Ok(listing)
-}
-
-fn branches(repository: &Repository) -> Result<BTreeMap<String, Sha>, Problem> {
-    refs(repository, "refs/heads/")
 }
 
 fn refs(repository: &Repository, below: &str) -> Result<BTreeMap<String, Sha>, Problem> {

@@ -78,12 +78,3 @@ fn assign(text: &mut String, settings: &[(String, Value)]) {
         let _ = writeln!(text, "${name} = {literal}{rest};");
     }
 }
-
-/// The text of the file that finds the running release's settings, for web servers which cannot name them by
-/// themselves.
-#[must_use]
-pub fn finder() -> &'static str {
-    "<?php\n// Made by mwfarm: leads MediaWiki to the settings of the release that runs.\n\
-     require ( defined( 'MW_INSTALL_PATH' ) ? MW_INSTALL_PATH : $IP ?? realpath( $_SERVER['DOCUMENT_ROOT'] ) ) . \
-     '/.mwfarm/settings.php';\n"
-}

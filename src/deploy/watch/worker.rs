@@ -31,9 +31,6 @@ const BUSY: Duration = Duration::from_secs(1);
 /// How long nobody listens to a wiki after that has failed, so that it is not told four times a second.
 const DEAF: Duration = Duration::from_secs(60);
 
-/// [`Work::every`] for a farm whose events arrive as a rule.
-pub const EVERY: Duration = Duration::from_secs(600);
-
 /// [`Work::pauses`] for a network that fails now and then.
 pub const PAUSES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(600));
 

@@ -22,7 +22,7 @@ use crate::deploy::queue::{self, Entry};
 use crate::deploy::reconcile::Reconciled;
 use crate::deploy::record::{State, Wiki};
 use crate::deploy::release::Sha;
-use crate::deploy::watch::gerrit::Follow;
+use crate::deploy::watch::gerrit::{Follow, PAUSES, SETTLED};
 use crate::deploy::watch::worker::{self, Work};
 use crate::deploy::watch::{self, Known, Outcome, Pushed, Stop, Told, hook, serve};
 use crate::deploy::{config_repository, home, journal, reconcile, registry, repository, tree, users};
@@ -102,14 +102,8 @@ fn gerrit(flags: &Gerrit, reporter: &dyn Reporter) -> Result<Output, Vec<Problem
             Problem::new(ExitCode::Failed, "cannot ask for a look at all wikis").cause(error.to_string())
         })
     };
-    let follow = Follow {
-        options: &options,
-        settled: Duration::from_secs(5),
-        pauses: (Duration::from_secs(1), Duration::from_secs(60)),
-        reconcile: &reconcile,
-        stop: &stop,
-        reporter,
-    };
+    let follow =
+        Follow { options: &options, settled: SETTLED, pauses: PAUSES, reconcile: &reconcile, stop: &stop, reporter };
     let followed = if flags.stdin {
         let input = std::io::stdin().as_fd().try_clone_to_owned().map_err(|error| {
             vec![Problem::new(ExitCode::Failed, "cannot read the standard input").cause(error.to_string())]
@@ -195,7 +189,7 @@ fn work(flags: &Worker, jobs: Option<NonZeroUsize>, reporter: &dyn Reporter) -> 
             jobs,
             once: flags.once,
             every: Duration::from_secs(if flags.reconcile == 0 { u64::MAX / 4 } else { flags.reconcile }),
-            pauses: (Duration::from_secs(5), Duration::from_secs(600)),
+            pauses: worker::PAUSES,
             deploy: &|name, pushed| follow(engine, name, pushed),
             create: if engine.options.create_from_branches { Some(&create) } else { None },
             reconcile: &|| look(engine, &mut told.lock().unwrap_or_else(PoisonError::into_inner)),

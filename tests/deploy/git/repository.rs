@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use mwfarm::deploy::repository::{
-    clean, create_branch, ensure, fetch, fetch_all, is_ancestor, ls_remote, pin, pins, resolve, unpin,
+    clean, create_branch, ensure, fetch, is_ancestor, ls_remote, pin, pins, resolve, unpin,
 };
 use mwfarm::report::{ExitCode, Problem};
 
@@ -100,7 +100,7 @@ fn branches_are_made_once() {
     fixture.push("refs/heads/wiki/gone");
     fetch(&fixture.options, "refs/heads/wiki/gone").unwrap();
     git(&fixture.remote(), &["update-ref", "-d", "refs/heads/wiki/gone"], b"");
-    assert!(fetch_all(&fixture.options).unwrap().is_empty());
+    git(&fixture.options.layout.core(), &["update-ref", "-d", "refs/heads/wiki/gone"], b"");
     assert!(create_branch(&fixture.options, secret.as_str(), "refs/heads/wiki/delta").is_err());
     assert!(!ls_remote(&fixture.options).unwrap().refs.contains_key("refs/heads/wiki/delta"));
 }
@@ -128,7 +128,9 @@ fn commits_are_named_by_digits_and_belong_to_the_branch() {
     // A branch whose name looks like a commit of the other one.
     let lure = &first.as_str()[..8];
     fixture.push(&format!("refs/heads/{lure}"));
-    fetch_all(&fixture.options).unwrap();
+    for branch in [BRANCH, "refs/heads/wiki/beta", &format!("refs/heads/{lure}")] {
+        fetch(&fixture.options, branch).unwrap();
+    }
     assert_eq!(resolve(&fixture.options, BRANCH, first.as_str()).unwrap(), first);
     assert_eq!(resolve(&fixture.options, BRANCH, lure).unwrap(), first);
     assert_eq!(resolve(&fixture.options, BRANCH, &second.as_str()[..7]).unwrap(), second);
@@ -157,9 +159,8 @@ fn what_is_deployed_outlives_forced_pushes_prunes_and_clean_ups() {
     let new = fixture.commit("a", b"new");
     fixture.push(BRANCH);
     assert_eq!(fetch(&fixture.options, BRANCH).unwrap(), new);
-    git(&fixture.remote(), &["update-ref", "-d", BRANCH], b"");
-    assert!(fetch_all(&fixture.options).unwrap().is_empty());
     let core = fixture.options.layout.core();
+    git(&core, &["update-ref", "-d", BRANCH], b"");
     clean(&fixture.options).unwrap();
     assert!(try_git(&core, &["cat-file", "-e", lost.as_str()], b"").status.success());
     git(&core, &["gc", "-q", "--prune=now"], b"");
@@ -184,13 +185,13 @@ fn one_broken_branch_does_not_keep_the_others_back() {
     fixture.in_work(&["push", "-q", "origin", &format!("{broken}:refs/heads/wiki/broken")]);
     let good = fixture.commit("a", b"1");
     fixture.push(BRANCH);
-    let failed = fetch_all(&fixture.options).unwrap();
-    assert_eq!(failed.iter().map(|(branch, _)| branch.as_str()).collect::<Vec<_>>(), ["refs/heads/wiki/broken"]);
-    assert!(said(&failed[0].1).contains("duplicateEntries"), "{}", said(&failed[0].1));
+    let refused = fetch(&fixture.options, "refs/heads/wiki/broken").unwrap_err();
+    assert!(said(&refused).contains("duplicateEntries"), "{}", said(&refused));
+    fetch(&fixture.options, BRANCH).unwrap();
     assert_eq!(resolve(&fixture.options, BRANCH, good.as_str()).unwrap(), good);
     // A remote that is not there is another matter.
     fs::rename(fixture.remote(), fixture.path().join("away")).unwrap();
-    assert!(fetch_all(&fixture.options).is_err());
+    assert!(fetch(&fixture.options, BRANCH).is_err());
 }
 
 #[test]
