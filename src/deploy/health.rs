@@ -90,7 +90,9 @@ fn said(beginning: &str) -> String {
 fn other(found: Option<&str>, expected: &ReleaseId) -> String {
     match found {
         Some(found) => format!("answers with the release `{found}`, not `{expected}`"),
-        None => format!("does not say that it runs the settings of `{expected}`: it does not read `MW_CONFIG_FILE`, or fails before"),
+        None => format!(
+            "does not say that it runs the settings of `{expected}`: it does not read `MW_CONFIG_FILE`, or fails before"
+        ),
     }
 }
 

@@ -134,7 +134,9 @@ fn state(line: &Line) -> String {
     let wiki = &line.wiki;
     match (&wiki.broken, &wiki.held) {
         (Some(broken), _) if broken.needs_operator.is_some() => "needs operator".to_owned(),
-        (Some(broken), _) if broken.step.starts_with("deploy of ") => format!("{}, last deploy failed", wiki.state.word()),
+        (Some(broken), _) if broken.step.starts_with("deploy of ") => {
+            format!("{}, last deploy failed", wiki.state.word())
+        }
         (Some(_), _) => format!("{}, broken", wiki.state.word()),
         (None, Some(_)) => format!("{}, held", wiki.state.word()),
         (None, None) => wiki.state.word().to_owned(),

@@ -93,7 +93,11 @@ fn signed_pushes_are_queued() {
         for (number, header) in
             [hub, format!("X-Gitea-Signature: {digits}"), format!("X-Gitlab-Token: {SECRET}")].iter().enumerate()
         {
-            assert_eq!(post(address, &[header], &body), (202, "alpha is queued to be deployed\n".to_owned()), "{header}");
+            assert_eq!(
+                post(address, &[header], &body),
+                (202, "alpha is queued to be deployed\n".to_owned()),
+                "{header}"
+            );
             assert_eq!(farm.queued(), (number + 1, 0));
         }
         let ping = br#"{"zen":"Design for failure."}"#;
