@@ -264,6 +264,10 @@ fn code(engine: &Engine<'_>, wiki: &mut Wiki, site: bool, changed: &mut Vec<&'st
             return Ok(served);
         }
     }
+    if let Some(lost) = lost(engine, wiki)? {
+        changed.push("code");
+        return Ok(lost);
+    }
     let request = |what| Request {
         what,
         why: "the wiki's first release".to_owned(),
@@ -281,6 +285,22 @@ fn code(engine: &Engine<'_>, wiki: &mut Wiki, site: bool, changed: &mut Vec<&'st
         Outcome::Deployed(release) | Outcome::Unchanged(release) => Ok(release),
         Outcome::Skipped(why) => Err(Problem::new(ExitCode::Failed, why)),
     }
+}
+
+/// A wiki that was made and has lost its link serves its newest good release again, held or not: that is no deploy.
+fn lost(engine: &Engine<'_>, wiki: &Wiki) -> Result<Option<Release>, Problem> {
+    let layout = &engine.options.layout;
+    if wiki.state != State::Ready || releases::current(layout, &wiki.name)?.is_some() {
+        return Ok(None);
+    }
+    let is_bad = |release: &Release| wiki.is_bad(&release.code, release.config.as_ref()).is_some();
+    let Some(release) = releases::newest(layout, &wiki.name, is_bad)? else { return Ok(None) };
+    releases::switch(&layout.current(&wiki.name), &wiki.name, &release.release)?;
+    let answer = engine.check(&wiki.host, &release.release);
+    answer.map(|()| Some(release)).map_err(|reason| {
+        let what = format!("the link of `{}` was lost, and it does not answer as it should", wiki.name);
+        Problem::new(ExitCode::Failed, what).cause(reason)
+    })
 }
 
 /// The web servers know all wikis that are ready. Says whether anything changed.

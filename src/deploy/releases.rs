@@ -64,7 +64,8 @@ pub fn current(layout: &Layout, name: &Name) -> Result<Option<ReleaseId>, Proble
     linked(&layout.current(name), name)
 }
 
-/// The release to go back to: the newest one that is older than the served one and was not found to be bad.
+/// The release to go back to: the newest one that is older than the served one, was not found to be bad, and is made of
+/// other commits.
 ///
 /// # Errors
 /// The directory cannot be read.
@@ -74,7 +75,22 @@ pub fn before(
     current: &ReleaseId,
     is_bad: impl Fn(&Release) -> bool,
 ) -> Result<Option<Release>, Problem> {
+    let left = read(layout, name, current)?;
+    let is_left = |other: &Release| left.as_ref().is_some_and(|left| left.is_of(&other.code, other.config.as_ref()));
     for release in list(layout, name)?.iter().rev().filter(|release| release.seq < current.seq) {
+        if let Some(read) = read(layout, name, release)?.filter(|read| !is_bad(read) && !is_left(read)) {
+            return Ok(Some(read));
+        }
+    }
+    Ok(None)
+}
+
+/// The newest release that was not found to be bad.
+///
+/// # Errors
+/// The directory cannot be read.
+pub fn newest(layout: &Layout, name: &Name, is_bad: impl Fn(&Release) -> bool) -> Result<Option<Release>, Problem> {
+    for release in list(layout, name)?.iter().rev() {
         if let Some(read) = read(layout, name, release)?.filter(|read| !is_bad(read)) {
             return Ok(Some(read));
         }

@@ -122,7 +122,19 @@ pub fn locked(engine: &Engine<'_>, wiki: &mut Wiki, request: &Request) -> Result
         None => engine.step(wiki, "configuration", |wiki| configuration(engine, wiki, new_code, current.as_ref()))?,
     };
     let same = current.as_ref().filter(|current| current.is_of(&code, config.as_ref()));
+    let is_newest = repository::tip(engine.options, &wiki.branch).as_ref() == Some(&code);
+    // The next push, or the next look at the branches, would undo it.
+    let by_hand = (matches!(request.what, What::Revision(_)) && !is_newest).then(|| Held {
+        by: engine.who.to_owned(),
+        why: format!("{} was deployed by hand", code.short()),
+        since: registry::now(),
+        by_deploy: true,
+    });
     if let (Some(current), None) = (same, again) {
+        if by_hand.is_some() {
+            wiki.held = by_hand;
+            engine.put(wiki)?;
+        }
         settle(engine, wiki, &code, request)?;
         return Ok(Outcome::Unchanged(current.clone()));
     }
@@ -140,12 +152,9 @@ pub fn locked(engine: &Engine<'_>, wiki: &mut Wiki, request: &Request) -> Result
     let number = wiki.next;
     wiki.next += 1;
     wiki.desired = Some(Desired { code: code.clone(), event: request.event.clone() });
-    let is_newest = repository::tip(engine.options, &wiki.branch).as_ref() == Some(&code);
     let before = wiki.held.clone();
-    if matches!(request.what, What::Revision(_)) && !is_newest {
-        // The next push, or the next look at the branches, would undo it.
-        let why = format!("{} was deployed by hand", code.short());
-        wiki.held = Some(Held { by: engine.who.to_owned(), why, since: registry::now(), by_deploy: true });
+    if by_hand.is_some() {
+        wiki.held = by_hand;
     }
     let ours = wiki.held.clone();
     engine.put(wiki)?;

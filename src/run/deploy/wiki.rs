@@ -6,13 +6,13 @@ use super::{answer, caller, name, of_name, with_engine};
 use crate::cli::deploy::{self as flags, WikiCommand};
 use crate::cli::{self, ConfigDir};
 use crate::deploy::create::{self, Asked};
-use crate::deploy::engine::Engine;
+use crate::deploy::engine::{Engine, of_registry};
 use crate::deploy::maintenance::Site;
 use crate::deploy::name::Name;
 use crate::deploy::options;
 use crate::deploy::options::Live;
 use crate::deploy::record::{State, Wiki};
-use crate::deploy::{releases, retire, status};
+use crate::deploy::{registry, releases, retire, status};
 use crate::farm::Host;
 use crate::process::{Environment, Program};
 use crate::report::{ExitCode, Output, Problem, Reporter};
@@ -159,9 +159,9 @@ pub(in crate::run) fn run(flags: &cli::Run, reporter: &dyn Reporter) -> Result<O
         return Err(vec![Problem::new(ExitCode::Usage, what).hint("`--wiki NAME`")]);
     };
     caller::check_farm(&flags.config)?;
-    let name = named(name)?;
     let status = with_engine(&flags.config, reporter, |engine| {
-        let wiki = engine.wiki(&name)?;
+        let wiki = of_name_or_host(engine, name)?;
+        let name = wiki.name.clone();
         caller::check_owner(&wiki)?;
         let site = served(engine, &wiki)?;
         let file = script(&site, &flags.script)?;
@@ -170,6 +170,15 @@ pub(in crate::run) fn run(flags: &cli::Run, reporter: &dyn Reporter) -> Result<O
         program.run().map_err(|error| Problem::from_error(ExitCode::Failed, &error))
     })?;
     Ok(farm::ended(status))
+}
+
+/// The wiki of a name, or of a host.
+fn of_name_or_host(engine: &Engine<'_>, text: &str) -> Result<Wiki, Problem> {
+    let wikis = registry::all(&engine.options.layout).map_err(|error| of_registry(&error))?;
+    match wikis.into_values().find(|wiki| wiki.host.as_str() == text) {
+        Some(wiki) => Ok(wiki),
+        None => engine.wiki(&name(text)?),
+    }
 }
 
 /// The script's file, relative to the tree, which it never leaves.

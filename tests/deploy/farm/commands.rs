@@ -200,3 +200,31 @@ fn a_saved_file_is_live_where_the_document_is_taken_at_its_word() {
     assert_eq!(farm.release("a"), release);
     assert!(farm.deploy("a").well().contains("already"));
 }
+
+/// A hold stops pushes, not repairs; and what was chosen by hand stays, also when it was served already.
+#[test]
+fn a_lost_link_comes_back_also_while_the_wiki_is_held() {
+    let farm = Farm::start(&Plan::plain());
+    farm.create("a");
+    let name = farm.name("a");
+    farm.push_file("a", "resources/style.css", "body {}\n");
+    farm.deploy("a").well();
+    let second = farm.release("a");
+    farm.push_file("a", "resources/style.css", "p {}\n");
+    let commit = farm.show("a")["release"]["code"].as_str().unwrap().to_owned();
+    assert!(farm.mwfarm(["deploy", &name, "--rev", &commit]).well().contains("already"));
+    assert_eq!(farm.mwfarm(["watch", "reconcile"]).well(), "nothing differs\n");
+    farm.deploy("a").badly(4, "was deployed by hand");
+    std::fs::remove_file(farm.at(&format!("srv/deployment/servicegroup/{name}"))).unwrap();
+    farm.mwfarm(["watch", "reconcile"]).well();
+    assert_eq!(farm.release("a"), second);
+    assert_eq!(farm.mwfarm(["watch", "reconcile"]).well(), "nothing differs\n");
+
+    // Going back skips releases of the same commits.
+    farm.mwfarm(["wiki", "resume", &name]).well();
+    farm.mwfarm(["deploy", &name, "--again"]).well();
+    farm.mwfarm(["deploy", &name, "--revert"]).well();
+    assert_eq!(farm.release("a").unwrap().split('-').next(), Some("1"));
+    let host = farm.host("a");
+    assert!(farm.mwfarm(["run", "show", "--wiki", &host]).well().starts_with(&format!("[\"{name}\",")));
+}
