@@ -103,6 +103,25 @@ pub fn write(options: &Options, wiki: &Wiki, commit: &Sha, into: &Path) -> Resul
     Ok(tree)
 }
 
+/// Lets go of all commits that were taken but these. The wiki's lock has to be held.
+///
+/// # Errors
+/// git refuses.
+pub fn keep(options: &Options, wiki: &Wiki, commits: &[Sha]) -> Result<(), Problem> {
+    let copy = Repository::ours(&options.layout.config_copy(&wiki.name));
+    if disk::look(&copy.directory).ok().flatten().is_none() {
+        return Ok(());
+    }
+    let listed = copy.run(["for-each-ref", "--format=%(objectname)", "refs/deployed/"], TIME)?;
+    for pinned in listed.split(|byte| *byte == b'\n').filter_map(git::sha) {
+        if !commits.contains(&pinned) {
+            heal(&copy)?;
+            copy.run(["update-ref", "-d", &pin_of(&pinned)], TIME)?;
+        }
+    }
+    Ok(())
+}
+
 /// Brings what a bundle has; gives its commit.
 fn fetch(copy: &Repository, bundle: &Path) -> Result<Sha, git::Error> {
     let mut arguments = vec!["fetch"];

@@ -163,6 +163,7 @@ fn enter(engine: &Engine<'_>, asked: &Asked, host: Host) -> Result<Wiki, Problem
         broken: None,
         desired: None,
         bad: Vec::new(),
+        refused: None,
         next: 1,
     };
     engine.put(&wiki)?;

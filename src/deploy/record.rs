@@ -40,6 +40,9 @@ pub struct Wiki {
     pub desired: Option<Desired>,
     /// What is never deployed again by itself.
     pub bad: Vec<Bad>,
+    /// The newest configuration, if it was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Refused>,
     /// The number of the next attempt.
     pub next: u64,
 }
@@ -114,6 +117,17 @@ pub struct Bad {
     pub config: Option<Sha>,
     /// Why.
     pub why: String,
+}
+
+/// A commit of the configuration that was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// The commit.
+    pub config: Sha,
+    /// Why.
+    pub why: String,
+    /// When it was looked at, in seconds since 1970.
+    pub at: u64,
 }
 
 impl Wiki {

@@ -4,9 +4,9 @@ use super::super::engine::{Engine, told};
 use super::super::git::Repository;
 use super::super::journal::Stage;
 use super::super::options::Live;
-use super::super::record::{Broken, Wiki};
+use super::super::record::{Broken, Refused, Wiki};
 use super::super::release::{Release, Sha};
-use super::super::{assemble, config_repository, home, lint, repository, tree};
+use super::super::{assemble, config_repository, home, lint, registry, repository, tree};
 use super::{Outcome, Request, What};
 use crate::report::{ExitCode, Problem};
 
@@ -77,11 +77,16 @@ pub(super) fn left_out(
     }
 }
 
+/// How long a refused configuration is not looked at again for nothing but the word of its wiki, which costs the wiki
+/// nothing, in seconds. Perhaps it was the system's fault.
+const REFUSED: u64 = 600;
+
 /// The commit of the configuration: the newest one, or the served one when the newest is refused and new code is to be
 /// deployed with it.
 pub(super) fn configuration(
     engine: &Engine<'_>,
-    wiki: &Wiki,
+    wiki: &mut Wiki,
+    request: &Request,
     new_code: bool,
     current: Option<&Release>,
 ) -> Result<Option<Sha>, Problem> {
@@ -94,7 +99,18 @@ pub(super) fn configuration(
     if served.as_ref() == Some(&newest) {
         return Ok(served);
     }
-    match check_configuration(engine, wiki, &newest) {
+    let now = registry::now();
+    let before = wiki.refused.take().filter(|refused| refused.config == newest);
+    let checked = match &before {
+        Some(refused) if request.automatic && now.abs_diff(refused.at) < REFUSED => {
+            wiki.refused.clone_from(&before);
+            Err(Problem::new(ExitCode::Failed, refused.why.clone()))
+        }
+        _ => check_configuration(engine, wiki, &newest).inspect_err(|problem| {
+            wiki.refused = Some(Refused { config: newest.clone(), why: told(problem), at: now });
+        }),
+    };
+    match checked {
         Ok(()) => Ok(Some(newest)),
         Err(problem) if new_code && served.is_some() => {
             engine.reporter.warning(&format!(
@@ -106,6 +122,10 @@ pub(super) fn configuration(
             Ok(served)
         }
         Err(problem) => {
+            let is_new = before.as_ref().map(|before| &before.why) != wiki.refused.as_ref().map(|refused| &refused.why);
+            if request.automatic && !is_new {
+                return Err(problem);
+            }
             let mut entry = engine.entry(0, Stage::Failed, "a commit of the configuration is refused");
             entry.config = Some(newest);
             entry.error = Some(told(&problem));

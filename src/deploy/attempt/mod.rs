@@ -119,7 +119,10 @@ pub fn locked(engine: &Engine<'_>, wiki: &mut Wiki, request: &Request) -> Result
     let new_code = current.as_ref().is_some_and(|current| current.code != code);
     let config = match again {
         Some(current) => current.config.clone(),
-        None => engine.step(wiki, "configuration", |wiki| configuration(engine, wiki, new_code, current.as_ref()))?,
+        None => {
+            let config = configuration(engine, wiki, request, new_code, current.as_ref());
+            engine.step(wiki, "configuration", |_| config)?
+        }
     };
     let same = current.as_ref().filter(|current| current.is_of(&code, config.as_ref()));
     let is_newest = repository::tip(engine.options, &wiki.branch).as_ref() == Some(&code);

@@ -49,7 +49,7 @@ pub fn plan(engine: &Engine<'_>, name: &Name, request: &Request) -> Result<Plan,
     } else {
         let code = commit(engine, &wiki, request, current.as_ref())?;
         let new_code = current.as_ref().is_some_and(|current| current.code != code);
-        let config = configuration(engine, &wiki, new_code, current.as_ref())?;
+        let config = configuration(engine, &mut wiki.clone(), request, new_code, current.as_ref())?;
         if current.as_ref().is_some_and(|current| current.code == code && current.config == config) {
             steps.push("nothing, as it is served".to_owned());
         } else {

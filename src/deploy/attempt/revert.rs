@@ -5,7 +5,7 @@ use super::super::journal::{Entry, Stage};
 use super::super::record::{Broken, Desired, Held, Wiki};
 use super::super::release::Release;
 use super::super::releases;
-use super::super::{home, registry, repository};
+use super::super::{config_repository, home, registry, repository};
 use super::{Outcome, Request, served};
 use crate::report::{ExitCode, Problem};
 
@@ -119,13 +119,18 @@ pub(in crate::deploy) fn prune(engine: &Engine<'_>, wiki: &Wiki) -> Result<(), P
         engine.reporter.warning(&format!("caches of old releases of `{name}` are left: {}", told(&problem)));
     }
     let mut codes = Vec::new();
+    // What was refused would be brought again with the next look at it.
+    let mut configs: Vec<_> = wiki.refused.iter().map(|refused| refused.config.clone()).collect();
     for release in left {
-        codes.extend(releases::read(layout, name, &release)?.map(|release| release.code));
+        if let Some(release) = releases::read(layout, name, &release)? {
+            codes.push(release.code);
+            configs.extend(release.config);
+        }
     }
     for pin in repository::pins(engine.options, name)? {
         if !codes.contains(&pin) {
             repository::unpin(engine.options, name, &pin)?;
         }
     }
-    Ok(())
+    config_repository::keep(engine.options, wiki, &configs)
 }

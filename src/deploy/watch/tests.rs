@@ -23,6 +23,7 @@ fn known(name: &str, served: Option<u32>, change: impl FnOnce(&mut Wiki)) -> (Na
         broken: None,
         desired: None,
         bad: Vec::new(),
+        refused: None,
         next: 1,
     };
     change(&mut wiki);

@@ -28,7 +28,11 @@ const NOTIFY: Duration = Duration::from_secs(2);
 /// How long a wiki is let alone on which another command is at work.
 const BUSY: Duration = Duration::from_secs(1);
 
-/// How long nobody listens to a wiki after that has failed, so that it is not told four times a second.
+/// How long nobody listens to a wiki after it was heard: its word costs it nothing, and us a look at the repository. What
+/// it says meanwhile is heard afterwards.
+const HEARD: Duration = Duration::from_secs(10);
+
+/// The same after that has failed, so that it is not told four times a second.
 const DEAF: Duration = Duration::from_secs(60);
 
 /// [`Work::pauses`] for a network that fails now and then.
@@ -404,14 +408,17 @@ fn note_desired(layout: &Layout, mut wiki: Wiki, pushed: &Pushed) -> Result<Opti
     Ok(wiki.held.map(|held| format!("is held by {}: {}", held.by.escape_debug(), held.why.escape_debug())))
 }
 
-/// Adds to the queue what the wikis' own users told. Whom we cannot stop telling is not heard for a while.
+/// Adds to the queue what the wikis' own users told. Who was heard just now, or cannot be stopped from telling, is not
+/// heard until the time that is noted.
 fn listen_to_wikis(layout: &Layout, deaf: &mut BTreeMap<Name, Instant>, reporter: &dyn Reporter) {
+    let now = Instant::now();
+    deaf.retain(|_, until| now < *until);
     let told = notify::told(layout).unwrap_or_else(|error| {
         reporter.warning(&format!("cannot look for the wikis' commits: {error}"));
         Vec::new()
     });
     for (name, uid) in told {
-        if deaf.get(&name).is_some_and(|since| since.elapsed() < DEAF) {
+        if deaf.contains_key(&name) {
             continue;
         }
         // The entry first: a death in between tells twice. The queue is not looked at before this is over, so that the
@@ -419,7 +426,9 @@ fn listen_to_wikis(layout: &Layout, deaf: &mut BTreeMap<Name, Instant>, reporter
         let entry = Entry::of_config(&name, &format!("uid {uid}"));
         if let Err(error) = queue::add(layout, &entry).and_then(|()| notify::forget(layout, &name)) {
             reporter.warning(&format!("cannot follow the commits of `{name}`: {error}"));
-            deaf.insert(name, Instant::now());
+            deaf.insert(name, now + DEAF);
+        } else {
+            deaf.insert(name, now + HEARD);
         }
     }
 }

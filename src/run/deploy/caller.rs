@@ -81,6 +81,7 @@ mod tests {
             broken: None,
             desired: None,
             bad: Vec::new(),
+            refused: None,
             next: 1,
         };
         assert!(check(&wiki, "carol").is_ok() && check(&wiki, "dave").is_ok());

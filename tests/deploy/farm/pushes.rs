@@ -275,3 +275,38 @@ fn a_commit_of_the_configuration_is_deployed_without_a_command() {
     wait("the commit is served", || settings("'Fourth'") && farm.queued() == 0);
     worker.stop();
 }
+
+#[test]
+fn a_refused_configuration_is_looked_at_once_and_old_ones_are_let_go() {
+    let plan = Plan { users: true, ..Plan::plain() }.with("keep: 2");
+    let farm = Farm::with_core(&plan, &small_core());
+    farm.create("a");
+    let served = farm.release("a");
+    let refused = || {
+        let is_refused = |entry: &&serde_json::Value| entry["why"] == "a commit of the configuration is refused";
+        farm.journal("a").iter().filter(is_refused).count()
+    };
+    farm.configure_wiki("a", "<?php\n$wgSitename = ;");
+    let notification = farm.at("data/project").join(farm.name("a")).join("config.committed");
+    for _ in 0..3 {
+        fs::write(&notification, "").unwrap();
+        let said = farm.mwfarm(["watch", "worker", "--once"]);
+        assert!(said.err.contains("LocalSettings.php:2: "), "{said:?}");
+        assert_eq!(refused(), 1);
+    }
+    // Somebody who asks is answered, and so is another commit.
+    farm.deploy("a").badly(1, "LocalSettings.php:2: ");
+    assert_eq!((refused(), farm.release("a")), (2, served));
+    farm.configure_wiki("a", "<?php\n\n$wgSitename = ;");
+    farm.mwfarm(["watch", "worker", "--once"]);
+    assert_eq!(refused(), 3);
+    for number in 0..4 {
+        farm.configure_wiki("a", &format!("<?php\n$wgSitename = '{number}';"));
+        farm.deploy("a").well();
+    }
+    let copy = farm.at(&format!("srv/deployment/mediawiki/config/{}.git", farm.name("a")));
+    let pins = git(&copy, ["for-each-ref", "--format=%(refname)", "refs/deployed/"]);
+    assert_eq!(pins.lines().count(), 2, "{pins}");
+    let head = git(&copy, ["rev-parse", pins.lines().next().unwrap()]);
+    assert!(pins.contains(head.trim()));
+}

@@ -122,6 +122,7 @@ pub(super) fn wiki(options: &Options, text: &str, uid: Option<u32>) -> Wiki {
         broken: None,
         desired: None,
         bad: Vec::new(),
+        refused: None,
         next: 1,
         name,
     }

@@ -65,6 +65,7 @@ impl Ground {
             broken: None,
             desired: None,
             bad: Vec::new(),
+            refused: None,
             next: 1,
         };
         registry::put(&self.options.layout, &wiki).expect("a record");

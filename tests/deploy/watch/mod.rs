@@ -74,6 +74,7 @@ impl Farm {
             broken: None,
             desired: None,
             bad: Vec::new(),
+            refused: None,
             next: 1,
         };
         change(&mut record);
