@@ -166,8 +166,8 @@ fn enter(engine: &Engine<'_>, asked: &Asked, host: Host) -> Result<Wiki, Problem
         refused: None,
         next: 1,
     };
-    engine.put(&wiki)?;
     engine.note(name, "asked for")?;
+    engine.put(&wiki)?;
     Ok(wiki)
 }
 

@@ -23,10 +23,10 @@ pub fn hold(engine: &Engine<'_>, name: &Name, why: &str) -> Result<(), Problem> 
         if matches!(wiki.state, State::Deleting) {
             return Err(wrong_state(wiki, "held"));
         }
+        engine.note(name, &format!("held: {why}"))?;
         wiki.held =
             Some(Held { by: engine.who.to_owned(), why: why.to_owned(), since: registry::now(), by_deploy: false });
-        engine.put(wiki)?;
-        engine.note(name, &format!("held: {why}"))
+        engine.put(wiki)
     })
 }
 
@@ -38,8 +38,8 @@ pub fn resume(engine: &Engine<'_>, name: &Name) -> Result<bool, Problem> {
     change(engine, name, |wiki| {
         let held = wiki.held.take().is_some() | wiki.broken.take().is_some();
         if held {
-            engine.put(wiki)?;
             engine.note(name, "resumed")?;
+            engine.put(wiki)?;
         }
         Ok(held)
     })
@@ -58,8 +58,8 @@ pub fn archive(engine: &Engine<'_>, name: &Name, why: &str) -> Result<bool, Prob
         let was = wiki.state;
         wiki.state = State::Archived;
         if was == State::Ready {
-            engine.put(wiki)?;
             engine.note(name, why)?;
+            engine.put(wiki)?;
         }
         let routed = create::route(engine)?;
         let served = agent::apply(engine, &order(wiki, Action::Withdraw))?;
@@ -88,7 +88,9 @@ pub fn restore(engine: &Engine<'_>, name: &Name) -> Result<Release, Problem> {
             let what = format!("`{name}` does not answer as it should, and stays archived");
             return Err(Problem::new(ExitCode::Failed, what).cause(reason));
         }
-        let was = wiki.state;
+        if wiki.state == State::Archived {
+            engine.note(name, "restored")?;
+        }
         wiki.state = State::Ready;
         // It was archived because its time was over: it would be again.
         wiki.expires = wiki.expires.filter(|expires| *expires > registry::now());
@@ -97,9 +99,6 @@ pub fn restore(engine: &Engine<'_>, name: &Name) -> Result<Release, Problem> {
         // Another command may have taken its user of the cache away meanwhile.
         cache::ensure(engine.options)?;
         create::route(engine)?;
-        if was == State::Archived {
-            engine.note(name, "restored")?;
-        }
         Ok(served)
     })
 }
@@ -136,8 +135,8 @@ pub fn delete(engine: &Engine<'_>, name: &Name) -> Result<(), Problem> {
     change(engine, name, |wiki| {
         if wiki.state != State::Deleting {
             wiki.state = State::Deleting;
-            engine.put(wiki)?;
             engine.note(name, "deleted")?;
+            engine.put(wiki)?;
         }
         engine.step(wiki, "route", |_| create::route(engine))?;
         engine.step(wiki, "site", |wiki| web::apply::remove_site(options, &wiki.name))?;
