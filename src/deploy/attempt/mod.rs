@@ -9,6 +9,7 @@ mod revert;
 mod steps;
 
 use super::engine::{Engine, of_lock};
+use super::journal::Stage;
 use super::lock;
 use super::name::Name;
 use super::record::{Desired, Held, State, Wiki};
@@ -63,12 +64,34 @@ pub enum Outcome {
     Skipped(String),
 }
 
+/// A deploy that came to nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// How it ended: [`Stage::Failed`], [`Stage::RolledBack`] or [`Stage::NeedsOperator`]; another stage when it has no
+    /// end yet, and the next command finds one.
+    pub stage: Stage,
+    /// Why.
+    pub problem: Problem,
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self { stage: Stage::Failed, problem }
+    }
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        failure.problem
+    }
+}
+
 /// Deploys a wiki.
 ///
 /// # Errors
 /// Another deploy runs and was not to be waited for; the commit, its tree or the configuration is refused; a step
 /// failed. The message says what is served now if that is not what was served before.
-pub fn deploy(engine: &Engine<'_>, name: &Name, request: &Request) -> Result<Outcome, Problem> {
+pub fn deploy(engine: &Engine<'_>, name: &Name, request: &Request) -> Result<Outcome, Failure> {
     let layout = &engine.options.layout;
     engine.wiki(name)?;
     let _lock = lock::wiki(layout, name, request.wait).map_err(|error| of_lock(&error))?;
@@ -81,7 +104,7 @@ pub fn deploy(engine: &Engine<'_>, name: &Name, request: &Request) -> Result<Out
             State::Archived => format!("`mwfarm wiki restore {name}` brings it back"),
             _ => format!("`mwfarm wiki show {name}` tells more"),
         };
-        return Err(Problem::new(ExitCode::Usage, what).hint(hint));
+        return Err(Problem::new(ExitCode::Usage, what).hint(hint).into());
     }
     recover::recover(engine, &mut wiki)?;
     locked(engine, &mut wiki, request)
@@ -91,7 +114,7 @@ pub fn deploy(engine: &Engine<'_>, name: &Name, request: &Request) -> Result<Out
 ///
 /// # Errors
 /// As of [`deploy`].
-pub fn locked(engine: &Engine<'_>, wiki: &mut Wiki, request: &Request) -> Result<Outcome, Problem> {
+pub fn locked(engine: &Engine<'_>, wiki: &mut Wiki, request: &Request) -> Result<Outcome, Failure> {
     if let Some(held) = &wiki.held {
         let text = format!("`{}` is held by {}: {}", wiki.name, held.by, held.why);
         if request.automatic {
@@ -100,11 +123,11 @@ pub fn locked(engine: &Engine<'_>, wiki: &mut Wiki, request: &Request) -> Result
         let by_hand = held.by_deploy && matches!(request.what, What::Revision(_));
         if request.what != What::Revert && !by_hand {
             let hint = format!("`mwfarm wiki resume {}` lets deploys through again", wiki.name);
-            return Err(Problem::new(ExitCode::Usage, text).hint(hint));
+            return Err(Problem::new(ExitCode::Usage, text).hint(hint).into());
         }
     }
     if request.what == What::Revert {
-        return revert(engine, wiki, request);
+        return Ok(revert(engine, wiki, request)?);
     }
     let current = served(engine, wiki)?;
     let again = current.as_ref().filter(|_| request.what == What::Again);
@@ -149,7 +172,7 @@ pub fn locked(engine: &Engine<'_>, wiki: &mut Wiki, request: &Request) -> Result
         if !matches!(request.what, What::Revision(_)) {
             let hint =
                 format!("push a better one, or `mwfarm deploy {} --rev {}` all the same", wiki.name, code.short());
-            return Err(Problem::new(ExitCode::Usage, text).hint(hint));
+            return Err(Problem::new(ExitCode::Usage, text).hint(hint).into());
         }
     }
     let number = wiki.next;
@@ -165,7 +188,8 @@ pub fn locked(engine: &Engine<'_>, wiki: &mut Wiki, request: &Request) -> Result
     // What a wiki that is not made yet serves is nothing to go back to.
     let current = current.filter(|_| wiki.state != State::Provisioning);
     let outcome = Attempt { engine, wiki: &mut *wiki, request, release, code, config, current, number }.run();
-    if outcome.is_err() && wiki.held == ours && ours != before {
+    let has_ended = outcome.as_ref().is_err_and(|failure| failure.stage.is_final());
+    if has_ended && wiki.held == ours && ours != before {
         wiki.held = before;
         engine.put(wiki)?;
     }

@@ -9,7 +9,7 @@ use super::super::releases::{self, unusable};
 use super::super::schema::{self, Schema};
 use super::super::{agent, registry, repository};
 use super::revert::prune;
-use super::{Outcome, Request};
+use super::{Failure, Outcome, Request};
 use crate::disk;
 use crate::report::{ExitCode, Problem, Verbosity};
 
@@ -27,20 +27,8 @@ pub(super) struct Attempt<'a> {
     pub(super) number: u64,
 }
 
-/// What is known when a step fails.
-struct Failed {
-    stage: Stage,
-    problem: Problem,
-}
-
-impl From<Problem> for Failed {
-    fn from(problem: Problem) -> Self {
-        Self { stage: Stage::Failed, problem }
-    }
-}
-
 impl Attempt<'_> {
-    pub(super) fn run(&mut self) -> Result<Outcome, Problem> {
+    pub(super) fn run(&mut self) -> Result<Outcome, Failure> {
         self.note(Stage::Queued, None)?;
         let result = self.steps();
         let layout = &self.engine.options.layout;
@@ -52,12 +40,13 @@ impl Attempt<'_> {
                 self.wiki.unmark(&self.code, self.config.as_ref());
                 self.engine.put(self.wiki)?;
                 // Before the end is noted: should this be interrupted, it is done again.
-                prune(self.engine, self.wiki)
-                    .map_err(|problem| problem.cause(format!("release {} is served", release.release)))?;
-                self.note(Stage::Done, None)?;
+                prune(self.engine, self.wiki).and_then(|()| self.note(Stage::Done, None)).map_err(|problem| {
+                    let problem = problem.cause(format!("release {} is served", release.release));
+                    Failure { stage: Stage::Verified, problem }
+                })?;
                 Ok(Outcome::Deployed(release))
             }
-            Err(Failed { stage, problem }) => {
+            Err(Failure { stage, problem }) => {
                 let error = told(&problem);
                 if matches!(stage, Stage::RolledBack | Stage::NeedsOperator) {
                     let why = format!("release {} did not answer as it should", self.release);
@@ -76,7 +65,7 @@ impl Attempt<'_> {
                 });
                 self.engine.put(self.wiki)?;
                 if !stage.is_final() {
-                    return Err(problem);
+                    return Err(Failure { stage, problem });
                 }
                 if releases::current(layout, &self.wiki.name)?.as_ref() != Some(&self.release) {
                     releases::remove(layout, &self.wiki.name, &self.release)?;
@@ -84,12 +73,12 @@ impl Attempt<'_> {
                 // What it pinned; the problem itself is more important, and the next attempt does it, too.
                 let _ = prune(self.engine, self.wiki);
                 self.note(stage, Some(error))?;
-                Err(problem)
+                Err(Failure { stage, problem })
             }
         }
     }
 
-    fn steps(&mut self) -> Result<Release, Failed> {
+    fn steps(&mut self) -> Result<Release, Failure> {
         let engine = self.engine;
         let layout = &engine.options.layout;
         let name = self.wiki.name.clone();
@@ -104,7 +93,7 @@ impl Attempt<'_> {
         self.open().and_then(|()| self.note(Stage::Switched, None)).map_err(|problem| {
             let problem =
                 problem.cause(format!("release {} is served, and nobody has asked whether it answers", self.release));
-            Failed { stage: Stage::Switching, problem: problem.hint("`mwfarm watch reconcile` finishes the deploy") }
+            Failure { stage: Stage::Switching, problem: problem.hint("`mwfarm watch reconcile` finishes the deploy") }
         })?;
         if let Err(reason) = engine.check(&self.wiki.host, &self.release) {
             return Err(self.leave(schema, &reason));
@@ -129,7 +118,7 @@ impl Attempt<'_> {
     }
 
     /// The schema is made, or brought to what the new code needs. Whatever fails, the served release is open after it.
-    fn schema(&mut self) -> Result<Schema, Failed> {
+    fn schema(&mut self) -> Result<Schema, Failure> {
         let engine = self.engine;
         let site = engine.site(self.wiki, engine.options.layout.release(&self.wiki.name, &self.release));
         if !schema::is_needed(&site) {
@@ -177,7 +166,7 @@ impl Attempt<'_> {
     }
 
     /// Something failed before the switch, but perhaps not before the schema was changed.
-    fn after(&self, schema: Schema, problem: Problem) -> Failed {
+    fn after(&self, schema: Schema, problem: Problem) -> Failure {
         // What failed is more important than that this may fail, too; the next command opens it, then.
         let _ = self.open();
         if schema != Schema::Changed || self.current.is_none() {
@@ -188,11 +177,11 @@ impl Attempt<'_> {
              else restore the database, or push code that works",
             self.code.short()
         );
-        Failed { stage: Stage::NeedsOperator, problem: problem.hint(hint) }
+        Failure { stage: Stage::NeedsOperator, problem: problem.hint(hint) }
     }
 
     /// The served release does not answer: back to the one before, if that can work.
-    fn leave(&self, schema: Schema, reason: &str) -> Failed {
+    fn leave(&self, schema: Schema, reason: &str) -> Failure {
         let name = &self.wiki.name;
         let what = format!("`{name}` did not answer as it should with {}", self.code.short());
         let problem = Problem::new(ExitCode::Failed, what).cause(reason);
@@ -203,22 +192,22 @@ impl Attempt<'_> {
                  `mwfarm wiki resume {name}`, or restore the database and `mwfarm deploy {name} --revert`",
                 current.release
             );
-            return Failed { stage: Stage::NeedsOperator, problem: problem.hint(hint) };
+            return Failure { stage: Stage::NeedsOperator, problem: problem.hint(hint) };
         }
         let layout = &self.engine.options.layout;
         if let Err(error) = releases::switch(&layout.current(name), name, &current.release) {
-            return Failed { stage: Stage::NeedsOperator, problem: problem.cause(told(&error)) };
+            return Failure { stage: Stage::NeedsOperator, problem: problem.cause(told(&error)) };
         }
         match self.engine.check(&self.wiki.host, &current.release) {
             Ok(()) => {
                 let problem = problem.cause(format!("release {} is served again", current.release));
                 let hint = format!("push a better commit, then `mwfarm wiki resume {name}`");
-                Failed { stage: Stage::RolledBack, problem: problem.hint(hint) }
+                Failure { stage: Stage::RolledBack, problem: problem.hint(hint) }
             }
             Err(reason) => {
                 let cause =
                     format!("release {} is linked again, and does not answer either: {reason}", current.release);
-                Failed {
+                Failure {
                     stage: Stage::NeedsOperator,
                     problem: problem.cause(cause).hint("look at the web server and the database"),
                 }

@@ -7,8 +7,10 @@ use serde_json::json;
 
 use super::super::formatted;
 use crate::cli::Format;
-use crate::deploy::attempt::{Outcome, Plan};
+use crate::deploy::attempt::{Failure, Outcome, Plan};
 use crate::deploy::create::{Asked, Created, STEPS};
+use crate::deploy::engine::told;
+use crate::deploy::journal::Stage;
 use crate::deploy::name::Name;
 use crate::deploy::order::Observed;
 use crate::deploy::reconcile::Reconciled;
@@ -46,6 +48,21 @@ pub(super) fn outcome(name: &Name, outcome: &Outcome, format: Format) -> Answer 
         Outcome::Skipped(why) => format!("{}\n", escaped(why)),
     };
     answer(format, text, &json!({"schema": SCHEMA, "wiki": name, "outcome": word, "release": release, "why": why}))
+}
+
+/// What became of a deploy that failed, and what is served: programs read it on the standard output, too.
+pub(super) fn failure(name: &Name, failure: Failure, served: Option<&ReleaseId>, format: Format) -> Answer {
+    let Failure { stage, problem } = failure;
+    let word = match stage {
+        Stage::RolledBack => "rolled_back",
+        Stage::NeedsOperator => "needs_operator",
+        _ => "failed",
+    };
+    let json = json!({
+        "schema": SCHEMA, "wiki": name, "outcome": word, "release": served, "error": told(&problem),
+        "hint": problem.hint,
+    });
+    Ok(answer(format, String::new, &json)?.but(vec![problem]))
 }
 
 /// What a deploy would do.
@@ -273,16 +290,16 @@ pub(super) fn reconciled(found: Reconciled, format: Format) -> Answer {
 
 /// What an order changed, and what there is now.
 pub(super) fn applied(changed: bool, observed: &Observed, format: Format) -> Answer {
-    let text = || format!("{}\n{}", if changed { "changed" } else { "unchanged" }, told(observed));
+    let text = || format!("{}\n{}", if changed { "changed" } else { "unchanged" }, seen(observed));
     answer(format, text, &json!({"schema": SCHEMA, "changed": changed, "observed": observed}))
 }
 
 /// What there is.
 pub(super) fn observed(observed: &[Observed], format: Format) -> Answer {
-    answer(format, || observed.iter().map(told).collect(), &json!({"schema": SCHEMA, "wikis": observed}))
+    answer(format, || observed.iter().map(seen).collect(), &json!({"schema": SCHEMA, "wikis": observed}))
 }
 
-fn told(observed: &Observed) -> String {
+fn seen(observed: &Observed) -> String {
     let health = match &observed.health.reason {
         None => "answers".to_owned(),
         Some(reason) => format!("does not answer: {reason}"),

@@ -14,7 +14,7 @@ use crate::deploy::lock;
 use crate::deploy::name::Name;
 use crate::deploy::options::{self, Options};
 use crate::deploy::order::Order;
-use crate::deploy::{agent, registry, status};
+use crate::deploy::{agent, registry, releases, status};
 use crate::farm::NameError;
 use crate::report::{ExitCode, Output, Problem, Reporter};
 
@@ -85,8 +85,15 @@ pub(super) fn deploy(flags: &cli::Deploy, reporter: &dyn Reporter) -> Result<Out
         let plan = with_engine(&flags.config, reporter, |engine| attempt::plan(engine, &name, &request))?;
         return answer::plan(&name, &plan, flags.format);
     }
-    let outcome = with_engine(&flags.config, reporter, |engine| attempt::deploy(engine, &name, &request))?;
-    answer::outcome(&name, &outcome, flags.format)
+    let result = with_engine(&flags.config, reporter, |engine| {
+        let result = attempt::deploy(engine, &name, &request);
+        // Should this fail, too, what failed before is more important.
+        Ok(result.map_err(|failure| (failure, releases::current(&engine.options.layout, &name).ok().flatten())))
+    })?;
+    match result {
+        Ok(outcome) => answer::outcome(&name, &outcome, flags.format),
+        Err((failure, served)) => answer::failure(&name, failure, served.as_ref(), flags.format),
+    }
 }
 
 /// `status`

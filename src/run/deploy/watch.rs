@@ -234,7 +234,7 @@ fn follow(engine: &Engine<'_>, name: &Name, pushed: &Pushed) -> Outcome {
         Ok(attempt::Outcome::Deployed(release)) => Outcome::Deployed(release.code),
         Ok(attempt::Outcome::Unchanged(_)) => Outcome::Unchanged,
         Ok(attempt::Outcome::Skipped(why)) => Outcome::Left(format!("is left as it is: {why}")),
-        Err(problem) => Outcome::Failed(problem),
+        Err(failure) => Outcome::Failed(failure.problem),
     }
 }
 

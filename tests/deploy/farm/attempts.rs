@@ -182,3 +182,26 @@ fn an_order_brings_its_commit_and_waits_for_others() {
     });
     assert!(place.join(".mwfarm/release.json").exists());
 }
+
+#[test]
+fn programs_read_what_became_of_a_deploy_that_failed() {
+    let farm = Farm::start(&Plan::plain());
+    farm.create("a");
+    let name = farm.name("a");
+    let served = farm.release("a").expect("a release");
+    let failed = |code: i32| {
+        let said = farm.mwfarm(["deploy", &name, "--format", "json"]);
+        assert_eq!(said.code, code, "{said:?}");
+        let json: serde_json::Value = serde_json::from_str(&said.out).expect("JSON");
+        assert_eq!((json["schema"].as_str(), json["wiki"].as_str()), (Some("1.0.0"), Some(name.as_str())), "{json}");
+        assert_eq!((json["outcome"].as_str(), json["release"].as_str()), (Some("failed"), Some(&*served)), "{json}");
+        (json["error"].as_str().expect("an error").to_owned(), json["hint"].as_str().map(str::to_owned))
+    };
+    farm.push_file("a", "includes/Page.php", "<?php\nclass {");
+    let (error, _) = failed(1);
+    assert!(error.contains("includes/Page.php:2: "), "{error}");
+    farm.mwfarm(["wiki", "hold", &name, "a demo"]).well();
+    let (error, hint) = failed(4);
+    assert!(error.contains("is held by carol: a demo"), "{error}");
+    assert!(hint.is_some_and(|hint| hint.contains("mwfarm wiki resume")));
+}
