@@ -104,11 +104,7 @@ impl Assembly<'_> {
                 export::link_copy(&options.layout.release(&self.wiki.name, &served.release), &self.staged)?;
             }
             _ => {
-                // What a wiki's branch began with is what other wikis run: its own changes are looked at.
-                let base = repository::tip(options, &self.wiki.base);
-                let from = served.as_ref().map(|served| &served.code).or(base.as_ref());
-                let changed = lint::changed(&repository, from, &scanned, self.code)?;
-                self.parse(&repository, &scanned, &changed, "the pushed code")?;
+                parse_changed(self.engine, self.wiki, served.as_ref(), &scanned, self.code)?;
                 export::export(&repository, self.code, &scanned, &self.staged)?;
             }
         }
@@ -120,10 +116,6 @@ impl Assembly<'_> {
         let layout = &self.engine.options.layout;
         let Some(current) = releases::current(layout, &self.wiki.name)? else { return Ok(None) };
         releases::read(layout, &self.wiki.name, &current)
-    }
-
-    fn parse(&self, repository: &Repository, tree: &Tree, paths: &[String], what: &str) -> Result<(), Problem> {
-        parse(self.engine, self.wiki, repository, tree, paths, what)
     }
 
     /// The wiki's own configuration. Says where its settings file will be.
@@ -188,6 +180,25 @@ impl Assembly<'_> {
         let path = self.staged.join(file);
         disk::write_file(&path, content, false, SystemTime::UNIX_EPOCH + OLD).map_err(|error| unusable(&path, &error))
     }
+}
+
+/// Parses what a commit changes of the code that is served. What a wiki's branch began with is what other wikis run: of
+/// the first release, the wiki's own changes are looked at.
+///
+/// # Errors
+/// As of [`parse`].
+pub(super) fn parse_changed(
+    engine: &Engine<'_>,
+    wiki: &Wiki,
+    served: Option<&Release>,
+    tree: &Tree,
+    code: &Sha,
+) -> Result<(), Problem> {
+    let repository = repository::core(engine.options);
+    let base = repository::tip(engine.options, &wiki.base);
+    let from = served.map(|served| &served.code).or(base.as_ref());
+    let changed = lint::changed(&repository, from, tree, code)?;
+    parse(engine, wiki, &repository, tree, &changed, "the pushed code")
 }
 
 /// Parses PHP files of a commit; nothing of them is run.

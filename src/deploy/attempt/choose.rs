@@ -7,7 +7,7 @@ use super::super::options::Live;
 use super::super::record::{Broken, Refused, Wiki};
 use super::super::release::{Release, Sha};
 use super::super::{assemble, config_repository, home, lint, registry, repository, tree};
-use super::{Outcome, Request, What};
+use super::{Notes, Request, What};
 use crate::report::{ExitCode, Problem};
 
 /// The commit to deploy, which is here and belongs to the wiki's branch. The code of a wiki whose branch was deleted
@@ -53,7 +53,8 @@ pub(super) fn left_out(
     request: &Request,
     current: Option<&Release>,
     code: &Sha,
-) -> Result<Option<Outcome>, Problem> {
+    notes: Notes,
+) -> Result<Option<String>, Problem> {
     let Some(current) = current.filter(|current| current.code != *code && request.what == What::Newest) else {
         return Ok(None);
     };
@@ -63,13 +64,15 @@ pub(super) fn left_out(
     let name = &wiki.name;
     let text = format!("{} of `{name}` leaves out {}, which is served", code.short(), current.code.short());
     let stage = if engine.options.force_push { Stage::Noted } else { Stage::Failed };
-    let mut entry = engine.entry(0, stage, "the branch was forced to another history");
-    entry.code = Some(code.clone());
-    entry.error = Some(text.clone());
-    engine.add(name, &entry)?;
+    if notes == Notes::Kept {
+        let mut entry = engine.entry(0, stage, "the branch was forced to another history");
+        entry.code = Some(code.clone());
+        entry.error = Some(text.clone());
+        engine.add(name, &entry)?;
+    }
     match (engine.options.force_push, request.automatic) {
         (true, _) => Ok(None),
-        (false, true) => Ok(Some(Outcome::Skipped(text))),
+        (false, true) => Ok(Some(text)),
         (false, false) => {
             let hint = format!("`mwfarm deploy {name} --rev {}` deploys it all the same", code.short());
             Err(Problem::new(ExitCode::Usage, text).hint(hint))
@@ -89,6 +92,7 @@ pub(super) fn configuration(
     request: &Request,
     new_code: bool,
     current: Option<&Release>,
+    notes: Notes,
 ) -> Result<Option<Sha>, Problem> {
     if engine.options.config == Live::Seed {
         return Ok(None);
@@ -121,6 +125,7 @@ pub(super) fn configuration(
             ));
             Ok(served)
         }
+        Err(problem) if notes == Notes::None => Err(problem),
         Err(problem) => {
             let is_new = before.as_ref().map(|before| &before.why) != wiki.refused.as_ref().map(|refused| &refused.why);
             if request.automatic && !is_new {

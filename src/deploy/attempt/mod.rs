@@ -97,17 +97,22 @@ pub fn deploy(engine: &Engine<'_>, name: &Name, request: &Request) -> Result<Out
     let _lock = lock::wiki(layout, name, request.wait).map_err(|error| of_lock(&error))?;
     // As it is now: another deploy may have ended while we waited.
     let mut wiki = engine.wiki(name)?;
-    if wiki.state != State::Ready {
-        let what = format!("`{name}` is {}, so that nothing can be deployed", wiki.state.word());
-        let hint = match wiki.state {
-            State::Provisioning => format!("`mwfarm wiki create {name}` finishes it"),
-            State::Archived => format!("`mwfarm wiki restore {name}` brings it back"),
-            _ => format!("`mwfarm wiki show {name}` tells more"),
-        };
-        return Err(Problem::new(ExitCode::Usage, what).hint(hint).into());
-    }
+    is_ready(&wiki)?;
     recover::recover(engine, &mut wiki)?;
     locked(engine, &mut wiki, request)
+}
+
+/// Whether anything can be deployed to a wiki.
+fn is_ready(wiki: &Wiki) -> Result<(), Problem> {
+    let name = &wiki.name;
+    let hint = match wiki.state {
+        State::Ready => return Ok(()),
+        State::Provisioning => format!("`mwfarm wiki create {name}` finishes it"),
+        State::Archived => format!("`mwfarm wiki restore {name}` brings it back"),
+        State::Deleting => format!("`mwfarm wiki show {name}` tells more"),
+    };
+    let what = format!("`{name}` is {}, so that nothing can be deployed", wiki.state.word());
+    Err(Problem::new(ExitCode::Usage, what).hint(hint))
 }
 
 /// The same for a wiki whose lock is held, and of which nothing is unfinished.
@@ -115,72 +120,25 @@ pub fn deploy(engine: &Engine<'_>, name: &Name, request: &Request) -> Result<Out
 /// # Errors
 /// As of [`deploy`].
 pub fn locked(engine: &Engine<'_>, wiki: &mut Wiki, request: &Request) -> Result<Outcome, Failure> {
-    if let Some(held) = &wiki.held {
-        let text = format!("`{}` is held by {}: {}", wiki.name, held.by, held.why);
-        if request.automatic {
-            return Ok(Outcome::Skipped(text));
+    let Deploy { code, config, current } = match decide(engine, wiki, request, Notes::Kept)? {
+        Decision::Skip(why) => return Ok(Outcome::Skipped(why)),
+        Decision::Revert => return Ok(revert(engine, wiki, request)?),
+        Decision::Nothing(current) => {
+            if let Some(held) = by_hand(engine, wiki, request, &current.code) {
+                wiki.held = Some(held);
+                engine.put(wiki)?;
+            }
+            settle(engine, wiki, &current.code, request)?;
+            return Ok(Outcome::Unchanged(current));
         }
-        let by_hand = held.by_deploy && matches!(request.what, What::Revision(_));
-        if request.what != What::Revert && !by_hand {
-            let hint = format!("`mwfarm wiki resume {}` lets deploys through again", wiki.name);
-            return Err(Problem::new(ExitCode::Usage, text).hint(hint).into());
-        }
-    }
-    if request.what == What::Revert {
-        return Ok(revert(engine, wiki, request)?);
-    }
-    let current = served(engine, wiki)?;
-    let again = current.as_ref().filter(|_| request.what == What::Again);
-    let code = match again {
-        Some(current) => current.code.clone(),
-        None => commit(engine, wiki, request, current.as_ref())
-            .map_err(|problem| not_fetched(engine, wiki, request, problem))?,
+        Decision::Deploy(deploy) => *deploy,
     };
-    if let Some(skipped) = left_out(engine, wiki, request, current.as_ref(), &code)? {
-        return Ok(skipped);
-    }
-    let new_code = current.as_ref().is_some_and(|current| current.code != code);
-    let config = match again {
-        Some(current) => current.config.clone(),
-        None => {
-            let config = configuration(engine, wiki, request, new_code, current.as_ref());
-            engine.step(wiki, "configuration", |_| config)?
-        }
-    };
-    let same = current.as_ref().filter(|current| current.is_of(&code, config.as_ref()));
-    let is_newest = repository::tip(engine.options, &wiki.branch).as_ref() == Some(&code);
-    // The next push, or the next look at the branches, would undo it.
-    let by_hand = (matches!(request.what, What::Revision(_)) && !is_newest).then(|| Held {
-        by: engine.who.to_owned(),
-        why: format!("{} was deployed by hand", code.short()),
-        since: registry::now(),
-        by_deploy: true,
-    });
-    if let (Some(current), None) = (same, again) {
-        if by_hand.is_some() {
-            wiki.held = by_hand;
-            engine.put(wiki)?;
-        }
-        settle(engine, wiki, &code, request)?;
-        return Ok(Outcome::Unchanged(current.clone()));
-    }
-    if let Some(bad) = wiki.is_bad(&code, config.as_ref()) {
-        let text = format!("{} of `{}` is marked as bad: {}", code.short(), wiki.name, bad.why);
-        if request.automatic {
-            return Ok(Outcome::Skipped(text));
-        }
-        if !matches!(request.what, What::Revision(_)) {
-            let hint =
-                format!("push a better one, or `mwfarm deploy {} --rev {}` all the same", wiki.name, code.short());
-            return Err(Problem::new(ExitCode::Usage, text).hint(hint).into());
-        }
-    }
     let number = wiki.next;
     wiki.next += 1;
     wiki.desired = Some(Desired { code: code.clone(), event: request.event.clone() });
     let before = wiki.held.clone();
-    if by_hand.is_some() {
-        wiki.held = by_hand;
+    if let Some(held) = by_hand(engine, wiki, request, &code) {
+        wiki.held = Some(held);
     }
     let ours = wiki.held.clone();
     engine.put(wiki)?;
@@ -196,6 +154,18 @@ pub fn locked(engine: &Engine<'_>, wiki: &mut Wiki, request: &Request) -> Result
     outcome
 }
 
+/// The hold that a commit chosen by hand leaves, unless it is the newest one: the next push, or the next look at the
+/// branches, would undo it.
+fn by_hand(engine: &Engine<'_>, wiki: &Wiki, request: &Request, code: &Sha) -> Option<Held> {
+    let is_newest = repository::tip(engine.options, &wiki.branch).as_ref() == Some(code);
+    (matches!(request.what, What::Revision(_)) && !is_newest).then(|| Held {
+        by: engine.who.to_owned(),
+        why: format!("{} was deployed by hand", code.short()),
+        since: registry::now(),
+        by_deploy: true,
+    })
+}
+
 /// The release that is served, with what it says of itself.
 ///
 /// # Errors
@@ -206,6 +176,91 @@ pub fn served(engine: &Engine<'_>, wiki: &Wiki) -> Result<Option<Release>, Probl
         None => Ok(None),
         Some(release) => releases::read(layout, &wiki.name, &release),
     }
+}
+
+/// What a request comes to.
+enum Decision {
+    /// Nothing now: why.
+    Skip(String),
+    /// Going back.
+    Revert,
+    /// Nothing, as this is served.
+    Nothing(Release),
+    /// A new release.
+    Deploy(Box<Deploy>),
+}
+
+/// What a new release is made of.
+struct Deploy {
+    code: Sha,
+    config: Option<Sha>,
+    /// What is served.
+    current: Option<Release>,
+}
+
+/// Whether what is refused is noted in record and journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Notes {
+    Kept,
+    /// Somebody only wants to know.
+    None,
+}
+
+/// Decides what is to be done for a request, as holds, marks and the histories of the branches have it.
+fn decide(engine: &Engine<'_>, wiki: &mut Wiki, request: &Request, notes: Notes) -> Result<Decision, Problem> {
+    if let Some(held) = &wiki.held {
+        let text = format!("`{}` is held by {}: {}", wiki.name, held.by, held.why);
+        if request.automatic {
+            return Ok(Decision::Skip(text));
+        }
+        let by_hand = held.by_deploy && matches!(request.what, What::Revision(_));
+        if request.what != What::Revert && !by_hand {
+            let hint = format!("`mwfarm wiki resume {}` lets deploys through again", wiki.name);
+            return Err(Problem::new(ExitCode::Usage, text).hint(hint));
+        }
+    }
+    if request.what == What::Revert {
+        return Ok(Decision::Revert);
+    }
+    let current = served(engine, wiki)?;
+    let again = current.as_ref().filter(|_| request.what == What::Again);
+    let code = match again {
+        Some(current) => current.code.clone(),
+        None => commit(engine, wiki, request, current.as_ref()).map_err(|problem| match notes {
+            Notes::Kept => not_fetched(engine, wiki, request, problem),
+            Notes::None => problem,
+        })?,
+    };
+    if let Some(skipped) = left_out(engine, wiki, request, current.as_ref(), &code, notes)? {
+        return Ok(Decision::Skip(skipped));
+    }
+    let config = match again {
+        Some(current) => current.config.clone(),
+        None => {
+            let new_code = current.as_ref().is_some_and(|current| current.code != code);
+            let newest = configuration(engine, wiki, request, new_code, current.as_ref(), notes);
+            match notes {
+                Notes::Kept => engine.step(wiki, "configuration", |_| newest)?,
+                Notes::None => newest?,
+            }
+        }
+    };
+    let same = current.as_ref().filter(|current| current.is_of(&code, config.as_ref()));
+    if let (Some(current), None) = (same, again) {
+        return Ok(Decision::Nothing(current.clone()));
+    }
+    if let Some(bad) = wiki.is_bad(&code, config.as_ref()) {
+        let text = format!("{} of `{}` is marked as bad: {}", code.short(), wiki.name, bad.why);
+        if request.automatic {
+            return Ok(Decision::Skip(text));
+        }
+        if !matches!(request.what, What::Revision(_)) {
+            let hint =
+                format!("push a better one, or `mwfarm deploy {} --rev {}` all the same", wiki.name, code.short());
+            return Err(Problem::new(ExitCode::Usage, text).hint(hint));
+        }
+    }
+    Ok(Decision::Deploy(Box::new(Deploy { code, config, current })))
 }
 
 /// Nothing is to be done: what an earlier failure left in the record does not hold any more.

@@ -1,12 +1,11 @@
 //! What a deploy would do.
 
-use super::super::engine::Engine;
+use super::super::engine::{Engine, of_lock};
 use super::super::name::Name;
 use super::super::release::{Release, ReleaseId, Sha};
-use super::super::releases;
-use super::super::{repository, tree};
-use super::choose::{commit, configuration};
-use super::{Request, What, served};
+use super::super::{assemble, lock, repository, tree};
+use super::revert::ends;
+use super::{Decision, Deploy, Notes, Request, decide, is_ready};
 use crate::report::{ExitCode, Problem};
 
 /// What a deploy would do.
@@ -24,43 +23,45 @@ pub struct Plan {
     pub steps: Vec<String>,
 }
 
-/// Says what a deploy would do: it fetches, and changes nothing that is served.
+/// Says what a deploy would do, by the same decisions: it fetches, and neither changes nor notes anything.
 ///
 /// # Errors
-/// The commit or the configuration is refused.
+/// What a deploy would refuse; another command is at work on the wiki.
 pub fn plan(engine: &Engine<'_>, name: &Name, request: &Request) -> Result<Plan, Problem> {
-    let wiki = engine.wiki(name)?;
-    let current = served(engine, &wiki)?;
-    let mut steps = Vec::new();
-    if let Some(held) = &wiki.held {
-        steps.push(format!("nothing, as it is held by {}: {}", held.by, held.why));
-    }
-    let (code, config) = if request.what == What::Revert {
-        let is_bad = |release: &Release| wiki.is_bad(&release.code, release.config.as_ref()).is_some();
-        let before = match &current {
-            Some(current) => releases::before(&engine.options.layout, name, &current.release, is_bad)?,
-            None => None,
-        };
-        let Some(before) = before else {
-            return Err(Problem::new(ExitCode::Usage, format!("there is no release of `{name}` to go back to")));
-        };
-        steps.extend([format!("try release {}", before.release), "switch".to_owned(), "hold pushes".to_owned()]);
-        (before.code, before.config)
-    } else {
-        let code = commit(engine, &wiki, request, current.as_ref())?;
-        let new_code = current.as_ref().is_some_and(|current| current.code != code);
-        let config = configuration(engine, &mut wiki.clone(), request, new_code, current.as_ref())?;
-        if current.as_ref().is_some_and(|current| current.code == code && current.config == config) {
-            steps.push("nothing, as it is served".to_owned());
-        } else {
+    let layout = &engine.options.layout;
+    engine.wiki(name)?;
+    let _lock = lock::wiki(layout, name, request.wait).map_err(|error| of_lock(&error))?;
+    let mut wiki = engine.wiki(name)?;
+    is_ready(&wiki)?;
+    let branch = wiki.branch.clone();
+    let of = |release: &Release, current, steps| Plan {
+        code: release.code.clone(),
+        config: release.config.clone(),
+        branch: branch.clone(),
+        current: Some(current),
+        steps,
+    };
+    match decide(engine, &mut wiki, request, Notes::None)? {
+        Decision::Skip(why) => Err(Problem::new(ExitCode::Usage, why)),
+        Decision::Nothing(current) => {
+            Ok(of(&current, current.release.clone(), vec!["nothing, as it is served".to_owned()]))
+        }
+        Decision::Revert => {
+            let (left, target) = ends(engine, &wiki)?;
+            let try_it = format!("try release {}", target.release);
+            Ok(of(&target, left.release, vec![try_it, "switch".to_owned(), "hold pushes".to_owned()]))
+        }
+        Decision::Deploy(deploy) => {
+            let Deploy { code, config, current } = *deploy;
             let scanned = tree::scan(&repository::core(engine.options), &code, &engine.options.limits)?;
-            steps.push(format!("export {} files, {} bytes", scanned.files, scanned.bytes));
+            let mut steps = vec![format!("export {} files, {} bytes", scanned.files, scanned.bytes)];
+            if current.as_ref().is_none_or(|current| current.code != code) {
+                assemble::parse_changed(engine, &wiki, current.as_ref(), &scanned, &code)?;
+            }
             for step in ["build the Composer sets", "update the database", "try", "switch", "check"] {
                 steps.push(step.to_owned());
             }
+            Ok(Plan { code, config, branch, current: current.map(|current| current.release), steps })
         }
-        (code, config)
-    };
-    let branch = wiki.branch.clone();
-    Ok(Plan { code, config, branch, current: current.map(|current| current.release), steps })
+    }
 }

@@ -13,15 +13,7 @@ use crate::report::{ExitCode, Problem};
 pub(super) fn revert(engine: &Engine<'_>, wiki: &mut Wiki, request: &Request) -> Result<Outcome, Problem> {
     let layout = &engine.options.layout;
     let name = wiki.name.clone();
-    let Some(left) = served(engine, wiki)? else {
-        return Err(Problem::new(ExitCode::Usage, format!("`{name}` serves no release")));
-    };
-    let is_bad = |release: &Release| wiki.is_bad(&release.code, release.config.as_ref()).is_some();
-    let Some(target) = releases::before(layout, &name, &left.release, is_bad)? else {
-        let what = format!("there is no release of `{name}` before {} to go back to", left.release);
-        let hint = format!("`mwfarm deploy {name} --rev COMMIT` builds an older commit again");
-        return Err(Problem::new(ExitCode::Usage, what).hint(hint));
-    };
+    let (left, target) = ends(engine, wiki)?;
     let attempt = wiki.next;
     wiki.next += 1;
     engine.put(wiki)?;
@@ -46,6 +38,21 @@ pub(super) fn revert(engine: &Engine<'_>, wiki: &mut Wiki, request: &Request) ->
     let entry = note(Stage::Switching, None)?;
     turn_back(engine, wiki, &entry, &target, &request.event)?;
     Ok(Outcome::Deployed(target))
+}
+
+/// The release that a revert leaves, and that which it goes back to.
+pub(super) fn ends(engine: &Engine<'_>, wiki: &Wiki) -> Result<(Release, Release), Problem> {
+    let name = &wiki.name;
+    let Some(left) = served(engine, wiki)? else {
+        return Err(Problem::new(ExitCode::Usage, format!("`{name}` serves no release")));
+    };
+    let is_bad = |release: &Release| wiki.is_bad(&release.code, release.config.as_ref()).is_some();
+    let Some(target) = releases::before(&engine.options.layout, name, &left.release, is_bad)? else {
+        let what = format!("there is no release of `{name}` before {} to go back to", left.release);
+        let hint = format!("`mwfarm deploy {name} --rev COMMIT` builds an older commit again");
+        return Err(Problem::new(ExitCode::Usage, what).hint(hint));
+    };
+    Ok((left, target))
 }
 
 /// Goes back to a release that was tried, from the line of the journal which promises that. Each step does nothing when

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::process::Stdio;
 use std::time::Duration;
 
-use super::sound::sound;
+use super::sound::{Listing, listing, sound};
 use super::{Farm, Plan, Said, core};
 
 /// The stages of the last attempt of a wiki.
@@ -204,4 +204,30 @@ fn programs_read_what_became_of_a_deploy_that_failed() {
     let (error, hint) = failed(4);
     assert!(error.contains("is held by carol: a demo"), "{error}");
     assert!(hint.is_some_and(|hint| hint.contains("mwfarm wiki resume")));
+}
+
+#[test]
+fn what_would_be_done_is_what_would_be_decided() {
+    let farm = Farm::start(&Plan::plain());
+    farm.create("a");
+    let name = farm.name("a");
+    let told = |flags: &[&str]| farm.mwfarm([&["deploy", &name, "--dry-run"], flags].concat());
+    assert!(told(&[]).well().contains("nothing, as it is served"));
+    assert!(told(&["--again"]).well().contains("  switch\n"));
+    let before = listing(&farm);
+    told(&["--revert"]).badly(4, "there is no release of");
+    farm.push_file("a", "includes/Page.php", "<?php\nclass {");
+    told(&[]).badly(1, "includes/Page.php:2: ");
+    // What was fetched is there; record and journal say nothing of it.
+    let changed = Listing::changes(&before, &listing(&farm));
+    assert!(changed.iter().all(|path| path.starts_with("srv/deployment/mediawiki/common")), "{changed:?}");
+    farm.mwfarm(["wiki", "hold", &name, "a demo"]).well();
+    told(&[]).badly(4, "is held by carol: a demo");
+    farm.mwfarm(["wiki", "resume", &name]).well();
+    let lock = fs::File::open(farm.at(&format!("var/lib/mwfarm/locks/{name}.wiki"))).expect("a lock");
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).expect("the lock");
+    told(&[]).badly(1, "wait for it, or say `--wait`");
+    drop(lock);
+    farm.mwfarm(["wiki", "archive", &name]).well();
+    told(&[]).badly(4, "is archived");
 }
