@@ -59,6 +59,7 @@ pub fn create(engine: &Engine<'_>, asked: &Asked) -> Result<Created, Problem> {
     let mut wiki = if let Some(wiki) = known {
         same(wiki, asked, &host)?
     } else {
+        branch_is_free(options, asked)?;
         changed.push("registry");
         enter(engine, asked, host)?
     };
@@ -105,6 +106,26 @@ fn free(options: &Options, name: &Name, host: &Host) -> Result<(), Problem> {
         Some((other, _)) => Err(Problem::new(ExitCode::Usage, format!("`{host}` is the host of the wiki `{other}`"))),
         None => Ok(()),
     }
+}
+
+/// Refuses a branch that somebody made, with another history than is asked for: it would be deployed instead. That of a
+/// wiki which was deleted was kept for the next one of its name.
+fn branch_is_free(options: &Options, asked: &Asked) -> Result<(), Problem> {
+    repository::ensure(options)?;
+    let remote = repository::ls_remote(options)?.refs;
+    let branch = Options::branch(&asked.name);
+    let Some(tip) = remote.get(&branch) else { return Ok(()) };
+    let base = asked.base.as_ref().unwrap_or(&options.base);
+    if remote.get(base) == Some(tip) || base == tip.as_str() {
+        return Ok(());
+    }
+    let journal = options.layout.journal(&asked.name);
+    let was_there = disk::look(&journal).map_err(|error| releases::unusable(&journal, &error))?.is_some();
+    if asked.base.is_none() && (was_there || options.create_from_branches) {
+        return Ok(());
+    }
+    let what = format!("the branch `{branch}` is there, at {}, and does not begin with `{base}`", tip.short());
+    Err(Problem::new(ExitCode::Usage, what).hint(format!("`--base {branch}` takes it as it is")))
 }
 
 /// A wiki that is there already, if nothing else is asked for than what it is.

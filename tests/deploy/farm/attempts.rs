@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use super::sound::{Listing, listing, sound};
-use super::{Farm, Plan, Said, core};
+use super::{Farm, Plan, Said, core, git};
 
 /// The stages of the last attempt of a wiki.
 fn stages(farm: &Farm, name: &str) -> Vec<String> {
@@ -230,4 +230,28 @@ fn what_would_be_done_is_what_would_be_decided() {
     drop(lock);
     farm.mwfarm(["wiki", "archive", &name]).well();
     told(&[]).badly(4, "is archived");
+}
+
+#[test]
+fn a_branch_of_somebody_is_not_taken_for_that_of_a_new_wiki() {
+    let farm = Farm::start(&Plan::plain());
+    let name = farm.name("a");
+    let branch = format!("refs/heads/wiki/{name}");
+    let work = farm.at("work");
+    git(&work, ["push", "-q", "origin", &format!("main:{branch}")]);
+    git(&work, ["commit", "-q", "--allow-empty", "-m", "elsewhere"]);
+    git(&work, ["push", "-q", "origin", "main"]);
+    for base in [&["--base", "refs/heads/main"][..], &[]] {
+        let said = farm
+            .mwfarm([&["wiki", "create", &name], base].concat())
+            .badly(4, "and does not begin with `refs/heads/main`");
+        assert!(said.contains(&format!("--base {branch}")), "{said}");
+    }
+    farm.mwfarm(["wiki", "show", &name]).badly(4, "there is no wiki");
+    farm.mwfarm(["wiki", "create", &name, "--base", &branch]).well();
+    // Deleted and made again, it is its own.
+    farm.push_file("a", "resources/style.css", "body {}\n");
+    farm.mwfarm(["wiki", "delete", &name, "--yes-i-mean", &name]).well();
+    farm.mwfarm(["wiki", "create", &name, "--base", "refs/heads/main"]).badly(4, "does not begin with");
+    farm.create("a");
 }
