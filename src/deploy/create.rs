@@ -30,6 +30,14 @@ pub struct Asked {
     pub ttl: Option<u64>,
 }
 
+impl Asked {
+    /// A wiki of which nothing but the name is said.
+    #[must_use]
+    pub fn of(name: &Name) -> Self {
+        Self { name: name.clone(), base: None, owners: Vec::new(), host: None, ttl: None }
+    }
+}
+
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Created {
@@ -63,13 +71,31 @@ pub fn create(engine: &Engine<'_>, asked: &Asked) -> Result<Created, Problem> {
         changed.push("registry");
         enter(engine, asked, host)?
     };
-    let release = provision(engine, &mut wiki, &mut changed)?;
+    let release = finished(engine, &mut wiki, &mut changed)?;
+    Ok(Created { wiki, release, changed })
+}
+
+/// Goes on with a wiki that is not finished; one that is, or is gone, is left alone.
+///
+/// # Errors
+/// A step failed.
+pub fn finish(engine: &Engine<'_>, name: &Name) -> Result<Option<Release>, Problem> {
+    let layout = &engine.options.layout;
+    let _lock = lock::wiki(layout, name, true).map_err(|error| of_lock(&error))?;
+    match registry::find(layout, name).map_err(|error| of_registry(&error))? {
+        Some(mut wiki) if wiki.state == State::Provisioning => finished(engine, &mut wiki, &mut Vec::new()).map(Some),
+        _ => Ok(None),
+    }
+}
+
+fn finished(engine: &Engine<'_>, wiki: &mut Wiki, changed: &mut Vec<&'static str>) -> Result<Release, Problem> {
+    let release = provision(engine, wiki, changed)?;
     if wiki.state != State::Ready || wiki.broken.is_some() {
         wiki.state = State::Ready;
         wiki.broken = None;
-        engine.put(&wiki)?;
+        engine.put(wiki)?;
     }
-    Ok(Created { wiki, release, changed })
+    Ok(release)
 }
 
 /// What can be known to be wrong before anything is made. Gives the wiki's host.

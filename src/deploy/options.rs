@@ -68,6 +68,8 @@ pub struct Options {
     pub services: Services,
     /// How long the core repository may take to send or take one branch.
     pub remote: Duration,
+    /// How long MediaWiki's installer and update.php may take, each. They are code of the wiki.
+    pub schema: Duration,
     /// Whether a push that leaves commits out is deployed.
     pub force_push: bool,
     /// Whether a branch that appears without a request makes a wiki.
@@ -279,6 +281,7 @@ struct Written {
     #[serde(default)]
     services: Services,
     remote_seconds: Option<u64>,
+    schema_seconds: Option<u64>,
     force_push: Option<bool>,
     create_from_branches: Option<bool>,
     webhook_secret: Option<PathBuf>,
@@ -380,7 +383,8 @@ pub fn read(directory: &Path) -> Result<Options, Error> {
         php: read.php.unwrap_or_else(|| "php".into()),
         limits: written.limits,
         services: written.services,
-        remote: Duration::from_secs(written.remote_seconds.unwrap_or(30 * 60).max(1)),
+        remote: Duration::from_secs(written.remote_seconds.unwrap_or(10 * 60).max(1)),
+        schema: Duration::from_secs(written.schema_seconds.unwrap_or(30 * 60).max(1)),
         force_push: written.force_push.unwrap_or(false),
         create_from_branches: written.create_from_branches.unwrap_or(false),
         webhook_secret: written.webhook_secret.map(absolute),

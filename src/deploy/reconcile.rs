@@ -57,7 +57,8 @@ pub fn reconcile(engine: &Engine<'_>, only: Option<&Name>) -> Result<Reconciled,
     Ok(found)
 }
 
-/// Ends what a crash left of all wikis. Branches are not looked at.
+/// Ends what a crash left of all wikis that were made. Branches are not looked at, and wikis that are not finished are
+/// left alone: both can take hours.
 ///
 /// # Errors
 /// As of [`reconcile`].
@@ -65,7 +66,8 @@ pub fn mend_all(engine: &Engine<'_>) -> Result<Reconciled, Problem> {
     sweep(engine)?;
     let mut found = Reconciled::default();
     let wikis = registry::all(&engine.options.layout).map_err(|error| of_registry(&error))?;
-    mend_each(engine, wikis.keys(), None, &mut found);
+    let made = wikis.iter().filter(|(_, wiki)| wiki.state != State::Provisioning).map(|(name, _)| name);
+    mend_each(engine, made, None, &mut found);
     Ok(found)
 }
 
@@ -215,8 +217,7 @@ fn strangers(engine: &Engine<'_>, remote: &BTreeMap<String, Sha>, found: &mut Re
         let text = match Name::new(label) {
             Ok(name) if wikis.contains_key(&name) => continue,
             Ok(name) if engine.options.create_from_branches => {
-                let asked = create::Asked { name: name.clone(), base: None, owners: Vec::new(), host: None, ttl: None };
-                match create::create(engine, &asked) {
+                match create::create(engine, &create::Asked::of(&name)) {
                     Ok(_) => {
                         found.wikis.insert(name, vec!["made it, as its branch was there".to_owned()]);
                     }

@@ -24,9 +24,6 @@ pub enum Schema {
     Changed,
 }
 
-/// How long the installer and update.php may take.
-const TIME: Duration = Duration::from_secs(4 * 3600);
-
 /// The most that they may print, in bytes.
 const MAX_OUTPUT: usize = 64 << 20;
 
@@ -48,7 +45,7 @@ pub fn update(options: &Options, wiki: &Wiki, site: &Site<'_>) -> Result<Schema,
         install(options, wiki, site)?;
     }
     let quick: [OsString; 1] = ["--quick".into()];
-    run(&site.script("maintenance/update.php", &quick), "update.php", wiki)?;
+    run(&site.script("maintenance/update.php", &quick), "update.php", wiki, options.schema)?;
     let after = database::schema(options, wiki)?;
     // A wiki's first schema is nobody else's.
     Ok(if is_new || before == after { Schema::Same } else { Schema::Changed })
@@ -100,15 +97,15 @@ fn install(options: &Options, wiki: &Wiki, site: &Site<'_>) -> Result<(), Proble
             *value = scratch.join("LocalSettings.php").into();
         }
     }
-    let result = run(&program, "MediaWiki's installer", wiki);
+    let result = run(&program, "MediaWiki's installer", wiki, options.schema);
     disk::clear(&scratch).map_err(failed)?;
     result
 }
 
-fn run(program: &Program, what: &str, wiki: &Wiki) -> Result<(), Problem> {
+fn run(program: &Program, what: &str, wiki: &Wiki, time: Duration) -> Result<(), Problem> {
     let failed =
         |cause: String| Err(Problem::new(ExitCode::Failed, format!("{what} failed for `{}`", wiki.name)).cause(cause));
-    match program.capture(MAX_OUTPUT, TIME) {
+    match program.capture(MAX_OUTPUT, time) {
         Err(error) => failed(told(&Problem::from_error(ExitCode::Failed, &error))),
         Ok(captured) if captured.status == Status::Exited(0) => Ok(()),
         Ok(captured) => {

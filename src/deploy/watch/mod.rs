@@ -126,10 +126,10 @@ pub struct Known {
 
 /// What the remote repository's branches tell that no event did, or none that was followed: wikis whose branch, or whose
 /// configuration, is not what is served; branches of wikis that there are not (created, by whoever may); wikis without a
-/// branch (deleted).
+/// branch (deleted); wikis that are not finished, which may have no branch yet.
 ///
-/// What is served is compared, not what is desired: a deploy that was killed is found, too. Wikis that are held, not
-/// finished or gone are left out; a commit that was found to be bad is the deploy's to refuse, which knows the
+/// What is served is compared, not what is desired: a deploy that was killed is found, too. Wikis that are held
+/// or gone are left out; a commit that was found to be bad is the deploy's to refuse, which knows the
 /// configuration, too.
 #[must_use]
 pub fn missed(project: &str, remote: &BTreeMap<String, Sha>, wikis: &BTreeMap<Name, Known>) -> Vec<Event> {
@@ -155,8 +155,13 @@ pub fn missed(project: &str, remote: &BTreeMap<String, Sha>, wikis: &BTreeMap<Na
     }
     for (name, Known { wiki, served, configured }) in wikis {
         let branch = Options::branch(name);
-        if wiki.state != State::Ready {
-            continue;
+        match wiki.state {
+            State::Ready => {}
+            State::Provisioning if wiki.held.is_none() => {
+                events.push(event(&branch, None, remote.get(&branch), Kind::Missed));
+                continue;
+            }
+            _ => continue,
         }
         if !remote.contains_key(&branch) {
             events.push(event(&branch, served.as_ref(), None, Kind::Deleted));

@@ -69,6 +69,7 @@ fn what_was_missed_is_what_differs() {
             ("never", Kind::Missed, Some(sha(3))),
             ("stray", Kind::Created, Some(sha(5))),
             ("gone", Kind::Deleted, None),
+            ("unfinished", Kind::Missed, Some(sha(2))),
         ]
     );
     assert!(missed.iter().all(|event| event.project == "p" && event.source == Source::Reconcile));

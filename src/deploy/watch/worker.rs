@@ -45,7 +45,7 @@ pub type Deploy<'a> = &'a (dyn Fn(&Name, &Pushed) -> Outcome + Sync);
 pub struct Work<'a> {
     /// The farm.
     pub options: &'a Options,
-    /// How many wikis are deployed at a time, at least 1.
+    /// How many wikis are deployed at a time, at least 1. The look at all wikis is not counted.
     pub jobs: usize,
     /// Whether it ends as soon as nothing waits. What has to be repeated later stays in the queue then.
     pub once: bool,
@@ -53,7 +53,7 @@ pub struct Work<'a> {
     pub every: Duration,
     /// How long after [`Outcome::Later`] it is tried again: so long at first, each time twice that, and so long at most.
     pub pauses: (Duration, Duration),
-    /// Deploys a wiki that the registry knows. The lock of the wiki is not held: it takes it, and looks at the record
+    /// Deploys a wiki that the registry knows, or goes on with making it. The lock of the wiki is not held: it takes it, and looks at the record
     /// again.
     pub deploy: Deploy<'a>,
     /// Makes a wiki of a branch for which nobody asked, on farms that want that; without it, such branches are told of.
@@ -82,8 +82,10 @@ pub fn work(work: &Work<'_>) -> Result<Counts, Problem> {
     let left = queue.left(work.reporter)?;
     std::thread::scope(|scope| {
         for _ in 0..work.jobs.max(1) {
-            scope.spawn(|| worker.run());
+            scope.spawn(|| worker.run(Does::Deploys));
         }
+        // Of its own: deploys that come to no end, as a wiki's update.php may, keep back no look.
+        scope.spawn(|| worker.run(Does::Looks));
         let followed = worker.admit(left).and_then(|()| worker.follow());
         worker.lock().ended = true;
         worker.changed.notify_all();
@@ -104,6 +106,13 @@ struct Worker<'a> {
 
 /// A wiki to deploy, or all of them to be looked at.
 type Job = Option<Name>;
+
+/// Which jobs a thread does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Does {
+    Deploys,
+    Looks,
+}
 
 #[derive(Default)]
 struct Jobs {
@@ -158,8 +167,9 @@ impl Jobs {
     }
 
     /// The job whose turn it is; or how long it takes until one may begin.
-    fn begin(&mut self, now: Instant) -> Result<(Job, Waiting), Option<Duration>> {
-        let free = || self.waiting.iter().filter(|(job, _)| !self.running.contains(*job));
+    fn begin(&mut self, does: Does, now: Instant) -> Result<(Job, Waiting), Option<Duration>> {
+        let of_kind = |job: &Job| job.is_none() == (does == Does::Looks);
+        let free = || self.waiting.iter().filter(|(job, _)| of_kind(job) && !self.running.contains(*job));
         let due = free().filter(|(_, waiting)| waiting.not_before <= now).min_by_key(|(_, waiting)| waiting.turn);
         let Some(job) = due.map(|(job, _)| job.clone()) else {
             let earliest = free().map(|(_, waiting)| waiting.not_before).min();
@@ -240,14 +250,14 @@ impl Worker<'_> {
     }
 
     /// Does one job after another, until the end.
-    fn run(&self) {
+    fn run(&self, does: Does) {
         loop {
             let mut jobs = self.lock();
             let (job, waiting) = loop {
                 if jobs.ended || self.work.stop.is_asked() {
                     return;
                 }
-                match jobs.begin(Instant::now()) {
+                match jobs.begin(does, Instant::now()) {
                     Ok(begun) => break begun,
                     // A signal wakes nobody who waits: one looks up now and then.
                     Err(pause) => {
@@ -393,8 +403,8 @@ fn unread(error: &registry::Error) -> Outcome {
 /// Notes in the record what is desired; says why the wiki is not deployed now, if it is not.
 fn note_desired(layout: &Layout, mut wiki: Wiki, pushed: &Pushed) -> Result<Option<String>, registry::Error> {
     match wiki.state {
-        State::Ready => {}
-        State::Provisioning => return Ok(Some("is not finished: repeat `mwfarm wiki create`".to_owned())),
+        // What is not finished is gone on with.
+        State::Ready | State::Provisioning => {}
         State::Archived => return Ok(Some("is archived".to_owned())),
         State::Deleting => return Ok(Some("is being deleted".to_owned())),
     }

@@ -76,7 +76,8 @@ fn differences(engine: &Engine<'_>, only: Option<&Name>) -> Result<Reconciled, P
     }
     for event in events {
         let event::About::Wiki(name) = event.about(&engine.options.project) else { continue };
-        if only.is_some_and(|only| *only != name) {
+        let is_unfinished = known.get(&name).is_some_and(|known| known.wiki.state == State::Provisioning);
+        if is_unfinished || only.is_some_and(|only| *only != name) {
             continue;
         }
         let served = event.old.as_ref().map_or("nothing", Sha::short);
@@ -183,7 +184,9 @@ fn work(flags: &Worker, jobs: Option<NonZeroUsize>, reporter: &dyn Reporter) -> 
         let create = |name: &Name, _: &Pushed| make(engine, name);
         let told = Mutex::new(Told::default());
         open_queue(engine.options)?;
-        let jobs = jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
+        // Deploys wait most of their time, for disks and for other programs.
+        let processors = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let jobs = jobs.map_or_else(|| (2 * processors()).max(4), NonZeroUsize::get);
         worker::work(&Work {
             options: engine.options,
             jobs,
@@ -223,6 +226,11 @@ fn follow(engine: &Engine<'_>, name: &Name, pushed: &Pushed) -> Outcome {
     if let Err(problem) = repository::ls_remote(engine.options) {
         return Outcome::Later(problem);
     }
+    match create::finish(engine, name) {
+        Ok(None) => {}
+        Ok(Some(release)) => return Outcome::Deployed(release.code),
+        Err(problem) => return Outcome::Failed(problem),
+    }
     let request = Request {
         what: What::Newest,
         why: format!("{} by {}", pushed.kind.word(), pushed.who),
@@ -249,8 +257,7 @@ fn make(engine: &Engine<'_>, name: &Name) -> Outcome {
         }
         Ok(_) => {}
     }
-    let asked = Asked { name: name.clone(), base: None, owners: Vec::new(), host: None, ttl: None };
-    match create::create(engine, &asked) {
+    match create::create(engine, &Asked::of(name)) {
         Ok(created) => Outcome::Deployed(created.release.code),
         Err(problem) => Outcome::Failed(problem),
     }

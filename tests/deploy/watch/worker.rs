@@ -113,19 +113,17 @@ fn what_is_not_to_be_deployed_is_left_with_the_reason() {
         wiki.held = Some(Held { by: "bob".to_owned(), why: "a rollback".to_owned(), since: 0, by_deploy: true });
     });
     farm.wiki("archived", |wiki| wiki.state = State::Archived);
-    farm.wiki("unfinished", |wiki| wiki.state = State::Provisioning);
     farm.wiki("gone", |_| ());
-    for wiki in ["held", "archived", "unfinished", "stray"] {
+    for wiki in ["held", "archived", "stray"] {
         farm.add(&pushed(wiki, 1, 2));
     }
     farm.add(&pushed("gone", 1, 0));
     let heard = Heard::default();
     let counts = drain(&farm, &|name, _| panic!("`{name}` is deployed"), &heard);
-    assert_eq!((counts.left, counts.failed, farm.queued()), (4, 0, (0, 0)), "{}", heard.all());
+    assert_eq!((counts.left, counts.failed, farm.queued()), (3, 0, (0, 0)), "{}", heard.all());
     for text in [
         "`held` is held by bob: a rollback",
         "`archived` is archived",
-        "`unfinished` is not finished: repeat `mwfarm wiki create`",
         "`stray` has a branch, but nobody asked for the wiki",
         "warning: the branch of `gone` is gone (alice, told by hook): the wiki stays",
     ] {
@@ -136,6 +134,38 @@ fn what_is_not_to_be_deployed_is_left_with_the_reason() {
     assert_eq!(farm.record(&name("archived")).desired, None);
     // A name of which nothing is known leaves nothing behind.
     assert!(!farm.options.layout.locks().join("stray.wiki").exists());
+}
+
+#[test]
+fn the_look_waits_for_no_deploy() {
+    let farm = Farm::new("");
+    for wiki in ["slow", "unfinished"] {
+        farm.wiki(wiki, |wiki| {
+            wiki.state = if wiki.name.as_str() == "slow" { State::Ready } else { State::Provisioning };
+        });
+        farm.add(&pushed(wiki, 1, 2));
+    }
+    let (looks, stop, heard) = (AtomicUsize::new(0), Stop::default(), Heard::default());
+    let deployed = AtomicUsize::new(0);
+    // All jobs there are wait for what only a look can bring.
+    let deploy = |_: &Name, _: &Pushed| {
+        let (before, begun) = (looks.load(Ordering::SeqCst), std::time::Instant::now());
+        while looks.load(Ordering::SeqCst) < before + 2 && begun.elapsed() < Duration::from_secs(20) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert!(looks.load(Ordering::SeqCst) >= before + 2, "nobody looks while a wiki is deployed");
+        if deployed.fetch_add(1, Ordering::SeqCst) == 1 {
+            stop.ask();
+        }
+        Outcome::Deployed(sha(2))
+    };
+    let look = || {
+        looks.fetch_add(1, Ordering::SeqCst);
+        Ok(Vec::new())
+    };
+    let every = Duration::from_millis(300);
+    let counts = work(&Work { jobs: 1, once: false, every, ..service(&farm, &deploy, &look, &stop, &heard) }).unwrap();
+    assert_eq!((counts.deployed, counts.failed), (2, 0), "{}", heard.all());
 }
 
 #[test]
