@@ -288,6 +288,9 @@ pub struct Reconcile {
     /// Print which wikis are unfinished, or serve something else than their branch and configuration have; mend nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Only make what a start of the machine takes away, before web servers and PHP-FPM start; deploy nothing
+    #[arg(long, conflicts_with_all = ["name", "dry_run"])]
+    pub boot: bool,
     /// The farm.
     #[command(flatten)]
     pub config: ConfigDir,

@@ -13,7 +13,7 @@ use super::name::Name;
 use super::record::{State, Wiki};
 use super::release::Sha;
 use super::releases::unusable;
-use super::{cache, list, recover, registry, repository, retire, web};
+use super::{cache, list, recover, registry, repository, retire, secrets, web};
 use crate::disk;
 use crate::report::Problem;
 
@@ -53,6 +53,34 @@ pub fn reconcile(engine: &Engine<'_>, only: Option<&Name>) -> Result<Reconciled,
     mend_each(engine, wikis.keys(), remote.as_ref().map(|remote| &remote.refs), &mut found);
     if let (Some(remote), None) = (&remote, only) {
         strangers(engine, &remote.refs, &mut found)?;
+    }
+    Ok(found)
+}
+
+/// Makes what a start of the machine takes away, before the daemons run: the directory of PHP-FPM's sockets, without
+/// which it does not start, and the files of the wikis' secrets. Nothing else is asked or changed.
+///
+/// # Errors
+/// The registry cannot be read. That one wiki's secrets cannot is told in the result.
+pub fn boot(engine: &Engine<'_>) -> Result<Reconciled, Problem> {
+    let layout = &engine.options.layout;
+    let sockets = layout.sockets();
+    disk::make_directories(&sockets).map_err(|error| unusable(&sockets, &error))?;
+    let mut found = Reconciled::default();
+    let (wikis, damaged) = registry::readable(layout).map_err(|error| of_registry(&error))?;
+    found.problems.extend(damaged.iter().map(of_registry));
+    for (name, wiki) in wikis {
+        // A wiki without a release may have no secrets yet, and needs none.
+        if wiki.state == State::Deleting || disk::look(&layout.current(&name)).is_ok_and(|link| link.is_none()) {
+            continue;
+        }
+        // Whoever is at work there makes the file, too.
+        let Ok(_lock) = lock::wiki(layout, &name, false) else { continue };
+        match secrets::render(engine.options, &wiki) {
+            Ok(true) => drop(found.wikis.insert(name, vec!["made the file of its secrets".to_owned()])),
+            Ok(false) => {}
+            Err(problem) => found.problems.push(problem),
+        }
     }
     Ok(found)
 }

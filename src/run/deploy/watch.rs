@@ -45,8 +45,10 @@ pub(in crate::run) fn watch(
 
 fn mend(flags: &Reconcile, reporter: &dyn Reporter) -> Result<Output, Vec<Problem>> {
     let only = flags.name.as_deref().map(name).transpose().map_err(|problem| vec![problem])?;
-    let found = with_engine(&flags.config, reporter, |engine| {
-        if flags.dry_run { differences(engine, only.as_ref()) } else { reconcile::reconcile(engine, only.as_ref()) }
+    let found = with_engine(&flags.config, reporter, |engine| match flags {
+        Reconcile { boot: true, .. } => reconcile::boot(engine),
+        Reconcile { dry_run: true, .. } => differences(engine, only.as_ref()),
+        _ => reconcile::reconcile(engine, only.as_ref()),
     })?;
     answer::reconciled(found, flags.format)
 }

@@ -1,6 +1,7 @@
 //! Whole farms: a core repository, real daemons, and the program itself.
 
 mod attempts;
+mod boot;
 mod commands;
 mod core;
 mod faults;

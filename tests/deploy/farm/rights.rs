@@ -102,7 +102,7 @@ fn units_start_commands_that_there_are() {
         files.push(copy);
     }
     commands.sort();
-    assert_eq!(commands, ["watch gerrit", "watch reconcile", "watch serve", "watch worker"]);
+    assert_eq!(commands, ["watch gerrit", "watch reconcile", "watch reconcile --boot", "watch serve", "watch worker"]);
     let Ok(verified) = Command::new("systemd-analyze").arg("verify").args(&files).output() else { return };
     let said = String::from_utf8_lossy(&verified.stderr);
     let ours: Vec<&str> = said.lines().filter(|line| line.contains("mwfarm-")).collect();
