@@ -64,8 +64,7 @@ pub fn current(layout: &Layout, name: &Name) -> Result<Option<ReleaseId>, Proble
     linked(&layout.current(name), name)
 }
 
-/// The release to go back to: the newest one that is older than the served one, was not found to be bad, and is made of
-/// other commits.
+/// The release to go back to: the newest one that is older than the served one and was not found to be bad.
 ///
 /// # Errors
 /// The directory cannot be read.
@@ -75,10 +74,8 @@ pub fn before(
     current: &ReleaseId,
     is_bad: impl Fn(&Release) -> bool,
 ) -> Result<Option<Release>, Problem> {
-    let left = read(layout, name, current)?;
-    let is_left = |other: &Release| left.as_ref().is_some_and(|left| left.is_of(&other.code, other.config.as_ref()));
     for release in list(layout, name)?.iter().rev().filter(|release| release.seq < current.seq) {
-        if let Some(read) = read(layout, name, release)?.filter(|read| !is_bad(read) && !is_left(read)) {
+        if let Some(read) = read(layout, name, release)?.filter(|read| !is_bad(read)) {
             return Ok(Some(read));
         }
     }

@@ -220,11 +220,7 @@ fn a_lost_link_comes_back_also_while_the_wiki_is_held() {
     assert_eq!(farm.release("a"), second);
     assert_eq!(farm.mwfarm(["watch", "reconcile"]).well(), "nothing differs\n");
 
-    // Going back skips releases of the same commits.
-    farm.mwfarm(["wiki", "resume", &name]).well();
-    farm.mwfarm(["deploy", &name, "--again"]).well();
-    farm.mwfarm(["deploy", &name, "--revert"]).well();
-    assert_eq!(farm.release("a").unwrap().split('-').next(), Some("1"));
+    // A wiki has two names.
     let host = farm.host("a");
     assert!(farm.mwfarm(["run", "show", "--wiki", &host]).well().starts_with(&format!("[\"{name}\",")));
 }
