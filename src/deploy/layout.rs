@@ -13,7 +13,7 @@
 //! srv/private/<wiki>.git                       secrets, root only
 //! run/mwfarm/secrets/<wiki>.php                what of them the wiki may read
 //! run/mwfarm/fpm/<wiki>.sock
-//! var/lib/mwfarm/{wikis/<wiki>.json, journal/<wiki>.jsonl, queue/{new,cur}/, locks/, tmp/, ids.json}
+//! var/lib/mwfarm/{wikis/<wiki>.json, journal/<wiki>.jsonl, queue/{new,cur}/, locks/, tmp/, ids.json, cleaned}
 //! etc/mwfarm/{nginx.d, fpm.d, apache.d}/<wiki>.conf, proxy.map, users.acl, LocalSettings.php
 //! ```
 
@@ -147,6 +147,12 @@ impl Layout {
     #[must_use]
     pub fn queue(&self) -> PathBuf {
         self.state().join("queue")
+    }
+
+    /// The time at which the core repository was cleaned last, in seconds since 1970.
+    #[must_use]
+    pub fn cleaned(&self) -> PathBuf {
+        self.state().join("cleaned")
     }
 
     /// The directory of files that are locked and never removed.

@@ -13,7 +13,9 @@ use super::git::{self, Repository};
 use super::lock;
 use super::name::Name;
 use super::options::Options;
+use super::registry;
 use super::release::Sha;
+use crate::disk;
 use crate::process::Status;
 use crate::report::{ExitCode, Problem};
 
@@ -22,6 +24,9 @@ const CLEAN: Duration = Duration::from_secs(4 * 60 * 60);
 
 /// How long the remote may take to say what it has, at most.
 const ASK: Duration = Duration::from_secs(120);
+
+/// A day in seconds.
+const DAY: u64 = 24 * 60 * 60;
 
 /// How long git may take for what it has.
 const LOCAL: Duration = Duration::from_secs(60);
@@ -227,6 +232,29 @@ pub fn clean(options: &Options) -> Result<(), Problem> {
     heal(&repository)?;
     let arguments = ["gc", "--quiet", "--prune=2.weeks.ago"];
     repository.run(arguments, CLEAN).map(drop).map_err(|error| problem(&error))
+}
+
+/// The same, if the last time was a day ago, or never was. Others wait for it; so nothing is done while pushes wait,
+/// unless that has been so for a week.
+///
+/// # Errors
+/// git refuses, or the time cannot be noted.
+pub fn clean_daily(options: &Options) -> Result<(), Problem> {
+    let layout = &options.layout;
+    let path = layout.cleaned();
+    let failed = |error| super::releases::unusable(&path, &error);
+    let last = disk::read_optional(&path).map_err(failed)?.unwrap_or_default();
+    let last = String::from_utf8_lossy(&last).trim().parse::<u64>().unwrap_or(0);
+    // A clock that was wrong once does not keep it off for years.
+    let since = registry::now().checked_sub(last).unwrap_or(u64::MAX);
+    let queued =
+        ["new", "cur"].map(|place| disk::names(&layout.queue().join(place)).is_ok_and(|names| !names.is_empty()));
+    if since < DAY || queued.contains(&true) && since < 7 * DAY {
+        return Ok(());
+    }
+    // Before: what cannot be cleaned is not tried at each look.
+    disk::replace(&path, format!("{}\n", registry::now()).as_bytes(), 0o644).map_err(failed)?;
+    clean(options)
 }
 
 /// The commits that a wiki uses.

@@ -103,17 +103,22 @@ pub fn restore(engine: &Engine<'_>, name: &Name) -> Result<Release, Problem> {
     })
 }
 
-/// Archives the wikis whose time is over. Gives their names, and what failed.
+/// Archives the wikis whose time is over, or only tells them. Gives their names, and what failed. Without `wait`, wikis
+/// on which another command is at work are left for the next time.
 ///
 /// # Errors
 /// The registry cannot be read.
-pub fn expire(engine: &Engine<'_>, dry_run: bool) -> Result<(Vec<Name>, Vec<Problem>), Problem> {
-    let wikis = registry::all(&engine.options.layout).map_err(|error| of_registry(&error))?;
+pub fn expire(engine: &Engine<'_>, dry_run: bool, wait: bool) -> Result<(Vec<Name>, Vec<Problem>), Problem> {
+    let (wikis, damaged) = registry::readable(&engine.options.layout).map_err(|error| of_registry(&error))?;
     let now = registry::now();
     let mut expired = Vec::new();
-    let mut failed = Vec::new();
+    let mut failed: Vec<Problem> = damaged.iter().map(of_registry).collect();
     for (name, wiki) in wikis {
         if wiki.state != State::Ready || wiki.expires.is_none_or(|expires| expires > now) {
+            continue;
+        }
+        // Who begins a deploy at just this moment is waited for all the same, which is no harm but time.
+        if !wait && lock::wiki(&engine.options.layout, &name, false).is_err() {
             continue;
         }
         if !dry_run && let Err(problem) = archive(engine, &name, "archived: its time is over") {

@@ -25,7 +25,7 @@ use crate::deploy::release::Sha;
 use crate::deploy::watch::gerrit::{Follow, PAUSES, SETTLED};
 use crate::deploy::watch::worker::{self, Work};
 use crate::deploy::watch::{self, Known, Outcome, Pushed, Stop, Told, hook, serve};
-use crate::deploy::{config_repository, home, journal, reconcile, registry, repository, tree, users};
+use crate::deploy::{config_repository, home, journal, reconcile, registry, repository, retire, tree, users};
 use crate::report::{ExitCode, Output, Problem, Reporter, Verbosity, escaped};
 
 /// `watch`
@@ -265,7 +265,7 @@ fn make(engine: &Engine<'_>, name: &Name) -> Outcome {
     }
 }
 
-/// Mends what a crash left, then compares all branches and configurations with what is served.
+/// Mends what a crash left, archives wikis whose time is over, then compares all branches and configurations with what is served.
 fn look(engine: &Engine<'_>, told: &mut Told) -> Result<Vec<Event>, Problem> {
     let found = reconcile::mend_all(engine)?;
     for (name, done) in &found.wikis {
@@ -273,12 +273,23 @@ fn look(engine: &Engine<'_>, told: &mut Told) -> Result<Vec<Event>, Problem> {
             engine.reporter.warning(&format!("{name}: {what}"));
         }
     }
-    for problem in &found.problems {
+    let (expired, failed) = retire::expire(engine, false, false)?;
+    for name in expired {
+        engine.reporter.warning(&format!("{name}: archived, as its time is over"));
+    }
+    for problem in found.problems.iter().chain(&failed) {
         engine.reporter.warning(&crate::deploy::engine::told(problem));
     }
     repository::ensure(engine.options)?;
     let (known, events) = compare(engine)?;
-    Ok(told.due(events, &known))
+    let due = told.due(events, &known);
+    // What can wait, when nothing is to be deployed that would have to.
+    if due.is_empty()
+        && let Err(problem) = repository::clean_daily(engine.options)
+    {
+        engine.reporter.warning(&crate::deploy::engine::told(&problem));
+    }
+    Ok(due)
 }
 
 /// All wikis, and what of their branches and configurations is not what they serve.

@@ -64,7 +64,7 @@ pub(in crate::run) fn wiki(wiki: &flags::Wiki, reporter: &dyn Reporter) -> Resul
         WikiCommand::Delete(flags) => delete(flags, reporter),
         WikiCommand::Expire(flags) => {
             let (expired, problems) =
-                with_engine(&flags.config, reporter, |engine| retire::expire(engine, flags.dry_run))?;
+                with_engine(&flags.config, reporter, |engine| retire::expire(engine, flags.dry_run, true))?;
             Ok(answer::expired(&expired, flags.dry_run).but(problems))
         }
         WikiCommand::Become(flags) => become_wiki(flags, reporter),

@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use super::{Farm, Plan};
+use super::{Farm, Plan, git, wait};
 
 /// The text without what differs from run to run.
 fn plain(farm: &Farm, text: &str) -> String {
@@ -108,6 +108,47 @@ fn wikis_end_when_their_time_is_over() {
     // Who wants it back keeps it.
     farm.mwfarm(["wiki", "restore", &farm.name("a")]).well();
     assert_eq!(farm.mwfarm(["wiki", "expire"]).well(), "");
+}
+
+#[test]
+fn a_worker_archives_and_cleans_up() {
+    let farm = Farm::start(&Plan::plain());
+    farm.mwfarm(["wiki", "create", &farm.name("a"), "--ttl", "2h"]).well();
+    farm.create("b");
+    let record = farm.at(&format!("var/lib/mwfarm/wikis/{}.json", farm.name("a")));
+    let mut wiki: serde_json::Value = serde_json::from_slice(&std::fs::read(&record).unwrap()).unwrap();
+    wiki["expires"] = 1.into();
+    std::fs::write(&record, wiki.to_string()).unwrap();
+    let core = farm.at("srv/deployment/mediawiki/common");
+    farm.push_file("b", "resources/style.css", "body {}\n");
+    farm.deploy("b").well();
+    let is_packed = || {
+        let counted = git(&core, ["count-objects", "-v"]);
+        counted.contains("count: 0\n") && counted.contains("packs: 1\n")
+    };
+    assert!(!is_packed());
+    let cleaned = farm.at("var/lib/mwfarm/cleaned");
+    let worker = farm.worker("1");
+    wait("it is archived", || farm.show("a")["wiki"]["state"] == "archived");
+    wait("it is cleaned", || cleaned.exists() && is_packed());
+    assert_eq!(farm.show("b")["wiki"]["state"], "ready");
+    assert!(worker.said().contains("archived, as its time is over"), "{}", worker.said());
+    worker.stop();
+    // Once a day.
+    let now = std::fs::read_to_string(&cleaned).unwrap().trim().parse::<u64>().unwrap();
+    for (before, again) in [(now - 3600, false), (now - 25 * 3600, true)] {
+        std::fs::write(&cleaned, before.to_string()).unwrap();
+        let text = || std::fs::read_to_string(&cleaned).unwrap();
+        let said_before = text();
+        let worker = farm.worker("1");
+        if again {
+            wait("it is cleaned again", || text() != said_before);
+        } else {
+            std::thread::sleep(std::time::Duration::from_secs(2));
+            assert_eq!(text(), said_before);
+        }
+        worker.stop();
+    }
 }
 
 #[test]
