@@ -93,3 +93,16 @@ fn a_core_repository_that_does_not_answer_is_given_up() {
     farm.deploy("a").well();
     sound(&farm);
 }
+
+#[test]
+fn a_script_of_a_wiki_that_comes_to_no_end_is_ended() {
+    let farm = Farm::start(&Plan::plain().with("schema-seconds: 1"));
+    farm.create("a");
+    let before = farm.release("a");
+    farm.push_file("a", "maintenance/update.php", "<?php sleep( 120 );\n");
+    let begun = Instant::now();
+    farm.deploy("a").badly(1, "update.php failed");
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+    assert_eq!(farm.release("a"), before);
+    sound(&farm);
+}
