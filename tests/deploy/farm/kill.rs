@@ -222,7 +222,8 @@ fn a_worker() {
         is_new(&farm, &before);
         holds(&farm, &Before { release: None }, |farm, _| is_new(farm, &Before { release: None }));
     }
-    assert!(left * 2 > times, "it was killed at work: {left} of {times}");
+    // A part of its time it waits for more to come.
+    assert!(left * 3 > times, "it was killed at work: {left} of {times}");
 }
 
 /// What a loss of power leaves of files that were being written.
