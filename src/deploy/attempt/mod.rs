@@ -234,15 +234,14 @@ fn decide(engine: &Engine<'_>, wiki: &mut Wiki, request: &Request, notes: Notes)
     if let Some(skipped) = left_out(engine, wiki, request, current.as_ref(), &code, notes)? {
         return Ok(Decision::Skip(skipped));
     }
-    let config = match again {
-        Some(current) => current.config.clone(),
-        None => {
-            let new_code = current.as_ref().is_some_and(|current| current.code != code);
-            let newest = configuration(engine, wiki, request, new_code, current.as_ref(), notes);
-            match notes {
-                Notes::Kept => engine.step(wiki, "configuration", |_| newest)?,
-                Notes::None => newest?,
-            }
+    let config = if let Some(current) = again {
+        current.config.clone()
+    } else {
+        let new_code = current.as_ref().is_some_and(|current| current.code != code);
+        let newest = configuration(engine, wiki, request, new_code, current.as_ref(), notes);
+        match notes {
+            Notes::Kept => engine.step(wiki, "configuration", |_| newest)?,
+            Notes::None => newest?,
         }
     };
     let same = current.as_ref().filter(|current| current.is_of(&code, config.as_ref()));
