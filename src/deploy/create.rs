@@ -357,14 +357,9 @@ fn lost(engine: &Engine<'_>, wiki: &Wiki) -> Result<Option<Release>, Problem> {
 /// The registry cannot be read, or a daemon refuses the configuration of one of them: then none is changed.
 pub fn sites(engine: &Engine<'_>) -> Result<bool, Problem> {
     web::apply::ensure_sites(engine.options, || {
-        let layout = &engine.options.layout;
-        let mut sites = Vec::new();
-        for (name, wiki) in registry::all(layout).map_err(|error| of_registry(&error))? {
-            if wiki.state == State::Ready && releases::current(layout, &name)?.is_some() {
-                sites.push(agent::site(&wiki));
-            }
-        }
-        Ok(sites)
+        let wikis = registry::all(&engine.options.layout).map_err(|error| of_registry(&error))?;
+        // Also one that has lost its link: it gets it back, and is asked then.
+        Ok(wikis.values().filter(|wiki| wiki.state == State::Ready).map(agent::site).collect())
     })
 }
 
