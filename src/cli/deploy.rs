@@ -162,7 +162,6 @@ pub struct Become {
 /// `mwfarm deploy`.
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 #[command(after_help = "Examples:\n  mwfarm deploy alpha\n  mwfarm deploy alpha --rev 1f2e3d4c try the old parser\n  \
                         mwfarm deploy alpha --revert the new skin breaks search")]
 pub struct Deploy {
