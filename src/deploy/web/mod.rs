@@ -229,7 +229,7 @@ pub fn check(options: &Options) -> Result<(), String> {
     for (field, address) in [("proxy", &services.proxy), ("backend", &services.backend)] {
         let address: SocketAddr = address
             .parse()
-            .map_err(|_| format!("field `deploy.services.{field}` is no address and port, such as `127.0.0.1:8080`"))?;
+            .map_err(|_| format!("field `deploy.services.{field}` is no address and port, such as `127.0.0.1:81`"))?;
         if field == "backend" && !address.ip().is_loopback() {
             return Err(
                 "field `deploy.services.backend` must be on loopback: it answers without the proxy's checks".to_owned()

@@ -83,7 +83,7 @@ fn each_request_of_nginx_reads_the_link_once() {
 fn routes_are_sorted_and_each_is_there_once() {
     let options = options("root", "");
     let hosts = ["b", "a", "b"].map(|name| wiki(&options, name, None).host);
-    let lines = "a.wiki.example.org 127.0.0.1:8080;\nb.wiki.example.org 127.0.0.1:8080;\n";
+    let lines = "a.wiki.example.org 127.0.0.1:81;\nb.wiki.example.org 127.0.0.1:81;\n";
     let content = routes(&options, &hosts).content;
     assert_eq!(content.split_once('\n').unwrap().1, lines);
 }
