@@ -165,7 +165,7 @@ fn branches_events_and_lines_with_such_names_lead_to_nothing() {
     for name in NAMES.iter().chain(MORE_NAMES) {
         let line = format!("{zero} {commit} refs/heads/wiki/{name}\n");
         let said = hook(&farm, "post-receive", line.as_bytes());
-        assert_eq!((said.code, said.out.contains("is queued")), (0, false), "{said:?}");
+        assert_eq!((said.code, said.out.contains("is queued to be deployed")), (0, false), "{said:?}");
         let reference = serde_json::Value::from(format!("refs/heads/wiki/{name}"));
         let event = format!(
             r#"{{"type":"ref-updated","refUpdate":{{"project":"a/core","refName":{reference},"oldRev":"{zero}","newRev":"{commit}"}}}}"#
