@@ -179,6 +179,9 @@ pub struct Deploy {
     /// Wait for a deploy of the same wiki that is running, instead of failing
     #[arg(long)]
     pub wait: bool,
+    /// Who brings the release to the app servers
+    #[arg(long, value_enum, default_value_t, value_name = "ENGINE", hide_possible_values = false)]
+    pub engine: Engine,
     /// Print what would be done, and do nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -191,6 +194,14 @@ pub struct Deploy {
     /// Why, for the wiki's history
     #[arg(value_name = "MESSAGE")]
     pub message: Vec<String>,
+}
+
+/// Who brings releases to app servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Engine {
+    /// This machine is the only one
+    #[default]
+    Local,
 }
 
 /// `mwfarm watch`.

@@ -83,6 +83,8 @@ fn lists_and_states_are_told() {
     farm.deploy("a").badly(4, "is held by carol: a demo at four");
     farm.mwfarm(["wiki", "resume", &name]).well();
     assert!(farm.mwfarm(["wiki", "resume", &name]).well().contains("was not held"));
+    assert!(farm.mwfarm(["deploy", &name, "--engine", "local"]).well().contains("already"));
+    farm.mwfarm(["deploy", &name, "--engine", "salt"]).badly(4, "invalid value 'salt'");
     let json: serde_json::Value = serde_json::from_str(&farm.mwfarm(["status", "--format", "json"]).well()).unwrap();
     assert_eq!((json["schema"].as_str(), json["wikis"].as_array().map(Vec::len)), (Some("1.0.0"), Some(2)));
 }
