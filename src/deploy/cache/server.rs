@@ -31,7 +31,7 @@ impl<'s> Server<'s> {
         let answer = self.ask(named, &["CONFIG GET aclfile".to_owned()])?;
         if answer.trim().is_empty() {
             let what = format!("Redis does not answer at `{}`", self.socket.display());
-            return Err(Problem::new(ExitCode::Failed, what).hint("start it, or correct `deploy.cache` of mwfarm.yml"));
+            return Err(Problem::new(ExitCode::Failed, what).hint(super::hint(file)));
         }
         if answer.lines().nth(1) != Some(&*file.to_string_lossy()) {
             let problem = Problem::new(ExitCode::Failed, "Redis reads another file of users when it starts");

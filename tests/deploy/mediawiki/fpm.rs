@@ -200,7 +200,7 @@ fn broken_configuration_is_not_served(farm: &Farm) {
     farm.deploy("a").badly(1, "LocalSettings.php:3");
     is_still(farm, release.as_ref(), "Configured");
     farm.configure_wiki("a", "<?php\nwfLoadSkin( 'Vector' );\nthrow new Exception( 'dies in the settings' );\n");
-    farm.deploy("a").badly(1, "nothing was switched");
+    farm.deploy("a").badly(1, "update.php failed");
     is_still(farm, release.as_ref(), "Configured");
     farm.configure_wiki("a", "<?php\nwfLoadSkin( 'Vector' );\n$wgSitename = 'Mended';\n");
     farm.deploy("a").well();
