@@ -41,6 +41,10 @@ need mariadbd mariadb-server
 need sshd openssh-server
 need ssh openssh-client
 need setfacl acl
+need systemd-analyze systemd
+need pkill procps
+need script bsdutils
+need setpriv util-linux
 need git git
 [ -f /usr/share/php/PhpParser/autoload.php ] || packages+=(php-parser)
 # Read as a whole: `grep -q` would close the pipe while PHP still writes, which fails for that.
