@@ -1,6 +1,7 @@
 //! What a farm lives with: a disk that is full, a core repository that does not answer.
 
 use std::fs;
+use std::io::Write as _;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Command;
@@ -13,12 +14,17 @@ use super::{Farm, Plan, core, git};
 struct Small(PathBuf);
 
 impl Small {
-    fn at(path: PathBuf, megabytes: u32) -> Self {
+    /// None where even root may not mount one, as in many containers: there the system's refusals are those that
+    /// `kill` injects.
+    fn at(path: PathBuf, megabytes: u32) -> Option<Self> {
         let size = format!("size={megabytes}m,mode=755");
-        let status =
-            Command::new("mount").args(["-t", "tmpfs", "-o", &size, "none"]).arg(&path).status().expect("mount");
-        assert!(status.success(), "these tests mount a file system in memory");
-        Self(path)
+        let output =
+            Command::new("mount").args(["-t", "tmpfs", "-o", &size, "none"]).arg(&path).output().expect("mount");
+        let said = String::from_utf8_lossy(&output.stderr);
+        let forbidden =
+            ["permission denied", "not permitted", "must be superuser"].iter().any(|why| said.contains(why));
+        assert!(output.status.success() || forbidden, "{said}");
+        output.status.success().then_some(Self(path))
     }
 }
 
@@ -33,7 +39,10 @@ fn a_full_disk_is_told_and_nothing_of_the_release_stays() {
     let farm = Farm::start(&Plan::plain());
     // Where releases and repositories are.
     fs::create_dir(farm.at("srv")).expect("a directory");
-    let _small = Small::at(farm.at("srv"), 12);
+    let Some(_small) = Small::at(farm.at("srv"), 12) else {
+        let _ = writeln!(std::io::stderr(), "no file system can be mounted here: disks that fill up are not tried");
+        return;
+    };
     farm.create("a");
     let before = farm.release("a");
     // More than is left, in files that each would fit.
