@@ -63,25 +63,25 @@ median() { sort -n | awk '{ all[NR] = $1 } END { print all[int((NR + 1) / 2)] }'
 archive() { mkdir "$2" && git -C "$1" archive "$3" | tar -x -C "$2" && sync -f "$2"; }
 
 big=$directory/big
-mkdir -p "$directory/work"
+mkdir -p "$directory/core"
 # The links of the distribution's tree lead out of it: what they lead to is copied.
-cp -aL "$tree/." "$directory/work" 2>/dev/null || true
-rm -rf "$directory/work/LocalSettings.php" "$directory/work/.git"
-rm -f "$directory/work/maintenance/update.php" "$directory/work/maintenance/install.php"
-farm "$big" "$directory/work"
-files=$(git -C "$directory/work" ls-files | wc -l)
+cp -aL "$tree/." "$directory/core" 2>/dev/null || true
+rm -rf "$directory/core/LocalSettings.php" "$directory/core/.git"
+rm -f "$directory/core/maintenance/update.php" "$directory/core/maintenance/install.php"
+farm "$big" "$directory/core"
+files=$(git -C "$directory/core" ls-files | wc -l)
 run "$big" wiki create alpha
 common=$big/srv/deployment/mediawiki/common
 before=$(du -sk "$common/objects" | cut -f1)
 run "$big" wiki create beta
 after=$(du -sk "$common/objects" | cut -f1)
-git -C "$directory/work" remote add origin "$big/core.git"
+git -C "$directory/core" remote add origin "$big/core.git"
 deploys='' archives=''
 for ((round = 1; round <= rounds; round++)); do
-  echo "body { /* $round */ }" >"$directory/work/resources/bench.css"
-  git -C "$directory/work" add -A
-  git -C "$directory/work" commit -qm "$round"
-  git -C "$directory/work" push -q origin HEAD:refs/heads/wiki/alpha
+  echo "body { /* $round */ }" >"$directory/core/resources/bench.css"
+  git -C "$directory/core" add -A
+  git -C "$directory/core" commit -qm "$round"
+  git -C "$directory/core" push -q origin HEAD:refs/heads/wiki/alpha
   sync
   if ((round % 2)); then
     archives+="$(seconds archive "$big/core.git" "$directory/tar$round" wiki/alpha)"$'\n'
@@ -95,10 +95,10 @@ deploy=$(printf %s "$deploys" | median) archive=$(printf %s "$archives" | median
 echo "push → served, $files files: $deploy s; git archive | tar, durable: $archive s; ratio $(awk "BEGIN { printf \"%.2f\", $deploy / $archive }")"
 echo "git objects: $before kB with one wiki, $after kB with two: $(awk "BEGIN { printf \"%.2f\", 100 * ($after - $before) / $before }") % more"
 
-mkdir -p "$directory/small-work/includes"
-echo '<?php' >"$directory/small-work/index.php"
+mkdir -p "$directory/small-core/includes"
+echo '<?php' >"$directory/small-core/index.php"
 small=$directory/small
-farm "$small" "$directory/small-work"
+farm "$small" "$directory/small-core"
 made=0
 for wikis in $sizes; do
   for ((; made < wikis; made++)); do run "$small" wiki create "w$made"; done
