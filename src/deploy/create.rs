@@ -8,7 +8,7 @@ use super::lock;
 use super::name::Name;
 use super::options::Options;
 use super::order::{Action, Order, SCHEMA as ORDER};
-use super::record::{SCHEMA, State, Wiki};
+use super::record::{State, Wiki};
 use super::release::Release;
 use super::{cache, database, home, list, recover, registry, releases, repository, secrets, users, web};
 use crate::disk;
@@ -196,22 +196,10 @@ fn enter(engine: &Engine<'_>, asked: &Asked, host: Host) -> Result<Wiki, Problem
     let _farm = lock::farm(layout).map_err(|error| of_lock(&error))?;
     free(options, name, &host)?;
     let wiki = Wiki {
-        schema: SCHEMA,
-        name: name.clone(),
-        state: State::Provisioning,
-        host,
-        branch: Options::branch(name),
-        base: asked.base.clone().unwrap_or_else(|| options.base.clone()),
-        uid,
         owners: asked.owners.clone(),
         created: registry::now(),
         expires: asked.ttl.map(|ttl| registry::now() + ttl),
-        held: None,
-        broken: None,
-        desired: None,
-        bad: Vec::new(),
-        refused: None,
-        next: 1,
+        ..Wiki::new(name.clone(), host, asked.base.as_deref().unwrap_or(&options.base), uid)
     };
     engine.note(name, "asked for")?;
     engine.put(&wiki)?;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::name::Name;
+use super::options::Options;
 use super::release::Sha;
 use crate::farm::Host;
 
@@ -131,6 +132,29 @@ pub struct Refused {
 }
 
 impl Wiki {
+    /// A wiki that is not made yet, of nobody's, without an end.
+    #[must_use]
+    pub fn new(name: Name, host: Host, base: &str, uid: Option<u32>) -> Self {
+        Self {
+            schema: SCHEMA,
+            state: State::Provisioning,
+            host,
+            branch: Options::branch(&name),
+            name,
+            base: base.to_owned(),
+            uid,
+            owners: Vec::new(),
+            created: 0,
+            expires: None,
+            held: None,
+            broken: None,
+            desired: None,
+            bad: Vec::new(),
+            refused: None,
+            next: 1,
+        }
+    }
+
     /// Marks a pair as bad, unless it is marked.
     pub fn mark_bad(&mut self, code: &Sha, config: Option<&Sha>, why: &str) {
         if self.is_bad(code, config).is_none() {

@@ -1,4 +1,4 @@
-use super::super::record::{Held, SCHEMA};
+use super::super::record::Held;
 use super::*;
 use crate::farm::Host;
 
@@ -9,22 +9,8 @@ fn sha(number: u32) -> Sha {
 fn known(name: &str, served: Option<u32>, change: impl FnOnce(&mut Wiki)) -> (Name, Known) {
     let name = Name::new(name).unwrap();
     let mut wiki = Wiki {
-        schema: SCHEMA,
-        name: name.clone(),
         state: State::Ready,
-        host: Host::new("alpha.wiki.test").unwrap(),
-        branch: Options::branch(&name),
-        base: "refs/heads/master".to_owned(),
-        uid: None,
-        owners: Vec::new(),
-        created: 0,
-        expires: None,
-        held: None,
-        broken: None,
-        desired: None,
-        bad: Vec::new(),
-        refused: None,
-        next: 1,
+        ..Wiki::new(name.clone(), Host::new("alpha.wiki.test").unwrap(), "refs/heads/master", None)
     };
     change(&mut wiki);
     (name, Known { wiki, served: served.map(sha), configured: None })

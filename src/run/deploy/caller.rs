@@ -61,28 +61,13 @@ fn check(wiki: &Wiki, user: &str) -> Result<(), Problem> {
 mod tests {
     use super::*;
     use crate::deploy::name::Name;
-    use crate::deploy::record::{SCHEMA, State};
     use crate::farm::Host;
 
     #[test]
     fn owners_only_are_let_in() {
         let wiki = Wiki {
-            schema: SCHEMA,
-            name: Name::new("alpha").unwrap(),
-            state: State::Ready,
-            host: Host::new("alpha.wiki.test").unwrap(),
-            branch: "refs/heads/wiki/alpha".to_owned(),
-            base: "refs/heads/main".to_owned(),
-            uid: None,
             owners: vec!["carol".to_owned(), "dave".to_owned()],
-            created: 0,
-            expires: None,
-            held: None,
-            broken: None,
-            desired: None,
-            bad: Vec::new(),
-            refused: None,
-            next: 1,
+            ..Wiki::new(Name::new("alpha").unwrap(), Host::new("alpha.wiki.test").unwrap(), "refs/heads/main", None)
         };
         assert!(check(&wiki, "carol").is_ok() && check(&wiki, "dave").is_ok());
         for user in ["eve", "", "caro", "carol ", "root", "wiki-alpha"] {

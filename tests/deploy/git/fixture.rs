@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 use mwfarm::deploy::git::Repository;
 use mwfarm::deploy::name::Name;
 use mwfarm::deploy::options::{self, Options};
-use mwfarm::deploy::record::{SCHEMA, State, Wiki};
+use mwfarm::deploy::record::{State, Wiki};
 use mwfarm::deploy::release::Sha;
 
 /// A farm with a remote and a working tree that pushes to it.
@@ -108,24 +108,7 @@ pub(super) fn name(text: &str) -> Name {
 /// A wiki as the registry would have it.
 pub(super) fn wiki(options: &Options, text: &str, uid: Option<u32>) -> Wiki {
     let name = name(text);
-    Wiki {
-        schema: SCHEMA,
-        state: State::Ready,
-        host: options.host(&name).expect("a host"),
-        branch: Options::branch(&name),
-        base: options.base.clone(),
-        uid,
-        owners: Vec::new(),
-        created: 0,
-        expires: None,
-        held: None,
-        broken: None,
-        desired: None,
-        bad: Vec::new(),
-        refused: None,
-        next: 1,
-        name,
-    }
+    Wiki { state: State::Ready, ..Wiki::new(name.clone(), options.host(&name).expect("a host"), &options.base, uid) }
 }
 
 /// Runs git as anybody would.

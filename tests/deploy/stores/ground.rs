@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use mwfarm::deploy::name::Name;
 use mwfarm::deploy::options::{self, Options};
-use mwfarm::deploy::record::{SCHEMA, State, Wiki};
+use mwfarm::deploy::record::Wiki;
 use mwfarm::deploy::{cache, database, home, registry, secrets, users};
 use mwfarm::farm::Host;
 
@@ -50,24 +50,12 @@ impl Ground {
     pub(super) fn wiki(&mut self, word: &str) -> Wiki {
         let uid = number();
         let name = Name::new(&format!("t{}x{uid}-{word}", std::process::id())).expect("a name");
-        let wiki = Wiki {
-            schema: SCHEMA,
-            host: Host::new(&format!("{name}.wiki.test")).expect("a host"),
-            branch: Options::branch(&name),
-            name,
-            state: State::Provisioning,
-            base: "refs/heads/master".to_owned(),
-            uid: self.options.users.map(|_| uid),
-            owners: Vec::new(),
-            created: 0,
-            expires: None,
-            held: None,
-            broken: None,
-            desired: None,
-            bad: Vec::new(),
-            refused: None,
-            next: 1,
-        };
+        let wiki = Wiki::new(
+            name.clone(),
+            Host::new(&format!("{name}.wiki.test")).expect("a host"),
+            "refs/heads/master",
+            self.options.users.map(|_| uid),
+        );
         registry::put(&self.options.layout, &wiki).expect("a record");
         self.wikis.push(wiki.clone());
         wiki

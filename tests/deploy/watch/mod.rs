@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use mwfarm::deploy::event::Event;
 use mwfarm::deploy::name::Name;
 use mwfarm::deploy::options::{self, Options};
-use mwfarm::deploy::record::{SCHEMA, State, Wiki};
+use mwfarm::deploy::record::{State, Wiki};
 use mwfarm::deploy::release::Sha;
 use mwfarm::deploy::watch::worker::{Counts, Deploy, Work, work};
 use mwfarm::deploy::watch::{Outcome, Pushed, Stop};
@@ -60,22 +60,8 @@ impl Farm {
     fn wiki(&self, wiki: &str, change: impl FnOnce(&mut Wiki)) -> Name {
         let name = name(wiki);
         let mut record = Wiki {
-            schema: SCHEMA,
-            name: name.clone(),
             state: State::Ready,
-            host: Host::new(&format!("{wiki}.wiki.test")).unwrap(),
-            branch: Options::branch(&name),
-            base: "refs/heads/master".to_owned(),
-            uid: None,
-            owners: Vec::new(),
-            created: 0,
-            expires: None,
-            held: None,
-            broken: None,
-            desired: None,
-            bad: Vec::new(),
-            refused: None,
-            next: 1,
+            ..Wiki::new(name.clone(), Host::new(&format!("{wiki}.wiki.test")).unwrap(), "refs/heads/master", None)
         };
         change(&mut record);
         registry::put(&self.options.layout, &record).unwrap();
