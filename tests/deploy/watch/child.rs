@@ -87,9 +87,10 @@ fn pre_receive(options: &Options) -> i32 {
 
 /// Notes the beginning and the end of each deploy, which takes until there is a file `go`.
 fn worker(options: &Options, directory: &Path) -> i32 {
+    // One write for each line: deploys run side by side.
     let log = |text: String| {
         let mut file = fs::OpenOptions::new().append(true).create(true).open(directory.join("log")).unwrap();
-        writeln!(file, "{text}").unwrap();
+        file.write_all(format!("{text}\n").as_bytes()).unwrap();
     };
     let deploy = |name: &Name, pushed: &Pushed| {
         log(format!("begin {name}"));
