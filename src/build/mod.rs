@@ -26,16 +26,20 @@ pub mod objects;
 pub mod sets;
 
 pub mod generated;
+pub mod history;
 pub mod mediawikifarm;
 pub mod published;
 
 pub mod plan;
 
 pub mod php;
+mod publication;
 pub mod write;
 
 pub mod copy;
 pub mod eject;
+pub mod gc;
+pub mod rollback;
 pub mod verify;
 
 use std::collections::BTreeMap;

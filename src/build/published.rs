@@ -9,6 +9,7 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 
 use super::generated::Generated;
+use super::history::Previous;
 use super::mediawikifarm::{self, Place};
 use super::php::runtime;
 use crate::disk;
@@ -49,7 +50,7 @@ pub fn constant(name: &str) -> Option<&'static str> {
 }
 
 /// The version of the manifest that this mwfarm writes.
-const SCHEMA: Version = Version::new(1, 1, 0);
+const SCHEMA: Version = Version::new(1, 2, 0);
 
 /// The manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +59,10 @@ pub struct Manifest {
     pub bundles: Vec<Bundle>,
     /// Every file of this generation below `vendor/`, with its SHA-256.
     pub files: BTreeMap<String, String>,
+    /// The texts of the files of fixed names: an earlier generation is published again with its own, whatever this
+    /// mwfarm would write.
+    #[serde(default)]
+    pub fixed: BTreeMap<String, String>,
     /// The generation that the dispatcher names.
     pub generation: Key,
     /// SHA-256 of the files that say what to build, by path relative to the tree.
@@ -69,7 +74,7 @@ pub struct Manifest {
     pub order: Vec<ExtensionId>,
     /// What was where the files of fixed names are now.
     pub originals: BTreeMap<String, Original>,
-    /// Earlier generations that are still there as a whole, the latest first.
+    /// Other generations that are still there, the latest first; see [`super::history`].
     pub previous: Vec<Previous>,
     /// Hashed files that only earlier generations have, with their SHA-256.
     pub retained: BTreeMap<String, String>,
@@ -114,15 +119,6 @@ pub struct Wiki {
     pub hosts: Vec<Host>,
     /// Its identifier.
     pub id: WikiId,
-}
-
-/// A generation published before.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Previous {
-    /// Its name.
-    pub generation: Key,
-    /// The hashed names it is made of.
-    pub names: Vec<String>,
 }
 
 /// A file that was replaced.
@@ -185,6 +181,10 @@ pub struct Published {
     /// Which of our files of fixed names are there and ours, with their SHA-256: they may be those of
     /// another generation than the manifest's, when a build was killed between the two.
     pub in_place: BTreeMap<String, String>,
+    /// The generations that these files name: one, unless a build was killed between two of them.
+    pub named: BTreeSet<Key>,
+    /// The generation that the dispatcher names: what wikis are served. None without one, or when it is Composer's.
+    pub live: Option<Key>,
     /// What is where links for `MediaWikiFarm` go.
     pub places: BTreeMap<String, Place>,
 }
@@ -226,6 +226,9 @@ impl Published {
             let ours = current.as_ref().filter(|(content, _)| is_ours(name, content));
             if let Some((content, _)) = ours {
                 published.in_place.insert(name.to_owned(), digest(content));
+                let named = table_named(content);
+                published.named.extend(named.clone());
+                published.live = if name == DISPATCHER { named } else { published.live };
             }
             let ours = ours.is_some();
             let original = match (current, ours, &manifest) {
@@ -344,6 +347,12 @@ pub fn manifest(json: &[u8]) -> Result<Manifest, Error> {
     let deserializer = &mut serde_json::Deserializer::from_slice(json);
     serde_path_to_error::deserialize(deserializer)
         .map_err(|error| Error::Manifest(format!("field `{}`: {}", error.path(), error.inner())))
+}
+
+/// The generation that a file of a fixed name leads to: that of the wiki table whose name is in its text.
+fn table_named(content: &[u8]) -> Option<Key> {
+    let text = std::str::from_utf8(content).ok()?;
+    text.match_indices("wikis_").find_map(|(at, prefix)| Key::parse(text.get(at + prefix.len()..)?.get(..32)?))
 }
 
 /// Whether a file that goes by a fixed name is ours.

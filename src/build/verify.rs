@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::generated::Generated;
 use super::mediawikifarm::Place;
@@ -71,9 +71,7 @@ pub fn verify(tree: &Path, vendor: &Path) -> Result<Verified, Error> {
             }
             Ok(Some(content)) if digest(&content) != *expected => "has other content",
             Ok(Some(content)) => {
-                if let Some(set) = file.strip_suffix("/set.json").and_then(|_| serde_json::from_slice(&content).ok()) {
-                    mapped.extend(paths(&set).map(|path| (path, file.clone())));
-                }
+                mapped.extend(self::mapped(file, &content).into_iter().map(|path| (path, file.clone())));
                 continue;
             }
         };
@@ -99,19 +97,27 @@ pub fn verify(tree: &Path, vendor: &Path) -> Result<Verified, Error> {
 
     let mut looked_for: BTreeSet<&str> = BTreeSet::new();
     for (path, file) in &mapped {
-        if looked_for.insert(path) {
-            let place = match path.strip_prefix("vendor/") {
-                Some(inside) => vendor.join(inside),
-                None => tree.join(path),
-            };
-            if !place.is_file() {
-                verified.differences.push((file.clone(), format!("maps `{path}`, which is missing")));
-            }
+        if looked_for.insert(path) && !place(tree, vendor, path).is_file() {
+            verified.differences.push((file.clone(), format!("maps `{path}`, which is missing")));
         }
     }
     verified.mapped = looked_for.len();
     verified.differences.sort();
     Ok(verified)
+}
+
+/// The paths that a file of a set maps, relative to the tree: those of its `set.json`, none of any other file.
+pub(super) fn mapped(file: &str, content: &[u8]) -> Vec<String> {
+    let set = file.strip_suffix("/set.json").and_then(|_| serde_json::from_slice(content).ok());
+    set.map(|set| paths(&set).collect()).unwrap_or_default()
+}
+
+/// Where a mapped path is: in the vendor directory, which may be another than the tree's, or in the tree.
+pub(super) fn place(tree: &Path, vendor: &Path, path: &str) -> PathBuf {
+    match path.strip_prefix("vendor/") {
+        Some(inside) => vendor.join(inside),
+        None => tree.join(path),
+    }
 }
 
 /// Every file that a set maps or loads.

@@ -10,11 +10,13 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::generated::Generated;
+use super::history::{self, Previous};
 use super::mediawikifarm::Place;
 use super::objects::{Linked, Objects, SetTexts};
 use super::php::{bundle, runtime, set};
 use super::plan::{Plan, PlannedBundle, PlannedSet};
-use super::published::{self, EXTENSIONS, FIXED, MANIFEST, Manifest, Previous, Published, constant, digest, hashed};
+use super::publication::Publication;
+use super::published::{self, EXTENSIONS, FIXED, Manifest, Published, constant, digest, hashed};
 use crate::disk::{self, Staging};
 use crate::report::{Phase, Reporter};
 use crate::table;
@@ -118,38 +120,22 @@ pub fn write(source: &Source<'_>, vendor: &Path, reporter: &dyn Reporter) -> Res
         for (set, count) in made.iter().filter_map(|made| made.set) {
             classes[set] = count;
         }
-        let manifest = source.manifest(&made, &classes).to_json();
-        let fresh: Vec<String> = made.iter().filter(|made| !made.found).map(|made| made.name.to_string()).collect();
-        let mut files = made.iter().filter(|made| !made.found).map(|made| made.digests.len()).sum::<usize>();
-        for name in source.stale_links() {
-            // While the manifest still lists it.
-            disk::discard(&vendor.join(name)).map_err(system)?;
-            files += 1;
+        let made_files = made.iter().filter(|made| !made.found).map(|made| made.digests.len()).sum::<usize>();
+        let manifest = source.manifest(&made, &classes);
+        let replaced = Publication {
+            fixed: &manifest.fixed,
+            fresh: made.iter().filter(|made| !made.found).map(|made| made.name.to_string()).collect(),
+            links: source.missing_links().map(|(name, target)| (name.to_owned(), target)).collect(),
+            stale_links: source.stale_links().map(str::to_owned).collect(),
+            manifest: &manifest,
         }
-        // The manifest first: wherever a build is killed, all that it made is listed, for the next one and for eject.
-        files += replace(&staging, vendor, MANIFEST, &manifest).map_err(system)?;
-        staging.publish_hashed(fresh.iter().map(String::as_str)).map_err(system)?;
-        for (name, target) in source.missing_links() {
-            staging.link(name, &target).map_err(system)?;
-            files += 1;
-        }
-        // The dispatcher last: it alone switches.
-        for name in FIXED.iter().rev() {
-            files += replace(&staging, vendor, name, source.fixed(name).as_bytes()).map_err(system)?;
-        }
+        .publish(&staging, vendor)
+        .map_err(system)?;
+        let files = made_files + replaced;
         Ok(Written { classes: std::mem::take(&mut classes), files })
     })();
     staging.remove().map_err(system)?;
     result
-}
-
-/// Replaces a file of a fixed name, if it differs. Says how many were written.
-fn replace(staging: &Staging, vendor: &Path, name: &str, content: &[u8]) -> io::Result<usize> {
-    if disk::read_optional(&vendor.join(name))?.is_some_and(|there| there == content) {
-        return Ok(0);
-    }
-    staging.replace(name, content, None)?;
-    Ok(1)
 }
 
 impl Source<'_> {
@@ -324,8 +310,10 @@ impl Source<'_> {
         let (plan, objects) = (self.plan, self.objects);
         let ids = |extensions: &[usize]| extensions.iter().map(|&e| objects.extensions[e].clone()).collect();
         let fresh: BTreeMap<&Generated, &Made> = made.iter().map(|made| (&made.name, made)).collect();
-        let fixed = FIXED.iter().map(|name| ((*name).to_owned(), digest(self.fixed(name).as_bytes())));
-        let mut files: BTreeMap<String, String> = fixed.collect();
+        let fixed: BTreeMap<String, String> =
+            FIXED.iter().map(|name| ((*name).to_owned(), self.fixed(name).into_owned())).collect();
+        let mut files: BTreeMap<String, String> =
+            fixed.iter().map(|(name, text)| (name.clone(), digest(text.as_bytes()))).collect();
         for name in plan.names() {
             match fresh.get(&name) {
                 Some(made) => files.extend(made.digests.clone()),
@@ -344,6 +332,7 @@ impl Source<'_> {
                 })
                 .collect(),
             files,
+            fixed,
             generation: plan.generation.clone(),
             inputs: self.inputs.clone(),
             links: plan
@@ -379,27 +368,16 @@ impl Source<'_> {
         }
     }
 
-    /// The generations before this one that are still there, the one published until now first, and the digests of
-    /// what only they have.
+    /// The generations before this one, the one published until now first, and the digests of what only they have.
     fn previous(&self, files: &BTreeMap<String, String>) -> (Vec<Previous>, BTreeMap<String, String>) {
         let Some(before) = &self.published.manifest else { return (Vec::new(), BTreeMap::new()) };
         let there = |file: &str| hashed(file).is_some_and(|name| self.published.present.contains(&name));
-        let latest = Previous {
-            generation: before.generation.clone(),
-            names: before
-                .files
-                .keys()
-                .filter_map(|file| hashed(file))
-                .collect::<BTreeSet<_>>()
-                .iter()
-                .map(ToString::to_string)
-                .collect(),
-        };
-        let mut previous: Vec<Previous> = std::iter::once(latest).chain(before.previous.iter().cloned()).collect();
-        previous.retain(|known| known.generation != self.plan.generation && known.names.iter().all(|name| there(name)));
         let known = before.files.iter().chain(&before.retained);
         let retained = known.filter(|(file, _)| !files.contains_key(*file) && there(file));
-        (previous, retained.map(|(file, digest)| (file.clone(), digest.clone())).collect())
+        let retained = retained.map(|(file, digest)| (file.clone(), digest.clone())).collect();
+        let live = self.published.live.as_ref();
+        let previous = history::before(&self.plan.generation, before, live, disk::now());
+        (previous, retained)
     }
 }
 

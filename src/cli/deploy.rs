@@ -59,7 +59,7 @@ pub struct Create {
     #[arg(long, value_name = "HOST")]
     pub host: Option<String>,
     /// Archive it after this time: 12h, 30d, 8w
-    #[arg(long, value_name = "TIME", value_parser = ttl)]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     pub ttl: Option<u64>,
     /// The farm.
     #[command(flatten)]
@@ -342,7 +342,7 @@ pub struct AgentFlags {
 }
 
 /// A time such as `30d`, in seconds.
-fn ttl(text: &str) -> Result<u64, String> {
+pub(super) fn time(text: &str) -> Result<u64, String> {
     let (number, unit) = text.split_at(text.len().saturating_sub(text.chars().next_back().map_or(0, char::len_utf8)));
     let seconds = match unit {
         "m" => 60,

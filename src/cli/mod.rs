@@ -5,6 +5,7 @@
 
 pub mod deploy;
 mod farm;
+mod generations;
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
@@ -18,6 +19,8 @@ pub use farm::DEFAULT as CONFIG_DIR;
 pub use farm::{
     Check, Compile, Config, ConfigCommand, ConfigDir, Diff, Explain, ListFormat, Run, Show, ShowFormat, Wikis,
 };
+
+pub use generations::{Gc, Rollback};
 
 /// Everything that `argv` says.
 #[derive(Debug, Clone, PartialEq, Eq, Parser)]
@@ -51,7 +54,7 @@ pub struct Global {
     /// The directory of the tree's composer.json, instead of the current one, to which other paths stay relative
     #[arg(short = 'd', long, global = true, value_name = "DIR")]
     pub working_dir: Option<PathBuf>,
-    /// Print only results and errors
+    /// Print only errors, and results that were asked for
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
     /// Print more: -v the time of each phase, -vv each set and bundle, -vvv what their names are made of
@@ -105,6 +108,10 @@ pub enum Command {
     Verify(Verify),
     /// Print the graph of extensions and packages
     Graph(Graph),
+    /// Serve an earlier generation again
+    Rollback(Rollback),
+    /// Remove generations that no request uses any more
+    Gc(Gc),
     /// Take everything out of vendor/ again, leaving what Composer wrote
     Eject(Eject),
     /// Check, compile, show and compare the farm's settings

@@ -73,7 +73,7 @@ fn a_script_takes_its_own_arguments_behind_two_dashes() {
 
 #[test]
 fn commands_that_do_not_exist_yet_are_not_offered() {
-    for line in ["mwfarm gc", "mwfarm rollback", "mwfarm doctor", "mwfarm help build"] {
+    for line in ["mwfarm update", "mwfarm doctor", "mwfarm help build"] {
         let error = read(line).unwrap_err();
         assert_eq!(error.kind(), clap::error::ErrorKind::InvalidSubcommand, "{line}");
     }
@@ -84,6 +84,9 @@ fn wrong_usage_is_refused() {
     for line in [
         "mwfarm build --output out --absolute-paths",
         "mwfarm build -j 0",
+        "mwfarm gc --keep 1",
+        "mwfarm gc --grace 15",
+        "mwfarm rollback --list --to 12",
         "mwfarm build -j 1025",
         "mwfarm build --format xml",
         "mwfarm build --invalidate",

@@ -7,7 +7,6 @@ use std::time::{Duration, SystemTime};
 use super::engine::{Built, Engine, ToBuild};
 use super::git::Repository;
 use super::record::Wiki;
-use super::registry;
 use super::release::{Release, ReleaseId, Sha};
 use super::releases::{self, SCHEMA, staged, unusable};
 use super::tree::{self, Tree};
@@ -81,7 +80,7 @@ impl Assembly<'_> {
             config: self.config.cloned(),
             generation: built.generation,
             extensions: built.extensions,
-            made: registry::now(),
+            made: crate::disk::now(),
             digest,
         };
         let json = serde_json::to_vec_pretty(&said).unwrap_or_default();

@@ -197,8 +197,8 @@ fn enter(engine: &Engine<'_>, asked: &Asked, host: Host) -> Result<Wiki, Problem
     free(options, name, &host)?;
     let wiki = Wiki {
         owners: asked.owners.clone(),
-        created: registry::now(),
-        expires: asked.ttl.map(|ttl| registry::now() + ttl),
+        created: crate::disk::now(),
+        expires: asked.ttl.map(|ttl| crate::disk::now() + ttl),
         ..Wiki::new(name.clone(), host, asked.base.as_deref().unwrap_or(&options.base), uid)
     };
     engine.note(name, "asked for")?;

@@ -124,7 +124,7 @@ impl Engine<'_> {
     #[must_use]
     pub fn entry(&self, attempt: u64, stage: Stage, why: &str) -> Entry {
         Entry {
-            at: registry::now(),
+            at: crate::disk::now(),
             attempt,
             stage,
             who: self.who.to_owned(),

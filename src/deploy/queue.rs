@@ -26,7 +26,6 @@ use serde::{Deserialize, Serialize};
 use super::event::{Event, Kind, Source, json};
 use super::layout::Layout;
 use super::name::Name;
-use super::registry;
 use super::release::Sha;
 use crate::disk;
 use crate::report::{ExitCode, Problem, Reporter};
@@ -79,7 +78,7 @@ impl Entry {
             kind: event.kind,
             code: event.new.clone(),
             who: event.who.clone(),
-            at: registry::now(),
+            at: crate::disk::now(),
         }
     }
 
@@ -88,14 +87,14 @@ impl Entry {
     pub fn of_config(wiki: &Name, who: &str) -> Self {
         let who = who.to_owned();
         let wiki = Some(wiki.clone());
-        Self { schema: SCHEMA, wiki, source: Source::Hook, kind: Kind::Config, code: None, who, at: registry::now() }
+        Self { schema: SCHEMA, wiki, source: Source::Hook, kind: Kind::Config, code: None, who, at: crate::disk::now() }
     }
 
     /// The entry for a look at all wikis: events were lost, or may have been.
     #[must_use]
     pub fn of_all(source: Source) -> Self {
         let who = source.word().to_owned();
-        Self { schema: SCHEMA, wiki: None, source, kind: Kind::Missed, code: None, who, at: registry::now() }
+        Self { schema: SCHEMA, wiki: None, source, kind: Kind::Missed, code: None, who, at: crate::disk::now() }
     }
 }
 

@@ -7,7 +7,6 @@ use super::engine::Engine;
 use super::journal::{self, Entry, Stage};
 use super::order::{Action, Order, SCHEMA};
 use super::record::{Broken, Held, State, Wiki};
-use super::registry;
 use super::release::{Release, ReleaseId};
 use super::releases::{self, unusable};
 use crate::disk;
@@ -131,7 +130,7 @@ impl Interrupted<'_> {
 
     fn note(&self, wiki: &Wiki, stage: Stage, error: Option<String>) -> Result<(), Problem> {
         let who = self.engine.who.to_owned();
-        self.engine.add(&wiki.name, &Entry { at: registry::now(), stage, error, who, ..self.last.clone() })
+        self.engine.add(&wiki.name, &Entry { at: crate::disk::now(), stage, error, who, ..self.last.clone() })
     }
 
     /// Not switched: nothing of it was seen.
@@ -225,7 +224,7 @@ impl Interrupted<'_> {
     /// Lets pushes wait after a release was left, or should be.
     fn hold(&self, wiki: &mut Wiki, stage: Stage, reason: &str, told: &str) -> Result<(), Problem> {
         wiki.held =
-            Some(Held { by: "mwfarm".to_owned(), why: told.to_owned(), since: registry::now(), by_deploy: true });
+            Some(Held { by: "mwfarm".to_owned(), why: told.to_owned(), since: crate::disk::now(), by_deploy: true });
         wiki.broken = Some(Broken {
             step: format!("deploy of attempt {}", self.last.attempt),
             error: reason.to_owned(),

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use super::layout::Layout;
 use super::lock;
@@ -36,12 +35,6 @@ pub enum Error {
     /// Somebody holds a lock.
     #[error(transparent)]
     Locked(#[from] lock::Error),
-}
-
-/// Seconds since 1970.
-#[must_use]
-pub fn now() -> u64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 /// The record of a wiki, if there is one.

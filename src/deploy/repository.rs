@@ -13,7 +13,6 @@ use super::git::{self, Repository};
 use super::lock;
 use super::name::Name;
 use super::options::Options;
-use super::registry;
 use super::release::Sha;
 use crate::disk;
 use crate::process::Status;
@@ -246,14 +245,14 @@ pub fn clean_daily(options: &Options) -> Result<(), Problem> {
     let last = disk::read_optional(&path).map_err(failed)?.unwrap_or_default();
     let last = String::from_utf8_lossy(&last).trim().parse::<u64>().unwrap_or(0);
     // A clock that was wrong once does not keep it off for years.
-    let since = registry::now().checked_sub(last).unwrap_or(u64::MAX);
+    let since = crate::disk::now().checked_sub(last).unwrap_or(u64::MAX);
     let queued =
         ["new", "cur"].map(|place| disk::names(&layout.queue().join(place)).is_ok_and(|names| !names.is_empty()));
     if since < DAY || queued.contains(&true) && since < 7 * DAY {
         return Ok(());
     }
     // Before: what cannot be cleaned is not tried at each look.
-    disk::replace(&path, format!("{}\n", registry::now()).as_bytes(), 0o644).map_err(failed)?;
+    disk::replace(&path, format!("{}\n", crate::disk::now()).as_bytes(), 0o644).map_err(failed)?;
     clean(options)
 }
 

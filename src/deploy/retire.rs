@@ -25,7 +25,7 @@ pub fn hold(engine: &Engine<'_>, name: &Name, why: &str) -> Result<(), Problem> 
         }
         engine.note(name, &format!("held: {why}"))?;
         wiki.held =
-            Some(Held { by: engine.who.to_owned(), why: why.to_owned(), since: registry::now(), by_deploy: false });
+            Some(Held { by: engine.who.to_owned(), why: why.to_owned(), since: crate::disk::now(), by_deploy: false });
         engine.put(wiki)
     })
 }
@@ -93,7 +93,7 @@ pub fn restore(engine: &Engine<'_>, name: &Name) -> Result<Release, Problem> {
         }
         wiki.state = State::Ready;
         // It was archived because its time was over: it would be again.
-        wiki.expires = wiki.expires.filter(|expires| *expires > registry::now());
+        wiki.expires = wiki.expires.filter(|expires| *expires > crate::disk::now());
         wiki.broken = None;
         engine.put(wiki)?;
         // Another command may have taken its user of the cache away meanwhile.
@@ -110,7 +110,7 @@ pub fn restore(engine: &Engine<'_>, name: &Name) -> Result<Release, Problem> {
 /// The registry cannot be read.
 pub fn expire(engine: &Engine<'_>, dry_run: bool, wait: bool) -> Result<(Vec<Name>, Vec<Problem>), Problem> {
     let (wikis, damaged) = registry::readable(&engine.options.layout).map_err(|error| of_registry(&error))?;
-    let now = registry::now();
+    let now = crate::disk::now();
     let mut expired = Vec::new();
     let mut failed: Vec<Problem> = damaged.iter().map(of_registry).collect();
     for (name, wiki) in wikis {

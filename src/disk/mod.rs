@@ -76,6 +76,12 @@ pub fn open_beneath(directory: &Path, path: &Path) -> io::Result<File> {
     }
 }
 
+/// The time, in whole seconds since 1970.
+#[must_use]
+pub fn now() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
 /// All names in a directory, whatever their bytes.
 ///
 /// # Errors

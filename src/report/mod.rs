@@ -5,6 +5,7 @@
 //! [`relay`], which passes on what the user runs.
 
 mod escape;
+pub mod generations;
 mod problem;
 pub mod relay;
 pub mod summary;

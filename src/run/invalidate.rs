@@ -12,6 +12,7 @@ use crate::build::generated::Generated;
 use crate::build::php::runtime;
 use crate::build::plan::Plan;
 use crate::build::published::{FIXED, PRELOAD};
+use crate::build::rollback;
 use crate::config::{self, entry};
 use crate::fastcgi::{self, Address};
 use crate::key::Key;
@@ -45,6 +46,16 @@ impl Publication {
             script: format!("{runtime}/{}", runtime::INVALIDATE),
             generation: plan.generation.clone(),
             // What is preloaded is read when PHP starts, and never again.
+            files: FIXED.into_iter().filter(|name| *name != PRELOAD).map(str::to_owned).collect(),
+        }
+    }
+
+    /// Of an earlier generation.
+    pub(super) fn of_rollback(vendor: &Path, plan: &rollback::Plan) -> Self {
+        Self {
+            directory: vendor.to_owned(),
+            script: format!("{}/{}", plan.runtime(), runtime::INVALIDATE),
+            generation: plan.to.clone(),
             files: FIXED.into_iter().filter(|name| *name != PRELOAD).map(str::to_owned).collect(),
         }
     }

@@ -3,6 +3,7 @@
 mod answer;
 mod deploy;
 mod farm;
+mod generations;
 mod invalidate;
 mod problem;
 
@@ -23,37 +24,66 @@ use problem::problems;
 /// # Errors
 /// What stands in the way, ready to be printed; the first problem decides the exit code.
 pub fn run(arguments: Arguments, reporter: &dyn Reporter) -> Result<Output, Vec<Problem>> {
-    let tree = arguments.global.working_dir.unwrap_or_else(|| PathBuf::from("."));
+    let tree = arguments.global.working_dir.clone().unwrap_or_else(|| PathBuf::from("."));
     if let Some(jobs) = arguments.global.jobs {
         build::write::use_threads(jobs);
     }
+    // Who asks for quiet wants to hear of what went wrong, and of what was asked for.
+    let silent = arguments.global.quiet && changes(&arguments.command);
+    let mut output = answered(arguments, &tree, reporter)?;
+    if silent {
+        output.stdout.clear();
+    }
+    Ok(output)
+}
+
+/// Whether a command is for what it changes, and its answer, a text, for people who watch.
+fn changes(command: &Command) -> bool {
+    match command {
+        Command::Build(build) => !build.dry_run && !build.locked && build.format == Format::Text,
+        Command::Config(config) => {
+            matches!(&config.command, ConfigCommand::Compile(compile) if {
+                let build = cli::Build::from(compile.clone());
+                !build.dry_run && !build.locked && build.format == Format::Text
+            })
+        }
+        Command::Rollback(flags) => !flags.dry_run && !flags.list && flags.format == Format::Text,
+        Command::Gc(flags) => !flags.dry_run && flags.format == Format::Text,
+        Command::Eject(_) => true,
+        _ => false,
+    }
+}
+
+fn answered(arguments: Arguments, tree: &Path, reporter: &dyn Reporter) -> Result<Output, Vec<Problem>> {
     match arguments.command {
-        Command::Build(build) if is_farm(&tree, &build.inputs)? => farm::build(&tree, &build, reporter),
-        Command::Build(build) => run_build(&tree, &build, reporter),
-        Command::Plan(plan) if is_farm(&tree, &plan.inputs)? => farm::plan(&tree, &plan, reporter),
+        Command::Build(build) if is_farm(tree, &build.inputs)? => farm::build(tree, &build, reporter),
+        Command::Build(build) => run_build(tree, &build, reporter),
+        Command::Plan(plan) if is_farm(tree, &plan.inputs)? => farm::plan(tree, &plan, reporter),
         Command::Plan(plan) => {
-            let request = request(&tree, &plan.inputs, true)?;
+            let request = request(tree, &plan.inputs, true)?;
             let build = planned(&request, reporter)?;
             Ok(Output::done(answer::summary(&build, Vec::new(), plan.format, Tense::Planned)?))
         }
-        Command::Why(why) => run_why(&tree, &why, reporter),
-        Command::Verify(verify) => run_verify(&tree, &verify, reporter),
+        Command::Why(why) => run_why(tree, &why, reporter),
+        Command::Verify(verify) => run_verify(tree, &verify, reporter),
         Command::Graph(graph) => {
-            let published = Published::read(&tree.join("vendor")).map_err(|error| problems(&tree, error.into()))?;
-            let (model, checked) = build::read(&tree, &published).map_err(|error| problems(&tree, error))?;
+            let published = Published::read(&tree.join("vendor")).map_err(|error| problems(tree, error.into()))?;
+            let (model, checked) = build::read(tree, &published).map_err(|error| problems(tree, error))?;
             warn(reporter, model.warnings.iter().chain(&checked.warnings));
             let links = build::graph::DependencyGraph::new(&model);
             Ok(Output::done(answer::graph(&model, &links, graph.format)))
         }
-        Command::Eject(eject) => run_eject(&tree, &eject, reporter),
+        Command::Rollback(flags) => generations::rollback(tree, &flags, reporter),
+        Command::Gc(flags) => generations::collect(tree, &flags, reporter),
+        Command::Eject(eject) => run_eject(tree, &eject, reporter),
         Command::Config(config) => match config.command {
-            ConfigCommand::Check(check) => farm::check(&tree, &check),
-            ConfigCommand::Compile(compile) => farm::build(&tree, &compile.into(), reporter),
-            ConfigCommand::Show(show) => farm::show(&tree, &show, reporter),
-            ConfigCommand::Explain(explain) => farm::explain(&tree, &explain),
-            ConfigCommand::Diff(diff) => farm::diff(&tree, &diff, reporter),
+            ConfigCommand::Check(check) => farm::check(tree, &check),
+            ConfigCommand::Compile(compile) => farm::build(tree, &compile.into(), reporter),
+            ConfigCommand::Show(show) => farm::show(tree, &show, reporter),
+            ConfigCommand::Explain(explain) => farm::explain(tree, &explain),
+            ConfigCommand::Diff(diff) => farm::diff(tree, &diff, reporter),
         },
-        Command::Wikis(wikis) => farm::wikis(&tree, &wikis, reporter),
+        Command::Wikis(wikis) => farm::wikis(tree, &wikis, reporter),
         Command::Run(run) if deploy::is_there(&run.config) => deploy::run(&run, reporter),
         Command::Wiki(wiki) => deploy::wiki(&wiki, reporter),
         Command::Deploy(flags) => deploy::deploy(&flags, reporter),

@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::path::Path;
 
-use crate::build::{self, Error, eject, plan, published, verify, write};
+use crate::build::{self, Error, eject, gc, plan, published, rollback, verify, write};
 use crate::config::wikis;
 use crate::disk::{Linked, LockError};
 use crate::report::{ExitCode, Problem};
@@ -84,6 +84,61 @@ pub(super) fn of_eject(error: &eject::Error) -> Vec<Problem> {
             Problem::from_error(ExitCode::Failed, error)
         }
     }]
+}
+
+pub(super) fn of_gc(error: &gc::Error) -> Problem {
+    match error {
+        gc::Error::Published(error) => of_published(error),
+        gc::Error::Lock(error) => of_lock(error),
+        gc::Error::Link(Linked::Link(_)) => Problem::from_error(ExitCode::Failed, error)
+            .hint("name the directory itself, with `--output DIR`, if it is yours to change"),
+        gc::Error::Unknown(_) => {
+            Problem::from_error(ExitCode::Failed, error).hint("run `mwfarm build`, then collect again")
+        }
+        gc::Error::Link(Linked::System { .. }) | gc::Error::Nothing(_) | gc::Error::System { .. } => {
+            Problem::from_error(ExitCode::Failed, error)
+        }
+    }
+}
+
+pub(super) fn of_rollback(error: &rollback::Error) -> Problem {
+    let problem = |code| Problem::from_error(code, error);
+    match error {
+        rollback::Error::Published(error) => of_published(error),
+        rollback::Error::Lock(error) => of_lock(error),
+        rollback::Error::Link(Linked::Link(_)) => {
+            problem(ExitCode::Failed).hint("name the directory itself, with `--output DIR`, if it is yours to change")
+        }
+        rollback::Error::Replaced(_) => {
+            problem(ExitCode::Failed).hint("run `mwfarm build`; `mwfarm eject` takes mwfarm out")
+        }
+        rollback::Error::NoEarlier(_) | rollback::Error::Unknown(_) => {
+            problem(ExitCode::Usage).hint("`mwfarm rollback --list` shows the generations that are there")
+        }
+        rollback::Error::Ambiguous { matches, .. } => {
+            let matches: Vec<_> = matches.iter().map(ToString::to_string).collect();
+            problem(ExitCode::Usage).cause(matches.join(", ")).hint("give more digits")
+        }
+        rollback::Error::Served(_) => problem(ExitCode::Usage),
+        rollback::Error::Unrecorded(_) => {
+            problem(ExitCode::Failed).hint("bring the tree back to what it was then, and run `mwfarm build`")
+        }
+        rollback::Error::Damaged { file, what, .. } => problem(ExitCode::Failed)
+            .cause(format!("`{file}` {what}"))
+            .hint("bring the tree back to what it was then, and run `mwfarm build`"),
+        rollback::Error::Missing { files, .. } => {
+            let mut shown: Vec<_> = files.iter().take(3).map(|file| format!("`{}`", file.escape_debug())).collect();
+            if files.len() > shown.len() {
+                shown.push(format!("{} more", files.len() - shown.len()));
+            }
+            problem(ExitCode::Failed).cause(shown.join(", ")).hint(
+                "bring these files back, as with `composer install` for the composer.lock of then; then roll back",
+            )
+        }
+        rollback::Error::Link(Linked::System { .. }) | rollback::Error::Nothing(_) | rollback::Error::System { .. } => {
+            problem(ExitCode::Failed)
+        }
+    }
 }
 
 /// What `--locked` finds.

@@ -6,7 +6,7 @@ use super::super::journal::Stage;
 use super::super::options::Live;
 use super::super::record::{Broken, Refused, Wiki};
 use super::super::release::{Release, Sha};
-use super::super::{assemble, config_repository, home, lint, registry, repository, tree};
+use super::super::{assemble, config_repository, home, lint, repository, tree};
 use super::{Notes, Request, What};
 use crate::report::{ExitCode, Problem};
 
@@ -103,7 +103,7 @@ pub(super) fn configuration(
     if served.as_ref() == Some(&newest) {
         return Ok(served);
     }
-    let now = registry::now();
+    let now = crate::disk::now();
     let before = wiki.refused.take().filter(|refused| refused.config == newest);
     let checked = match &before {
         Some(refused) if request.automatic && now.abs_diff(refused.at) < REFUSED => {

@@ -15,7 +15,7 @@ use super::name::Name;
 use super::record::{Desired, Held, State, Wiki};
 use super::release::{Release, ReleaseId, Sha};
 use super::releases;
-use super::{recover, registry, repository};
+use super::{recover, repository};
 use crate::report::{ExitCode, Problem};
 use choose::{commit, configuration, left_out, not_fetched};
 use revert::revert;
@@ -161,7 +161,7 @@ fn by_hand(engine: &Engine<'_>, wiki: &Wiki, request: &Request, code: &Sha) -> O
     (matches!(request.what, What::Revision(_)) && !is_newest).then(|| Held {
         by: engine.who.to_owned(),
         why: format!("{} was deployed by hand", code.short()),
-        since: registry::now(),
+        since: crate::disk::now(),
         by_deploy: true,
     })
 }

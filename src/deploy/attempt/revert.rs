@@ -5,7 +5,7 @@ use super::super::journal::{Entry, Stage};
 use super::super::record::{Broken, Desired, Held, Wiki};
 use super::super::release::Release;
 use super::super::releases;
-use super::super::{config_repository, home, registry, repository};
+use super::super::{config_repository, home, repository};
 use super::{Outcome, Request, served};
 use crate::report::{ExitCode, Problem};
 
@@ -70,7 +70,7 @@ pub(in crate::deploy) fn turn_back(
     let layout = &engine.options.layout;
     let name = wiki.name.clone();
     let note = |stage, error: Option<String>| {
-        engine.add(&name, &Entry { at: registry::now(), stage, error, ..promised.clone() })
+        engine.add(&name, &Entry { at: crate::disk::now(), stage, error, ..promised.clone() })
     };
     // The record first: a push in between must not take back what was decided.
     if let Some(left) = served(engine, wiki)?.filter(|left| left.release != target.release) {
@@ -81,7 +81,7 @@ pub(in crate::deploy) fn turn_back(
         wiki.held = Some(Held {
             by: promised.who.clone(),
             why: format!("reverted: {why}"),
-            since: registry::now(),
+            since: crate::disk::now(),
             by_deploy: true,
         });
         wiki.desired = Some(Desired { code: target.code.clone(), event: event.to_owned() });

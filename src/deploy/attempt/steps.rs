@@ -7,7 +7,7 @@ use super::super::record::{Broken, Held, Wiki};
 use super::super::release::{Release, ReleaseId, Sha};
 use super::super::releases::{self, unusable};
 use super::super::schema::{self, Schema};
-use super::super::{agent, registry, repository};
+use super::super::{agent, repository};
 use super::revert::prune;
 use super::{Failure, Outcome, Request};
 use crate::disk;
@@ -55,7 +55,7 @@ impl Attempt<'_> {
                         self.wiki.mark_bad(&self.code, self.config.as_ref(), &error);
                     }
                     self.wiki.held =
-                        Some(Held { by: "mwfarm".to_owned(), why, since: registry::now(), by_deploy: true });
+                        Some(Held { by: "mwfarm".to_owned(), why, since: crate::disk::now(), by_deploy: true });
                 }
                 self.wiki.broken = Some(Broken {
                     step: format!("deploy of {}", self.release),

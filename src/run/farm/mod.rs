@@ -1,5 +1,6 @@
 //! Farms with settings: reads their configuration, lets `build` say in which order extensions load, and compiles them.
 
+mod collect;
 mod compile;
 mod explain;
 mod script;
@@ -25,6 +26,7 @@ use crate::config::read::Sources;
 use crate::farm::{ExtensionId, Farm};
 use crate::report::{ExitCode, Problem, Reporter};
 
+pub(super) use collect::{collect, collects};
 pub(super) use compile::{build, plan};
 pub(super) use explain::explain;
 pub(super) use script::{ended, run};
