@@ -9,10 +9,10 @@ use std::process::{Command, Output};
 use super::files;
 
 /// A copy of a fixture's tree.
-struct Tree(tempfile::TempDir);
+pub(super) struct Tree(tempfile::TempDir);
 
 impl Tree {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/build/small/in");
         for (name, text) in files(&from) {
@@ -23,13 +23,17 @@ impl Tree {
         Self(directory)
     }
 
-    fn run(&self, arguments: &[&str]) -> Output {
+    pub(super) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub(super) fn run(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mwfarm"));
         command.args(arguments).arg("-d").arg(self.0.path()).output().expect("mwfarm runs")
     }
 
     #[track_caller]
-    fn succeed(&self, arguments: &[&str]) -> String {
+    pub(super) fn succeed(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{arguments:?}: {text}");
@@ -37,7 +41,7 @@ impl Tree {
     }
 
     /// Lists the wikis: one that stays, and one with a name of its own.
-    fn wikis(&self, name: &str, extensions: &str) {
+    pub(super) fn wikis(&self, name: &str, extensions: &str) {
         let text = format!(
             "wikis:\n  plain: {{ hosts: [plain.example.org], extensions: [] }}\n  \
              {name}: {{ hosts: [{name}.example.org], extensions: [{extensions}] }}\n"
@@ -45,7 +49,7 @@ impl Tree {
         fs::write(self.0.path().join("wikis.yml"), text).expect("wikis.yml");
     }
 
-    fn vendor(&self) -> BTreeMap<String, String> {
+    pub(super) fn vendor(&self) -> BTreeMap<String, String> {
         files(&self.0.path().join("vendor"))
     }
 }

@@ -3,7 +3,9 @@
 //! `UPDATE=1 cargo test --test suite build` writes `out` anew. Keys are numbered in the order in which they appear,
 //! so that what differs is the text that differs.
 
+mod gc;
 mod generations;
+mod rollback;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
