@@ -88,10 +88,10 @@ struct Made {
     found: bool,
 }
 
-/// Works with this many threads from now on; the first call of a process counts.
+/// Works with this many threads from now on, this one among them; the first call of a process counts.
 pub fn use_threads(threads: NonZeroUsize) {
     // A second call finds the pool made already, which only a test does.
-    let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build_global();
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.get()).use_current_thread().build_global();
 }
 
 /// Writes what the plan creates and publishes the generation.

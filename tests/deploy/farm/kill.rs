@@ -13,8 +13,9 @@ use std::thread;
 use std::time::Instant;
 
 use super::sound::{Listing, TORN, listing, sound};
-use super::trace::{self, Moment};
+use super::trace;
 use super::{Farm, Plan, core, wait};
+use crate::strace::Moment;
 
 /// A verb, from a farm that is ready for it.
 struct Verb {
@@ -252,7 +253,7 @@ fn a_loss_of_power() {
 
 /// Tries a verb at all its moments, or some of them.
 fn run(verb: &Verb) {
-    try_at(verb, "is killed", |_| true, |farm, words, moment| moment.kill(farm, words));
+    try_at(verb, "is killed", |_| true, |farm, words, moment| trace::kill(moment, farm, words));
 }
 
 /// The same with a system that refuses from the moment on, as a full disk does: what cannot be done is said, and done
@@ -260,7 +261,7 @@ fn run(verb: &Verb) {
 fn refuse(verb: &Verb, error: &str) {
     let reason = if error == "ENOSPC" { "No space left" } else { "error" };
     try_at(verb, error, Moment::is_change, |farm, words, moment| {
-        let said = moment.refuse(farm, words, error);
+        let said = trace::refuse(moment, farm, words, error);
         assert!((0..=1).contains(&said.code), "{said:?}");
         // Nothing can be said where nothing can be written.
         let silent = moment.is_of("write") || said.code == 0;

@@ -9,8 +9,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::sound::sound;
-use super::trace::{self, Moment};
+use super::trace;
 use super::{Farm, Plan, Reply, core};
+use crate::strace::Moment;
 
 /// How many kills of each verb a push to this repository pays for: each costs seconds.
 const FEW: usize = 5;
@@ -163,7 +164,7 @@ fn a_killed_deploy_is_not_seen() {
             |_| false,
             false,
             || {
-                killed += usize::from(moment.kill(&farm, &words));
+                killed += usize::from(trace::kill(moment, &farm, &words));
                 reconciled(&farm);
             },
         );
@@ -195,7 +196,7 @@ fn half_a_wiki_is_not_seen() {
             |status| status == 404,
             false,
             || {
-                killed += usize::from(moment.kill(&farm, &create(&name)));
+                killed += usize::from(trace::kill(moment, &farm, &create(&name)));
                 reconciled(&farm);
             },
         );
@@ -211,7 +212,7 @@ fn half_a_wiki_is_not_seen() {
             |status| status == 404,
             false,
             || {
-                killed += usize::from(end.kill(&farm, &delete(&name)));
+                killed += usize::from(trace::kill(end, &farm, &delete(&name)));
                 reconciled(&farm);
             },
         );
@@ -259,7 +260,7 @@ fn a_killed_rollback_ends_at_the_release_before() {
             |_| false,
             true,
             || {
-                killed += usize::from(moment.kill(&farm, &words));
+                killed += usize::from(trace::kill(moment, &farm, &words));
                 // It was killed before the release was found to be bad: then this finds it.
                 let first = farm.mwfarm(["watch", "reconcile"]);
                 assert!((0..=1).contains(&first.code), "{first:?}");

@@ -2,17 +2,13 @@
 //!
 //! Only the program itself is followed: what it started goes on by itself when it is killed, as it does in real life.
 
-use std::collections::BTreeMap;
 use std::env;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 
 use super::{Farm, Said, wait};
-
-/// What changes something or makes it durable.
-const CHANGES: &str = "rename,renameat,renameat2,mkdir,mkdirat,symlink,symlinkat,unlink,unlinkat,rmdir,link,linkat,chmod,\
-    fchmod,fchmodat,chown,fchown,lchown,fchownat,fsync,fdatasync,syncfs,write,pwrite64,ftruncate,fsetxattr,utimensat";
+use crate::strace::{self, CHANGES, Moment};
 
 /// What begins a program and what follows it.
 const PROGRAMS: &str = "clone,clone3,vfork,pidfd_open";
@@ -20,62 +16,28 @@ const PROGRAMS: &str = "clone,clone3,vfork,pidfd_open";
 /// How many moments of each verb a push to this repository pays for.
 const FEW: usize = 14;
 
-/// A moment: the n-th time that the program calls this.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Moment {
-    call: String,
-    number: usize,
-}
-
 /// The moments at which a command can be killed, in order. It runs for that.
 pub(super) fn moments<A: AsRef<str>>(farm: &Farm, words: &[A]) -> Vec<Moment> {
     let said = traced(farm, words, &[format!("trace={CHANGES},{PROGRAMS}")]);
     assert!((0..=1).contains(&said.code), "{said:?}");
-    let text = fs::read_to_string(farm.at("trace")).expect("a trace");
-    let mut counts = BTreeMap::new();
-    let moments = text.lines().filter_map(|line| {
-        let (call, _) = line.split_once('(')?;
-        let number = counts.entry(call.to_owned()).or_insert(0);
-        *number += 1;
-        Some(Moment { call: call.to_owned(), number: *number })
-    });
-    moments.collect()
+    strace::moments(&fs::read_to_string(farm.at("trace")).expect("a trace"))
 }
 
-impl Moment {
-    /// Whether it is one of these calls.
-    pub(super) fn is_of(&self, call: &str) -> bool {
-        self.call == call
-    }
+/// Runs a command and kills it at this moment. Says whether it was.
+pub(super) fn kill<A: AsRef<str>>(moment: &Moment, farm: &Farm, words: &[A]) -> bool {
+    traced(farm, words, &moment.killing()).code == -9
+}
 
-    /// Whether the system is asked for a change.
-    pub(super) fn is_change(&self) -> bool {
-        CHANGES.split(',').any(|call| call == self.call)
-    }
-
-    /// Runs a command and kills it at this moment. Says whether it was.
-    pub(super) fn kill<A: AsRef<str>>(&self, farm: &Farm, words: &[A]) -> bool {
-        let Self { call, number } = self;
-        let said =
-            traced(farm, words, &[format!("trace={call}"), format!("inject={call}:signal=SIGKILL:when={number}")]);
-        said.code == -9
-    }
-
-    /// Runs a command and lets the system refuse from this moment on.
-    pub(super) fn refuse<A: AsRef<str>>(&self, farm: &Farm, words: &[A], error: &str) -> Said {
-        let Self { call, number } = self;
-        traced(farm, words, &[format!("trace={call}"), format!("inject={call}:error={error}:when={number}+")])
-    }
+/// Runs a command and lets the system refuse from this moment on.
+pub(super) fn refuse<A: AsRef<str>>(moment: &Moment, farm: &Farm, words: &[A], error: &str) -> Said {
+    traced(farm, words, &moment.refusing(error, true))
 }
 
 /// As many of them as `MWFARM_KILLS` says (`all` for all), spread evenly; `MWFARM_SEED` tells which.
 pub(super) fn chosen(moments: &[Moment]) -> Vec<Moment> {
     let count = count(moments.len());
     let seed: usize = env::var("MWFARM_SEED").ok().map_or(0, |seed| seed.parse().expect("a number"));
-    let count = count.clamp(1, moments.len());
-    // Each of equal parts has one, at a place that the seed tells.
-    let at = |part: usize| moments.len() * part / count;
-    (0..count).map(|part| moments[at(part) + (seed * 7919 + part * 31) % (at(part + 1) - at(part))].clone()).collect()
+    strace::spread(moments, count, seed)
 }
 
 /// How many of so many are tried.

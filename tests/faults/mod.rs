@@ -1,0 +1,107 @@
+//! Builds that are killed, refused by the system, and run into each other: what is served is old or new as a whole, and
+//! the next build needs no help.
+//!
+//! `MWFARM_FAULTS=all` tries every error at every system call, on a larger farm.
+
+mod snapshot;
+mod sound;
+mod stopped;
+mod tree;
+
+use std::env;
+
+use stopped::{Case, built, copied, dumped, killed, linked, refused};
+
+/// How much is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Size {
+    /// What a push to this repository pays for.
+    Few,
+    /// Everything.
+    All,
+}
+
+impl Size {
+    fn extensions(self) -> usize {
+        match self {
+            Self::Few => 5,
+            Self::All => 20,
+        }
+    }
+}
+
+fn size() -> Size {
+    match env::var("MWFARM_FAULTS").as_deref() {
+        Err(_) => Size::Few,
+        Ok("all") => Size::All,
+        Ok(other) => panic!("MWFARM_FAULTS is `{other}`, and may be `all`"),
+    }
+}
+
+/// Which of many are tried.
+fn seed() -> usize {
+    env::var("MWFARM_SEED").ok().map_or(0, |seed| seed.parse().expect("MWFARM_SEED is a number"))
+}
+
+/// Over an earlier build.
+const AGAIN: Case = Case { words: &["build", "-j", "1"], prepare: built, place: "tree/vendor", done: None };
+
+/// Over what Composer left.
+const FIRST: Case = Case { words: &["build", "-j", "1"], prepare: |_| {}, place: "tree/vendor", done: None };
+
+/// Over an earlier build, after which Composer has run.
+const DUMPED: Case = Case { words: &["build", "-j", "1"], prepare: dumped, place: "tree/vendor", done: None };
+
+/// With links, over a build with others.
+const LINKS: Case = Case {
+    words: &["build", "-j", "1", "--mediawikifarm"],
+    prepare: linked,
+    place: "tree/vendor",
+    done: None,
+};
+
+/// Into another directory, over an earlier build there.
+const OUTPUT: Case = Case {
+    words: &["build", "-j", "1", "--output", "@/out"],
+    prepare: copied,
+    place: "out",
+    done: None,
+};
+
+const EJECT: Case =
+    Case { words: &["eject"], prepare: built, place: "tree/vendor", done: Some("mwfarm has not built in") };
+
+#[test]
+fn a_build_that_is_killed_leaves_the_old_or_the_new_generation() {
+    killed(&AGAIN);
+}
+
+#[test]
+fn a_first_build_that_is_killed_leaves_composers_loader_or_the_new_generation() {
+    killed(&FIRST);
+}
+
+#[test]
+fn a_build_after_composer_that_is_killed_leaves_its_loader_or_the_new_generation() {
+    killed(&DUMPED);
+}
+
+#[test]
+fn a_build_with_links_that_is_killed_leaves_the_old_or_the_new_generation() {
+    killed(&LINKS);
+}
+
+#[test]
+fn a_build_into_another_directory_that_is_killed_leaves_the_old_or_the_new_generation() {
+    killed(&OUTPUT);
+}
+
+#[test]
+fn an_eject_that_is_killed_leaves_the_generation_or_composers_loader() {
+    killed(&EJECT);
+}
+
+#[test]
+fn a_build_that_the_system_refuses_something_says_so_and_leaves_the_old_generation() {
+    refused(&AGAIN);
+}

@@ -1,0 +1,284 @@
+//! A verb that is stopped at every system call that changes something: what is served is old or new, and the same verb
+//! once more finishes, with the bytes of one that was never stopped.
+
+use std::fs::{self, File};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use mwfarm::build::published::{DISPATCHER, FIXED, MANIFEST};
+use mwfarm::disk::STAGING;
+
+use super::snapshot::Snapshot;
+use super::sound::{Side, Sides, is_as_listed};
+use super::tree::{Said, State, Tree};
+use super::{Size, size};
+use crate::strace::{self, CHANGES, Moment};
+
+/// What is stopped.
+pub(super) struct Case {
+    /// The words; `@` in them is the directory beside which the tree is.
+    pub(super) words: &'static [&'static str],
+    /// Brings a new tree into the state before.
+    pub(super) prepare: fn(&Tree),
+    /// The directory that is published, as a path beside the tree.
+    pub(super) place: &'static str,
+    /// What the same says once more, as an error, when all is done already.
+    pub(super) done: Option<&'static str>,
+}
+
+/// A case, and what comes of it when nothing stops it.
+struct Known<'c> {
+    case: &'c Case,
+    tree: Tree,
+    /// As Composer left the vendor directory.
+    original: Snapshot,
+    /// Everything, before and after.
+    before: Snapshot,
+    after: Snapshot,
+    sides: Sides,
+    /// What changes something, in order.
+    moments: Vec<(usize, Moment)>,
+    /// The first moment after the switch.
+    switched: usize,
+}
+
+/// What happens at a moment.
+#[derive(Debug, Clone, Copy)]
+enum Fault {
+    Kill,
+    /// The system refuses with this error, once or from then on.
+    Refuse(&'static str, bool),
+}
+
+/// Errors, with what the system calls them.
+const ERRORS: [(&str, &str); 5] = [
+    ("ENOSPC", "No space left on device"),
+    ("EIO", "Input/output error"),
+    ("EACCES", "Permission denied"),
+    ("EMFILE", "Too many open files"),
+    ("EDQUOT", "Disk quota exceeded"),
+];
+
+/// Kills at every moment.
+pub(super) fn killed(case: &Case) {
+    let known = Known::of(case);
+    let faults: Vec<(usize, Fault)> = (0..known.moments.len()).map(|moment| (moment, Fault::Kill)).collect();
+    known.bears(&faults);
+}
+
+/// Refuses at every moment with every error, or at some.
+pub(super) fn refused(case: &Case) {
+    let known = Known::of(case);
+    let all = ERRORS.iter().flat_map(|(error, _)| [false, true].map(|lasts| Fault::Refuse(error, lasts)));
+    let all: Vec<(usize, Fault)> =
+        all.flat_map(|fault| (0..known.moments.len()).map(move |moment| (moment, fault))).collect();
+    let faults = match size() {
+        Size::All => all,
+        Size::Few => strace::spread(&all, 120, super::seed()),
+    };
+    known.bears(&faults);
+}
+
+impl<'c> Known<'c> {
+    fn of(case: &'c Case) -> Self {
+        let tree = Tree::new(size().extensions());
+        let original = Snapshot::of(&tree.vendor());
+        (case.prepare)(&tree);
+        // Whatever is written has to be younger, in whole seconds: OPcache compares nothing else.
+        for name in FIXED.iter().chain([&MANIFEST]) {
+            if let Ok(file) = File::open(tree.beside(case.place).join(name)) {
+                file.set_modified(SystemTime::now() + Duration::from_secs(86_400)).expect("a time");
+            }
+        }
+        let before = everything(&tree);
+        let begun = Sides::begin(&tree, case.place);
+        let calls = format!("trace={CHANGES},openat,flock,clone,clone3,vfork");
+        tree.traced(case.words, &[calls]).well();
+        let moments: Vec<Moment> = strace::moments(&tree.trace());
+        let one_thread = moments.iter().all(|moment| !["clone", "clone3", "vfork"].contains(&moment.call.as_str()));
+        assert!(one_thread, "strace counts the calls of each thread");
+        let switched = moments.iter().position(|moment| {
+            moment.is_of("rename") && moment.text.contains(&format!("{}/autoload.php\")", case.place))
+        });
+        let changes = |moment: &Moment| moment.is_change() || moment.is_of("flock");
+        let (switched, moments) = (switched.expect("the dispatcher is renamed") + 1, {
+            moments.into_iter().enumerate().filter(|(_, moment)| changes(moment)).collect()
+        });
+        let after = everything(&tree);
+        assert!(after != before, "{:?} does something", case.words);
+        let sides = begun(&tree);
+        before.restore(&tree.beside(""));
+        Self { case, tree, original, before, after, sides, moments, switched }
+    }
+
+    /// Tries faults, each from the state before.
+    #[expect(clippy::print_stdout, reason = "with --nocapture a campaign tells what it tried")]
+    fn bears(&self, faults: &[(usize, Fault)]) {
+        let begun = Instant::now();
+        let (next, struck) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let failed = Mutex::new(Vec::new());
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| {
+                    let tree = self.tree.copy();
+                    while let Some(&(moment, fault)) = faults.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        let (_, at) = &self.moments[moment];
+                        match self.bears_one(&tree, moment, fault) {
+                            Ok(hit) => drop(struck.fetch_add(usize::from(hit), Ordering::Relaxed)),
+                            // One that fails says something about the others, too.
+                            Err(wrong) => failed.lock().expect("a list").push(format!("{fault:?} at {at:?}:\n{wrong}")),
+                        }
+                        self.before.restore(&tree.beside(""));
+                    }
+                });
+            }
+        });
+        let (struck, states, took) = (struck.into_inner(), self.sides.states(), begun.elapsed());
+        let words = self.case.words.join(" ");
+        println!("`{words}`: {struck} of {} faults struck, {states} states, {took:?}", faults.len());
+        let failed = failed.into_inner().expect("a list");
+        assert!(failed.is_empty(), "{} of {}:\n{}", failed.len(), faults.len(), failed.join("\n\n"));
+        assert_eq!(struck, faults.len(), "each fault strikes");
+    }
+
+    /// Tries one fault. Says whether it struck.
+    fn bears_one(&self, tree: &Tree, moment: usize, fault: Fault) -> Result<bool, String> {
+        let (position, at) = &self.moments[moment];
+        let struck = match fault {
+            Fault::Kill => tree.traced(self.case.words, &at.killing()).code == -9,
+            Fault::Refuse(error, lasts) => {
+                let said = tree.traced(self.case.words, &at.refusing(error, lasts));
+                self.is_told(tree, *position, fault, &said).map_err(|wrong| format!("{wrong}\n{said:#?}"))?;
+                tree.trace().contains("(INJECTED)")
+            }
+        };
+        let there = everything(tree);
+        let state = there.below(self.case.place).without(STAGING);
+        self.outside(&there)?;
+        let side = self.sides.of(&state)?;
+        if side == Side::New && *position < self.switched {
+            return Err("the new side is served too early".to_owned());
+        }
+        let seconds = |snapshot: &Snapshot| snapshot.seconds(DISPATCHER);
+        if side == Side::New && seconds(&state) <= seconds(&self.before.below(self.case.place)) {
+            return Err("OPcache does not see that the dispatcher is another one".to_owned());
+        }
+        if self.sides.is_unseen(&state) {
+            self.sides.ask(tree, self.case.place, side)?;
+            self.other_verbs(tree, &state)?;
+            there.restore(&tree.beside(""));
+        }
+        self.heals(tree)?;
+        Ok(struck)
+    }
+
+    /// What a refusal of the system must have come to: a message, and no temporary files.
+    fn is_told(&self, tree: &Tree, position: usize, fault: Fault, said: &Said) -> Result<(), String> {
+        let Fault::Refuse(error, lasts) = fault else { return Ok(()) };
+        let at = &self.moments.iter().find(|(there, _)| *there == position).expect("a moment").1;
+        let there = everything(tree);
+        let state = there.below(self.case.place);
+        let removes = ["unlinkat", "unlink", "rmdir", "openat"].contains(&at.call.as_str());
+        if state.0.contains_key(STAGING) && !removes {
+            return Err("temporary files are left".to_owned());
+        }
+        // Nothing can be said where nothing can be written.
+        let silent = at.is_of("write") && (lasts || at.text.starts_with("2,"));
+        match said.code {
+            0 if state.without(STAGING) == self.after.below(self.case.place) => Ok(()),
+            0 => Err("success without".to_owned()),
+            1 => {
+                let text = ERRORS.iter().find(|(name, _)| *name == error).expect("an error").1;
+                let path = tree.beside("").display().to_string();
+                let path = path.trim_end_matches('/');
+                let result = at.is_of("write") && at.text.starts_with("1,");
+                let told = said.err.contains(text) && (said.err.contains(path) || result);
+                if told || silent { Ok(()) } else { Err(format!("no word of `{text}` and a path")) }
+            }
+            code => Err(format!("exit code {code}")),
+        }
+    }
+
+    /// Nothing but the published directory and the cache is changed.
+    fn outside(&self, there: &Snapshot) -> Result<(), String> {
+        let rest = |all: &Snapshot| all.without(self.case.place).without("cache");
+        let differences = rest(there).differences(&rest(&self.before));
+        if differences.is_empty() { Ok(()) } else { Err(format!("changed outside: {differences:?}")) }
+    }
+
+    /// What other verbs make of a state.
+    fn other_verbs(&self, tree: &Tree, state: &Snapshot) -> Result<(), String> {
+        let output = format!("@/{}", self.case.place);
+        let run = |words: &[&str]| {
+            let mut words = words.to_vec();
+            if self.case.place != "tree/vendor" {
+                words.extend(["--output", &output]);
+            }
+            tree.mwfarm(&words)
+        };
+        let check = |right: bool, what: &str, said: &Said| {
+            if right { Ok(()) } else { Err(format!("{what}: {said:#?}")) }
+        };
+        let planned = run(&["plan", "--format", "json"]);
+        check(planned.code == 0, "plan", &planned)?;
+        let locked = run(&["build", "--locked"]);
+        let current = is_as_listed(state) == Some(true) && *state == self.after.below(self.case.place);
+        check(locked.code == if current { 0 } else { 6 }, "build --locked", &locked)?;
+        let verified = run(&["verify"]);
+        let listed = is_as_listed(state);
+        check((verified.code == 0) == (listed == Some(true)), "verify", &verified)?;
+        let ejected = run(&["eject"]);
+        check((ejected.code == 0) == listed.is_some(), "eject", &ejected)?;
+        let left = everything(tree).below(self.case.place);
+        let expected = if ejected.code == 0 { state.ejected(&self.original) } else { state.clone() };
+        let differences = left.differences(&expected);
+        check(differences.is_empty(), &format!("eject left {differences:?}"), &ejected)
+    }
+
+    /// The same once more, with nothing in its way.
+    fn heals(&self, tree: &Tree) -> Result<(), String> {
+        let said = tree.mwfarm(self.case.words);
+        let there = everything(tree);
+        self.outside(&there)?;
+        let differences = there.below(self.case.place).differences(&self.after.below(self.case.place));
+        let done = self.case.done.is_some_and(|done| said.code == 1 && said.err.contains(done));
+        if (said.code != 0 && !done) || !differences.is_empty() {
+            return Err(format!("once more: {differences:?} differ; {said:#?}"));
+        }
+        Ok(())
+    }
+}
+
+/// Everything beside the tree and in it.
+fn everything(tree: &Tree) -> Snapshot {
+    Snapshot::of(&tree.beside("")).without("trace")
+}
+
+/// A tree in the second state, built in the first.
+pub(super) fn built(tree: &Tree) {
+    tree.mwfarm(&["build"]).well();
+    tree.enter(State::Second);
+}
+
+/// The same, after which somebody has put Composer's own loader back, and nothing else.
+pub(super) fn dumped(tree: &Tree) {
+    let loader = fs::read(tree.vendor().join(DISPATCHER)).expect("Composer's loader");
+    built(tree);
+    fs::write(tree.vendor().join(DISPATCHER), loader).expect("a loader");
+}
+
+/// A tree in the second state, built in the first, with links of which one is no more wanted.
+pub(super) fn linked(tree: &Tree) {
+    tree.mwfarm(&["build", "--mediawikifarm"]).well();
+    tree.enter(State::Second);
+    tree.remove_last_extension();
+}
+
+/// A tree in the second state, built in the first, in another directory.
+pub(super) fn copied(tree: &Tree) {
+    tree.mwfarm(&["build", "--output", "@/out"]).well();
+    tree.enter(State::Second);
+}
