@@ -7,7 +7,7 @@ use super::autoload::Names;
 use super::generated::Generated;
 use super::mediawikifarm;
 use super::published::{FIXED, MANIFEST};
-use crate::disk;
+use crate::disk::{self, Found, Staging};
 
 /// Something that is not copied.
 #[derive(Debug, thiserror::Error)]
@@ -87,35 +87,94 @@ struct Open {
     package: bool,
 }
 
+/// What a copy consists of, before it is put in its place.
+#[derive(Debug, Default)]
+struct Staged {
+    /// Directories to make, those above before those below.
+    directories: Vec<PathBuf>,
+    /// Files and links in the staging directory, by number, with their paths.
+    copies: Vec<PathBuf>,
+    /// What the tree does not have any more.
+    stale: Vec<PathBuf>,
+}
+
+/// A copy that is in its place, with what it has too much: the generation that is served until another one is published
+/// may need it.
+#[must_use]
+#[derive(Debug)]
+pub struct Copied {
+    stale: Vec<PathBuf>,
+}
+
 /// Copies `vendor/` of a tree into a directory. Links to `packages` (paths relative to the tree) are followed, as
 /// Composer makes them for local packages; links inside a package are copied as links when they stay in it. Files
-/// copied before are left alone, and what a package no longer has is removed. Returns how many files were written.
+/// copied before are left alone; each other one is replaced by one rename, after all of them are durable.
 ///
 /// # Errors
 /// See [`Error`].
-pub fn vendor(tree: &Path, to: &Path, packages: &Names<'_>) -> Result<usize, Error> {
+pub fn vendor(tree: &Path, to: &Path, packages: &Names<'_>) -> Result<Copied, Error> {
+    let output = |source| Error::Output { path: to.to_owned(), source };
+    // Until there is a manifest, it says to the next build, should this one be killed, that the directory is ours.
+    let staging = Staging::new(to).map_err(output)?;
+    let staged = stage(tree, to, packages, &staging)?;
+    if !staged.copies.is_empty() {
+        staging.make_durable().map_err(output)?;
+    }
+    for directory in &staged.directories {
+        disk::refuse_links([directory.clone()])?;
+        disk::make_directories(directory).map_err(output)?;
+    }
+    for (number, target) in staged.copies.iter().enumerate() {
+        disk::put(&staging.copy(number), target).map_err(output)?;
+    }
+    if !staged.copies.is_empty() {
+        // Also where no map has changed, and nothing else is published.
+        staging.make_durable().map_err(output)?;
+    }
+    Ok(Copied { stale: staged.stale })
+}
+
+/// Removes what a failure has left in a directory to write. Where that is a part of a copy and no manifest, the empty
+/// staging directory stays, which says to the next build that the directory is ours.
+///
+/// # Errors
+/// Those of the system.
+pub fn settle(to: &Path) -> io::Result<()> {
+    Staging::discard(to)?;
+    let names = disk::entries(to)?;
+    if !names.is_empty() && !names.iter().any(|name| name == MANIFEST) {
+        Staging::new(to)?;
+    }
+    Ok(())
+}
+
+/// Looks through the tree's vendor directory, and makes copies of what is not in `to` yet.
+fn stage(tree: &Path, to: &Path, packages: &Names<'_>, staging: &Staging) -> Result<Staged, Error> {
     let from = tree.join("vendor");
     let system = |path: &Path| {
         let path = path.to_owned();
         move |source| Error::System { path, source }
     };
     let real = |path: &Path| fs_err::canonicalize(path).map_err(system(path));
-    if disk::look(&to.join(MANIFEST)).map_err(system(to))?.is_none() {
-        // Says to the next build, should this one be killed, that the directory is ours.
-        disk::Staging::new(to).map_err(system(to))?;
-    }
-    let mut written = 0;
+    let mut staged = Staged::default();
     let mut open = vec![Open { path: PathBuf::new(), confine: real(&from)?, package: false }];
     while let Some(directory) = open.pop() {
         let target = to.join(&directory.path);
         disk::refuse_links([target.clone()])?;
-        disk::make_directories(&target).map_err(system(&target))?;
         let names = disk::entries(&from.join(&directory.path)).map_err(system(&directory.path))?;
-        if directory.package {
-            for stale in disk::entries(&target).map_err(system(&target))?.difference(&names) {
-                let stale = target.join(stale);
-                disk::clear(&stale).map_err(system(&stale))?;
+        match disk::look(&target).map_err(system(&target))? {
+            Some(there) if there.is_dir() => {
+                if directory.package {
+                    let there = disk::entries(&target).map_err(system(&target))?;
+                    staged.stale.extend(there.difference(&names).map(|stale| target.join(stale)));
+                }
             }
+            Some(_) if directory.package => {
+                // Of a file no directory can be made without a moment at which neither is there.
+                disk::clear(&target).map_err(system(&target))?;
+                staged.directories.push(target);
+            }
+            _ => staged.directories.push(target),
         }
         for name in names {
             let relative = directory.path.join(&name);
@@ -125,37 +184,48 @@ pub fn vendor(tree: &Path, to: &Path, packages: &Names<'_>) -> Result<usize, Err
             }
             let Some(metadata) = disk::look(&path).map_err(system(&path))? else { continue };
             let is_package = relative.to_str().is_some_and(|path| packages.contains(format!("vendor/{path}").as_str()));
+            let copy = staging.copy(staged.copies.len());
+            let place = to.join(&relative);
             if metadata.is_dir() || (metadata.is_symlink() && is_package && path.is_dir()) {
                 let confine = if is_package { real(&path)? } else { directory.confine.clone() };
-                let package = directory.package || is_package;
-                let target = to.join(&relative);
-                let there = disk::look(&target).map_err(system(&target))?;
-                if package && there.is_some_and(|metadata| !metadata.is_dir()) {
-                    disk::clear(&target).map_err(system(&target))?;
-                }
-                open.push(Open { path: relative, confine, package });
+                open.push(Open { path: relative, confine, package: directory.package || is_package });
             } else if metadata.is_symlink() {
-                if mediawikifarm::is_ours(&relative, &disk::link_target(&path).map_err(system(&path))?) {
+                let leads = disk::link_target(&path).map_err(system(&path))?;
+                if mediawikifarm::is_ours(&relative, &leads) {
                     continue;
                 }
-                let target = real(&path)?;
-                if !target.starts_with(&directory.confine) {
+                if !real(&path)?.starts_with(&directory.confine) {
                     return Err(Error::Refused { path, what: "a link that leaves its package" });
                 }
-                if fs_err::read_link(&path).map_err(system(&path))?.is_absolute() {
+                if leads.is_absolute() {
                     return Err(Error::Refused { path, what: "a link to an absolute path" });
                 }
-                written += usize::from(disk::copy_link(&path, &to.join(&relative)).map_err(system(&path))?);
+                if disk::find(&place).map_err(system(&place))? != Some(Found::Link(leads.clone())) {
+                    disk::make_link(&copy, &leads).map_err(system(&path))?;
+                    staged.copies.push(place);
+                }
             } else if metadata.is_file() {
-                written += usize::from(disk::copy_file(&path, &to.join(&relative)).map_err(system(&path))?);
+                if !disk::is_copy(&path, &place).map_err(system(&path))? {
+                    disk::copy_file(&path, &copy).map_err(system(&path))?;
+                    staged.copies.push(place);
+                }
             } else {
                 return Err(Error::Refused { path, what: "neither a file nor a directory" });
             }
         }
     }
-    Ok(written)
+    Ok(staged)
 }
 
+impl Copied {
+    /// Removes what the tree does not have any more.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn remove_stale(self) -> Result<(), Error> {
+        self.stale.into_iter().try_for_each(|path| disk::clear(&path).map_err(|source| Error::Output { path, source }))
+    }
+}
 /// What a build writes itself, or keeps as an original.
 fn is_ours(relative: &Path) -> bool {
     let Some(path) = relative.to_str() else { return false };

@@ -283,17 +283,26 @@ pub fn build(request: &Request, reporter: &dyn Reporter) -> Result<Build, Error>
 }
 
 fn build_in(request: &Request, vendor: &Path, reporter: &dyn Reporter) -> Result<Build, Error> {
-    let _lock = lock(vendor, request.wait, reporter)?;
-    if request.output.is_some() {
-        copy::refuse_foreign(vendor)?;
+    let lock = lock(vendor, request.wait, reporter)?;
+    if request.output.is_none() {
+        let mut build = plan(request, reporter)?;
+        lock.check()?;
+        build.write(vendor, reporter)?;
+        return Ok(build);
     }
-    let mut build = plan(request, reporter)?;
-    if request.output.is_some() {
+    copy::refuse_foreign(vendor)?;
+    let built = plan(request, reporter).and_then(|mut build| {
+        lock.check()?;
         let packages = build.tree.packages.iter().filter_map(|package| package.install_path.as_deref()).collect();
-        copy::vendor(&request.tree, vendor, &packages)?;
-    }
-    build.written = Some(write::write(&build.source(), vendor, reporter)?);
-    Ok(build)
+        let copied = copy::vendor(&request.tree, vendor, &packages)?;
+        build.write(vendor, reporter)?;
+        copied.remove_stale()?;
+        Ok(build)
+    });
+    built.inspect_err(|_| {
+        // What cannot be removed now is by the next build.
+        let _ = copy::settle(vendor);
+    })
 }
 
 /// Takes the lock; says so before it waits.
@@ -309,6 +318,17 @@ fn lock(vendor: &Path, wait: bool, reporter: &dyn Reporter) -> Result<Lock, Lock
 }
 
 impl Build {
+    /// Carries the plan out.
+    fn write(&mut self, vendor: &Path, reporter: &dyn Reporter) -> Result<(), Error> {
+        let written = write::write(&self.source(), vendor, reporter)?;
+        if let Some(why) = &written.left {
+            self.warnings
+                .push(format!("everything is published, but temporary files are left until the next build: {why}"));
+        }
+        self.written = Some(written);
+        Ok(())
+    }
+
     /// Whether everything that the plan needs is published, and nothing else.
     #[must_use]
     pub fn is_published(&self) -> bool {

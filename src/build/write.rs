@@ -45,6 +45,8 @@ pub struct Written {
     pub classes: Vec<usize>,
     /// How many files were written; 0 when everything was there.
     pub files: usize,
+    /// Why temporary files could not be removed, which the next build does; none when they were.
+    pub left: Option<String>,
 }
 
 /// Writing failed; what was published before still is.
@@ -103,7 +105,9 @@ pub fn write(source: &Source<'_>, vendor: &Path, reporter: &dyn Reporter) -> Res
     let jobs = source.jobs();
     let mut classes: Vec<usize> = source.classes_before();
     if jobs.is_empty() && source.is_current(&classes) {
-        return Ok(Written { classes, files: 0 });
+        // What a build that was killed after its last rename has left.
+        let left = Staging::discard(vendor).err().map(|error| error.to_string());
+        return Ok(Written { classes, files: 0, left });
     }
     let staging = Staging::new(vendor).map_err(system)?;
     let result = (|| {
@@ -132,10 +136,14 @@ pub fn write(source: &Source<'_>, vendor: &Path, reporter: &dyn Reporter) -> Res
         .publish(&staging, vendor)
         .map_err(system)?;
         let files = made_files + replaced;
-        Ok(Written { classes: std::mem::take(&mut classes), files })
+        Ok(Written { classes: std::mem::take(&mut classes), files, left: None })
     })();
-    staging.remove().map_err(system)?;
-    result
+    match (result, staging.remove()) {
+        // It is published.
+        (Ok(written), Err(error)) => Ok(Written { left: Some(error.to_string()), ..written }),
+        // Why writing failed says more than why cleaning up after it did.
+        (result, _) => result,
+    }
 }
 
 impl Source<'_> {

@@ -211,6 +211,6 @@ pub fn of_lock(error: &super::lock::Error) -> Problem {
     let problem = Problem::from_error(ExitCode::Failed, error);
     match error {
         crate::disk::LockError::Held { .. } => problem.hint("wait for it, or say `--wait`"),
-        crate::disk::LockError::System { .. } => problem,
+        crate::disk::LockError::Replaced(_) | crate::disk::LockError::System { .. } => problem,
     }
 }

@@ -200,9 +200,20 @@ fn create(path: &Path, content: &[u8], mode: Option<u32>) -> io::Result<File> {
     let mut file = options.open(path).map_err(|error| named(path, &error))?;
     file.write_all(content).map_err(|error| named(path, &error))?;
     if let Some(mode) = mode {
-        file.set_permissions(std::fs::Permissions::from_mode(mode))?;
+        permit(path, &file, mode)?;
     }
     Ok(file)
+}
+
+/// Gives a file that was opened by this path exactly these permission bits.
+fn permit(path: &Path, file: &File, mode: u32) -> io::Result<()> {
+    file.set_permissions(std::fs::Permissions::from_mode(mode)).map_err(|error| named(path, &error))
+}
+
+/// Makes the names in a directory durable.
+fn sync_directory(directory: &Path) -> io::Result<()> {
+    let sync = || File::open(directory)?.sync_all();
+    sync().map_err(|error| named(directory, &error))
 }
 
 /// Puts a symbolic link in the place of another one, durably.
@@ -215,7 +226,7 @@ pub fn replace_link(path: &Path, target: &str) -> io::Result<()> {
     discard(&staged)?;
     std::os::unix::fs::symlink(target, &staged).map_err(|error| named(&staged, &error))?;
     fs::rename(&staged, path)?;
-    File::open(directory)?.sync_all()
+    sync_directory(directory)
 }
 
 /// Where [`replace_link`] makes a link; a death leaves it there.
@@ -273,7 +284,7 @@ pub fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     staged.as_file().set_permissions(std::fs::Permissions::from_mode(mode))?;
     staged.as_file().sync_all()?;
     staged.persist(path).map_err(|error| named(path, &error.error))?;
-    File::open(directory)?.sync_all()
+    sync_directory(directory)
 }
 
 /// Adds a line to a file, durably; a file that is not there is made with this mode. A last line without an end, which a
@@ -391,43 +402,43 @@ pub fn make_directories(path: &Path) -> io::Result<()> {
     fs::create_dir_all(path)
 }
 
-/// Copies a regular file, unless the same was copied before: same size and time of modification. What else is there
-/// is replaced, links not followed. Says whether anything was written.
+/// Whether a file is a copy of a regular file: same size and time of modification.
 ///
 /// # Errors
 /// Those of the system.
-pub fn copy_file(from: &Path, to: &Path) -> io::Result<bool> {
+pub fn is_copy(from: &Path, to: &Path) -> io::Result<bool> {
     let source = fs::metadata(from)?;
-    let modified = source.modified()?;
-    if let Some(target) = look(to)? {
-        if target.is_file() && target.len() == source.len() && target.modified()? == modified {
-            return Ok(false);
-        }
-        clear(to)?;
-    }
-    let file = create(to, &fs::read(from)?, None)?;
-    if source.mode() & 0o111 != 0 {
-        // Executable for whom the umask lets read it.
-        let mode = file.metadata()?.mode();
-        file.set_permissions(std::fs::Permissions::from_mode(mode | ((mode & 0o444) >> 2)))?;
-    }
-    file.set_times(FileTimes::new().set_modified(modified))?;
-    Ok(true)
+    let Some(target) = look(to)? else { return Ok(false) };
+    Ok(target.is_file() && target.len() == source.len() && target.modified()? == source.modified()?)
 }
 
-/// Copies a symbolic link as a link; what else is there is replaced. Says whether anything was written.
+/// Copies a regular file with its time of modification; nothing may be at `to`.
 ///
 /// # Errors
 /// Those of the system.
-pub fn copy_link(from: &Path, to: &Path) -> io::Result<bool> {
-    let target = fs::read_link(from)?;
-    match look(to)? {
-        Some(metadata) if metadata.is_symlink() && fs::read_link(to)? == target => return Ok(false),
-        Some(_) => clear(to)?,
-        None => {}
+pub fn copy_file(from: &Path, to: &Path) -> io::Result<()> {
+    let source = fs::metadata(from)?;
+    let file = create(to, &fs::read(from)?, None)?;
+    let finish = || {
+        if source.mode() & 0o111 != 0 {
+            // Executable for whom the umask lets read it.
+            let mode = file.metadata()?.mode();
+            file.set_permissions(std::fs::Permissions::from_mode(mode | ((mode & 0o444) >> 2)))?;
+        }
+        file.set_times(FileTimes::new().set_modified(source.modified()?))
+    };
+    finish().map_err(|error| named(to, &error))
+}
+
+/// Puts a copy in its place: what is there is replaced by one rename, unless it is a directory, which is removed first.
+///
+/// # Errors
+/// Those of the system.
+pub fn put(staged: &Path, to: &Path) -> io::Result<()> {
+    if look(to)?.is_some_and(|there| there.is_dir()) {
+        clear(to)?;
     }
-    std::os::unix::fs::symlink(&target, to).map_err(|error| named(to, &error))?;
-    Ok(true)
+    fs::rename(staged, to)
 }
 
 /// Writes a file that may be there, such as a manual page; nothing when the content is the same.

@@ -2,13 +2,13 @@
 
 use std::fs::{File, FileTimes};
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use fs_err as fs;
 
-use super::{clear, create, look, named};
+use super::{clear, create, look, named, permit, sync_directory};
 
 /// The staging directory's name. Only the holder of the lock makes it, so what is there when a build begins was left
 /// by one that was killed.
@@ -50,8 +50,10 @@ impl Staging {
     /// # Errors
     /// Those of the system.
     pub fn write(&self, name: &str, content: &[u8]) -> io::Result<()> {
-        let file = create(&self.directory.join(name), content, None)?;
-        file.set_times(FileTimes::new().set_modified(SystemTime::UNIX_EPOCH + OLD))
+        let path = self.directory.join(name);
+        let file = create(&path, content, None)?;
+        let old = FileTimes::new().set_modified(SystemTime::UNIX_EPOCH + OLD);
+        file.set_times(old).map_err(|error| named(&path, &error))
     }
 
     /// Writes a file of a hashed name that not everybody may read. It keeps its time of modification: MediaWiki takes
@@ -65,9 +67,9 @@ impl Staging {
         if let Some(group) = group {
             // Who may not give the file to that group keeps it to itself: what is private stays so.
             let given = rustix::fs::fchown(&file, None, Some(rustix::fs::Gid::from_raw(group))).is_ok();
-            file.set_permissions(std::fs::Permissions::from_mode(if given { mode } else { mode & 0o600 }))?;
+            permit(&path, &file, if given { mode } else { mode & 0o600 })?;
         } else {
-            file.set_permissions(std::fs::Permissions::from_mode(mode))?;
+            permit(&path, &file, mode)?;
         }
         (&file).write_all(content).map_err(|error| named(&path, &error))
     }
@@ -77,12 +79,11 @@ impl Staging {
     /// # Errors
     /// Those of the system.
     pub fn publish_hashed<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> io::Result<()> {
-        let vendor = File::open(&self.vendor)?;
-        rustix::fs::syncfs(&vendor)?;
+        self.make_durable()?;
         for name in names {
             fs::rename(self.directory.join(name), self.vendor.join(name))?;
         }
-        vendor.sync_all()
+        sync_directory(&self.vendor)
     }
 
     /// Replaces one file of a fixed name, durably. Its time of modification is greater than that of the one it
@@ -94,17 +95,19 @@ impl Staging {
         let target = self.vendor.join(name);
         let staged = self.directory.join("replacement");
         let file = create(&staged, content, mode)?;
+        let error = |error: io::Error| named(&staged, &error);
         if let Some(replaced) = look(&target)?
-            && replaced.mtime() >= file.metadata()?.mtime()
+            && replaced.mtime() >= file.metadata().map_err(error)?.mtime()
         {
-            file.set_times(FileTimes::new().set_modified(replaced.modified()? + Duration::from_secs(1)))?;
+            let younger = FileTimes::new().set_modified(replaced.modified()? + Duration::from_secs(1));
+            file.set_times(younger).map_err(error)?;
         }
-        file.sync_all()?;
+        file.sync_all().map_err(error)?;
         fs::rename(&staged, &target)?;
-        File::open(target.parent().unwrap_or(&self.vendor))?.sync_all()
+        sync_directory(target.parent().unwrap_or(&self.vendor))
     }
 
-    /// Puts a link in its place, or another in place of one.
+    /// Puts a link in its place, or another in place of one. It is not durable before [`Self::make_durable`].
     ///
     /// # Errors
     /// Those of the system.
@@ -112,6 +115,22 @@ impl Staging {
         let staged = self.directory.join("link");
         std::os::unix::fs::symlink(target, &staged).map_err(|error| named(&staged, &error))?;
         fs::rename(&staged, self.vendor.join(name))
+    }
+
+    /// Where a file or link with the content of another is made, before it gets its name. Numbered by the caller.
+    #[must_use]
+    pub fn copy(&self, number: usize) -> PathBuf {
+        self.directory.join(format!("copy{number}"))
+    }
+
+    /// Makes all that is in the staging directory durable, and what got its name before: one call for all files, since
+    /// a clean build of a large farm writes thousands.
+    ///
+    /// # Errors
+    /// Those of the system: also what failed to be written before.
+    pub fn make_durable(&self) -> io::Result<()> {
+        let error = |error: io::Error| named(&self.vendor, &error);
+        rustix::fs::syncfs(&File::open(&self.vendor).map_err(error)?).map_err(|errno| error(errno.into()))
     }
 
     /// Takes a hashed file or directory out of its place by one rename, so that it is never there in part. It is

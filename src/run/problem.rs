@@ -201,6 +201,7 @@ fn of_unknown(file: &str, plan::Unknown { wanted, near }: &plan::Unknown) -> Pro
 fn of_lock(error: &LockError) -> Problem {
     let hint = match error {
         LockError::Held { .. } => Some("wait for it, or leave `--no-wait` out".to_owned()),
+        LockError::Replaced(_) => Some("build again when whatever replaces it, such as Composer, has ended".to_owned()),
         LockError::System { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
             Some("run `composer install` first".to_owned())
         }

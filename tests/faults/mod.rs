@@ -10,7 +10,7 @@ mod tree;
 
 use std::env;
 
-use stopped::{Case, built, copied, dumped, killed, linked, refused};
+use stopped::{Case, beside, built, copied, dumped, killed, linked, refused};
 
 /// How much is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,18 +53,22 @@ const FIRST: Case = Case { words: &["build", "-j", "1"], prepare: |_| {}, place:
 const DUMPED: Case = Case { words: &["build", "-j", "1"], prepare: dumped, place: "tree/vendor", done: None };
 
 /// With links, over a build with others.
-const LINKS: Case = Case {
-    words: &["build", "-j", "1", "--mediawikifarm"],
-    prepare: linked,
-    place: "tree/vendor",
-    done: None,
-};
+const LINKS: Case =
+    Case { words: &["build", "-j", "1", "--mediawikifarm"], prepare: linked, place: "tree/vendor", done: None };
 
 /// Into another directory, over an earlier build there.
 const OUTPUT: Case = Case {
-    words: &["build", "-j", "1", "--output", "@/out"],
+    words: &["build", "-j", "1", "--output", "@/other/vendor"],
     prepare: copied,
-    place: "out",
+    place: "other/vendor",
+    done: None,
+};
+
+/// Into another directory, which is not there yet.
+const COPY: Case = Case {
+    words: &["build", "-j", "1", "--output", "@/other/vendor"],
+    prepare: beside,
+    place: "other/vendor",
     done: None,
 };
 
@@ -104,4 +108,24 @@ fn an_eject_that_is_killed_leaves_the_generation_or_composers_loader() {
 #[test]
 fn a_build_that_the_system_refuses_something_says_so_and_leaves_the_old_generation() {
     refused(&AGAIN);
+}
+
+#[test]
+fn a_first_build_that_the_system_refuses_something_says_so_and_leaves_composers_loader() {
+    refused(&FIRST);
+}
+
+#[test]
+fn a_build_with_links_that_the_system_refuses_something_says_so_and_leaves_the_old_generation() {
+    refused(&LINKS);
+}
+
+#[test]
+fn a_build_into_another_directory_that_the_system_refuses_something_says_so_and_leaves_the_old_generation() {
+    refused(&OUTPUT);
+}
+
+#[test]
+fn an_eject_that_the_system_refuses_something_says_so_and_leaves_the_generation_or_composers_loader() {
+    refused(&EJECT);
 }

@@ -8,8 +8,8 @@ set_error_handler(static function (int $level, string $message): bool {
 });
 
 [, $vendor] = $argv;
-$tree = realpath(dirname($vendor)) . '/';
-$inTree = static fn(string $file): string => str_replace($tree, '', $file);
+$beside = realpath(dirname($vendor, 2)) . '/';
+$inTree = static fn(string $file): string => str_replace($beside, '', $file);
 
 $loader = require "$vendor/autoload.php";
 $classes = [];

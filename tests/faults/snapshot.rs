@@ -18,11 +18,7 @@ pub(super) enum Entry {
     /// A directory, with its mode.
     Directory(u32),
     /// A file.
-    File {
-        content: Vec<u8>,
-        mode: u32,
-        modified: SystemTime,
-    },
+    File { content: Vec<u8>, mode: u32, modified: SystemTime },
     /// A link, with where it leads.
     Link(PathBuf),
 }
@@ -109,8 +105,15 @@ impl Snapshot {
 
     /// Without what is at this path and below.
     pub(super) fn without(&self, path: &str) -> Self {
-        let below = |other: &String| other.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        Self(self.0.iter().filter(|(other, _)| !below(other)).map(|(path, entry)| (path.clone(), entry.clone())).collect())
+        let below =
+            |other: &String| other.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        Self(
+            self.0
+                .iter()
+                .filter(|(other, _)| !below(other))
+                .map(|(path, entry)| (path.clone(), entry.clone()))
+                .collect(),
+        )
     }
 
     /// What is below a path.
@@ -137,7 +140,8 @@ impl Snapshot {
 
     /// Paths at which the other one has something else, or only one has something.
     pub(super) fn differences(&self, other: &Self) -> Vec<String> {
-        let here = self.0.iter().filter(|(path, entry)| other.0.get(*path) != Some(entry)).map(|(path, _)| path.clone());
+        let here =
+            self.0.iter().filter(|(path, entry)| other.0.get(*path) != Some(entry)).map(|(path, _)| path.clone());
         let there = other.0.keys().filter(|path| !self.0.contains_key(*path)).map(|path| format!("+{path}"));
         here.chain(there).collect()
     }

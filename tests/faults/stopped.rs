@@ -2,6 +2,7 @@
 //! once more finishes, with the bytes of one that was never stopped.
 
 use std::fs::{self, File};
+use std::os::unix::fs::symlink;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -76,7 +77,7 @@ pub(super) fn refused(case: &Case) {
         all.flat_map(|fault| (0..known.moments.len()).map(move |moment| (moment, fault))).collect();
     let faults = match size() {
         Size::All => all,
-        Size::Few => strace::spread(&all, 120, super::seed()),
+        Size::Few => strace::spread(&all, 60, super::seed()),
     };
     known.bears(&faults);
 }
@@ -211,13 +212,12 @@ impl<'c> Known<'c> {
 
     /// What other verbs make of a state.
     fn other_verbs(&self, tree: &Tree, state: &Snapshot) -> Result<(), String> {
-        let output = format!("@/{}", self.case.place);
-        let run = |words: &[&str]| {
-            let mut words = words.to_vec();
-            if self.case.place != "tree/vendor" {
-                words.extend(["--output", &output]);
-            }
-            tree.mwfarm(&words)
+        // `--output`, and what else is said to a build.
+        let options = self.case.words.iter().skip_while(|word| **word != "1").skip(1).copied();
+        let run = |words: &[&str]| tree.mwfarm(&words.iter().copied().chain(options.clone()).collect::<Vec<_>>());
+        let output = |words: &[&str]| {
+            let output = options.clone().skip_while(|word| *word != "--output");
+            tree.mwfarm(&words.iter().copied().chain(output).collect::<Vec<_>>())
         };
         let check = |right: bool, what: &str, said: &Said| {
             if right { Ok(()) } else { Err(format!("{what}: {said:#?}")) }
@@ -227,10 +227,10 @@ impl<'c> Known<'c> {
         let locked = run(&["build", "--locked"]);
         let current = is_as_listed(state) == Some(true) && *state == self.after.below(self.case.place);
         check(locked.code == if current { 0 } else { 6 }, "build --locked", &locked)?;
-        let verified = run(&["verify"]);
+        let verified = output(&["verify"]);
         let listed = is_as_listed(state);
         check((verified.code == 0) == (listed == Some(true)), "verify", &verified)?;
-        let ejected = run(&["eject"]);
+        let ejected = output(&["eject"]);
         check((ejected.code == 0) == listed.is_some(), "eject", &ejected)?;
         let left = everything(tree).below(self.case.place);
         let expected = if ejected.code == 0 { state.ejected(&self.original) } else { state.clone() };
@@ -270,15 +270,23 @@ pub(super) fn dumped(tree: &Tree) {
     fs::write(tree.vendor().join(DISPATCHER), loader).expect("a loader");
 }
 
-/// A tree in the second state, built in the first, with links of which one is no more wanted.
+/// A tree in the second state, built in the first, with links: one is not wanted any more, another one is.
 pub(super) fn linked(tree: &Tree) {
+    tree.install_all_but(1);
     tree.mwfarm(&["build", "--mediawikifarm"]).well();
     tree.enter(State::Second);
-    tree.remove_last_extension();
+    tree.install_all_but(2);
 }
 
-/// A tree in the second state, built in the first, in another directory.
+/// Another tree beside with the same extensions, and no vendor directory.
+pub(super) fn beside(tree: &Tree) {
+    fs::create_dir(tree.beside("other")).expect("a directory");
+    symlink("../tree/extensions", tree.beside("other/extensions")).expect("a link");
+}
+
+/// A tree in the second state, built in the first, for another tree.
 pub(super) fn copied(tree: &Tree) {
-    tree.mwfarm(&["build", "--output", "@/out"]).well();
+    beside(tree);
+    tree.mwfarm(&["build", "--output", "@/other/vendor"]).well();
     tree.enter(State::Second);
 }

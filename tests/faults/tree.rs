@@ -27,6 +27,8 @@ pub(super) enum State {
 pub(super) struct Tree {
     directory: tempfile::TempDir,
     extensions: usize,
+    /// What Composer has installed.
+    packages: Vec<Value>,
 }
 
 /// What a program said.
@@ -44,7 +46,7 @@ pub(super) struct Said {
 impl Tree {
     /// A tree with so many extensions, in the first state, not built.
     pub(super) fn new(extensions: usize) -> Self {
-        let tree = Self { directory: directory(), extensions };
+        let mut tree = Self { directory: directory(), extensions, packages: Vec::new() };
         let mut packages = Vec::new();
         for number in 0..extensions {
             let name = extension(number);
@@ -88,13 +90,14 @@ impl Tree {
         tree.write("composer.json", &root.to_string());
         tree.write("home/.keep", "");
         composer::run(&tree.root(), &tree.root().join("home"), &["dump-autoload"]).expect("Composer dumps");
+        tree.packages = packages;
         tree.enter(State::First);
         tree
     }
 
     /// Another tree with the same content.
     pub(super) fn copy(&self) -> Self {
-        let tree = Self { directory: directory(), extensions: self.extensions };
+        let tree = Self { directory: directory(), extensions: self.extensions, packages: self.packages.clone() };
         let copied = Command::new("cp").arg("-aT").arg(self.directory.path()).arg(tree.directory.path()).status();
         assert!(copied.expect("cp").success());
         tree
@@ -127,7 +130,9 @@ impl Tree {
         let second = state == State::Second;
         let mut added: BTreeMap<String, String> = (0..self.extensions)
             .step_by(2)
-            .map(|number| (format!("extensions/{}/src/Added.php", extension(number)), class(&namespace(number), "Added")))
+            .map(|number| {
+                (format!("extensions/{}/src/Added.php", extension(number)), class(&namespace(number), "Added"))
+            })
             .collect();
         added.insert("vendor/farm/library0/src/Added.php".to_owned(), class("Farm\\Library0", "Added"));
         for (name, text) in added {
@@ -150,22 +155,18 @@ impl Tree {
         self.write("wikis.yml", &text);
     }
 
-    /// Takes the last extension out, as Composer does; no wiki may have it on.
-    pub(super) fn remove_last_extension(&self) {
-        let name = extension(self.extensions - 1);
-        fs::remove_dir_all(self.root().join("extensions").join(&name)).expect("an extension");
-        let file = self.vendor().join("composer/installed.json");
-        let mut installed: Value = serde_json::from_slice(&fs::read(&file).expect("installed.json")).expect("JSON");
-        let packages = installed["packages"].as_array_mut().expect("packages");
-        packages.retain(|package| package["name"] != format!("farm/{}", name.to_lowercase()));
-        fs::write(&file, installed.to_string()).expect("installed.json");
-        let wikis = fs::read_to_string(self.root().join("wikis.yml")).expect("wikis");
-        self.write("wikis.yml", &wikis.replace(&format!(", {name}"), "").replace(&name, ""));
+    /// Lists all packages but that of one extension as installed: its directory is then one that somebody has unpacked.
+    pub(super) fn install_all_but(&self, number: usize) {
+        let name = format!("farm/{}", extension(number).to_lowercase());
+        let packages: Vec<&Value> = self.packages.iter().filter(|package| package["name"] != name).collect();
+        let installed = json!({ "packages": packages, "dev": false, "dev-package-names": [] });
+        self.write("vendor/composer/installed.json", &installed.to_string());
     }
 
     /// All classes of both states.
     pub(super) fn classes(&self) -> Vec<String> {
-        let extensions = (0..self.extensions).flat_map(|number| ["Main", "Added"].map(|class| (namespace(number), class)));
+        let extensions =
+            (0..self.extensions).flat_map(|number| ["Main", "Added"].map(|class| (namespace(number), class)));
         let libraries = (0..=self.extensions / 2)
             .flat_map(|library| ["Shelf", "Added"].map(|class| (format!("Farm\\Library{library}"), class)));
         extensions.chain(libraries).map(|(namespace, class)| format!("{namespace}\\{class}")).collect()
