@@ -45,6 +45,7 @@ pub mod verify;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use crate::disk::{self, Lock, LockError};
 use crate::farm::{Farm, WikiId};
@@ -83,6 +84,17 @@ pub struct Request {
     pub mediawikifarm: bool,
     /// Wait for another build.
     pub wait: bool,
+    /// Where scans are kept from build to build; none when nothing is to be kept.
+    pub cache: Option<Cache>,
+}
+
+/// Where scans are kept. What is built does not depend on it.
+#[derive(Debug, Clone)]
+pub struct Cache {
+    /// The directory: this user's, made when it is missing.
+    pub directory: PathBuf,
+    /// What says how late it is; the time is compared with those of files.
+    pub clock: fn() -> SystemTime,
 }
 
 /// Why there is no build.
@@ -199,6 +211,11 @@ pub fn read(tree: &Path, published: &Published) -> Result<(Tree, resolve::Checke
 /// # Errors
 /// See [`Error`].
 pub fn plan(request: &Request, reporter: &dyn Reporter) -> Result<Build, Error> {
+    prepare(request, false, reporter)
+}
+
+/// Plans a build. What was scanned is kept for the next one only where `keep` says so.
+fn prepare(request: &Request, keep: bool, reporter: &dyn Reporter) -> Result<Build, Error> {
     let vendor = request.vendor();
     let mut published = Published::read(&vendor)?;
     if request.output.is_some() {
@@ -217,7 +234,7 @@ pub fn plan(request: &Request, reporter: &dyn Reporter) -> Result<Build, Error> 
         return Err(Error::Unmet(checked.unmet));
     }
     let graph = DependencyGraph::new(&tree);
-    let (objects, scan_warnings) = objects(&request.tree, &tree, reporter)?;
+    let (objects, scan_warnings) = objects(request, &tree, keep, reporter)?;
     let texts = SetTexts::new(&objects, php::runtime::key());
     let mode = request.mode()?;
     let plan = Plan::new(&plan::Inputs {
@@ -246,13 +263,27 @@ pub fn plan(request: &Request, reporter: &dyn Reporter) -> Result<Build, Error> 
 
 /// Scans the tree and joins what was found with its rules; the warnings are the scan's. What the scan found is given
 /// up at the end: of everything that a build holds, it is the largest.
-fn objects(directory: &Path, tree: &Tree, reporter: &dyn Reporter) -> Result<(Objects, Vec<String>), Error> {
+fn objects(
+    request: &Request,
+    tree: &Tree,
+    keep: bool,
+    reporter: &dyn Reporter,
+) -> Result<(Objects, Vec<String>), Error> {
+    let directory = request.tree.as_path();
     let rules = rules::resolve(directory, tree)?;
     let territories = rules::Territories::new(tree);
     let paths = candidates::scan_paths(tree, &rules);
 
     reporter.begin(Phase::Scan, paths.len());
-    let scan = scan::scan(directory, &paths)?;
+    let store = store(request, keep, reporter);
+    let cache = store.as_ref().map(scan::Store::cache);
+    let (scan, kept) = scan::scan_with(directory, &paths, cache.as_ref())?;
+    drop(cache);
+    if let (Some(store), Some(kept)) = (store, kept.filter(|_| keep))
+        && let Err(error) = store.keep(&kept)
+    {
+        reporter.note(Verbosity::Verbose, &format!("what was scanned is not kept: {error}"));
+    }
     reporter.end();
 
     let gatherer = Gatherer { model: tree, paths: &paths, scan: &scan, territories: &territories };
@@ -264,6 +295,16 @@ fn objects(directory: &Path, tree: &Tree, reporter: &dyn Reporter) -> Result<(Ob
         name: tree.root.name.clone(),
     };
     Ok((Objects::new(tree, &rules, &gatherer, base)?, scan.warnings))
+}
+
+/// What was kept of the scan before. That there is none is no mistake: it takes more time, and that is all.
+fn store(request: &Request, make: bool, reporter: &dyn Reporter) -> Option<scan::Store> {
+    let cache = request.cache.as_ref()?;
+    let opened = scan::Store::open(&cache.directory, &request.tree, make, (cache.clock)());
+    opened.unwrap_or_else(|error| {
+        reporter.note(Verbosity::Verbose, &format!("scans are not kept: {error}"));
+        None
+    })
 }
 
 /// Plans a build and carries it out.
@@ -285,13 +326,13 @@ pub fn build(request: &Request, reporter: &dyn Reporter) -> Result<Build, Error>
 fn build_in(request: &Request, vendor: &Path, reporter: &dyn Reporter) -> Result<Build, Error> {
     let lock = lock(vendor, request.wait, reporter)?;
     if request.output.is_none() {
-        let mut build = plan(request, reporter)?;
+        let mut build = prepare(request, true, reporter)?;
         lock.check()?;
         build.write(vendor, reporter)?;
         return Ok(build);
     }
     copy::refuse_foreign(vendor)?;
-    let built = plan(request, reporter).and_then(|mut build| {
+    let built = prepare(request, true, reporter).and_then(|mut build| {
         lock.check()?;
         let packages = build.tree.packages.iter().filter_map(|package| package.install_path.as_deref()).collect();
         let copied = copy::vendor(&request.tree, vendor, &packages)?;

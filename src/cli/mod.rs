@@ -63,6 +63,9 @@ pub struct Global {
     /// Never ask (mwfarm asks nothing; accepted as Composer's flag)
     #[arg(short, long, global = true)]
     pub no_interaction: bool,
+    /// Do without the cache of scans: read every file, and keep nothing for the next build
+    #[arg(long, global = true)]
+    pub no_cache: bool,
     /// Show no progress bars
     #[arg(long, global = true)]
     pub no_progress: bool,

@@ -3,6 +3,7 @@
 //! Nothing is written or removed through a symbolic link: new files are made with `O_EXCL` in a staging directory of
 //! our own, and reach their place by `rename`, which replaces a link rather than following it.
 
+mod cache;
 mod lock;
 mod owned;
 mod release;
@@ -19,6 +20,7 @@ use std::time::SystemTime;
 
 use fs_err as fs;
 
+pub use cache::Cache;
 pub use lock::{Lock, LockError};
 pub use owned::{Guest, Owner, is_our_link, link_new, own_directory, own_file, remove_name, rename_new};
 pub use release::{link_file, make_link, new_directory, publish, sync_file_system, walk, write_file};

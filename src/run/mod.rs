@@ -1,6 +1,7 @@
 //! Carries out a command: hands values from verb to verb and their results to `report`.
 
 mod answer;
+mod cache;
 mod deploy;
 mod farm;
 mod generations;
@@ -55,12 +56,15 @@ fn changes(command: &Command) -> bool {
 }
 
 fn answered(arguments: Arguments, tree: &Path, reporter: &dyn Reporter) -> Result<Output, Vec<Problem>> {
+    let means = || Means { wait: true, cache: cache::find(arguments.global.no_cache) };
     match arguments.command {
-        Command::Build(build) if is_farm(tree, &build.inputs)? => farm::build(tree, &build, reporter),
-        Command::Build(build) => run_build(tree, &build, reporter),
-        Command::Plan(plan) if is_farm(tree, &plan.inputs)? => farm::plan(tree, &plan, reporter),
+        Command::Build(build) if is_farm(tree, &build.inputs)? => {
+            farm::build(tree, &build, means().waiting(&build), reporter)
+        }
+        Command::Build(build) => run_build(tree, &build, means().waiting(&build), reporter),
+        Command::Plan(plan) if is_farm(tree, &plan.inputs)? => farm::plan(tree, &plan, means(), reporter),
         Command::Plan(plan) => {
-            let request = request(tree, &plan.inputs, true)?;
+            let request = request(tree, &plan.inputs, means())?;
             let build = planned(&request, reporter)?;
             Ok(Output::done(answer::summary(&build, Vec::new(), plan.format, Tense::Planned)?))
         }
@@ -78,7 +82,10 @@ fn answered(arguments: Arguments, tree: &Path, reporter: &dyn Reporter) -> Resul
         Command::Eject(eject) => run_eject(tree, &eject, reporter),
         Command::Config(config) => match config.command {
             ConfigCommand::Check(check) => farm::check(tree, &check),
-            ConfigCommand::Compile(compile) => farm::build(tree, &compile.into(), reporter),
+            ConfigCommand::Compile(compile) => {
+                let build = compile.into();
+                farm::build(tree, &build, means().waiting(&build), reporter)
+            }
             ConfigCommand::Show(show) => farm::show(tree, &show, reporter),
             ConfigCommand::Explain(explain) => farm::explain(tree, &explain),
             ConfigCommand::Diff(diff) => farm::diff(tree, &diff, reporter),
@@ -99,8 +106,23 @@ fn answered(arguments: Arguments, tree: &Path, reporter: &dyn Reporter) -> Resul
     }
 }
 
-fn run_build(tree: &Path, flags: &cli::Build, reporter: &dyn Reporter) -> Result<Output, Vec<Problem>> {
-    let request = request(tree, &flags.inputs, !flags.no_wait)?;
+/// How a build goes about it, whatever it builds.
+#[derive(Debug, Clone)]
+struct Means {
+    /// Whether it waits for another one.
+    wait: bool,
+    /// Where scans are kept.
+    cache: Option<build::Cache>,
+}
+
+impl Means {
+    fn waiting(self, flags: &cli::Build) -> Self {
+        Self { wait: !flags.no_wait, ..self }
+    }
+}
+
+fn run_build(tree: &Path, flags: &cli::Build, means: Means, reporter: &dyn Reporter) -> Result<Output, Vec<Problem>> {
+    let request = request(tree, &flags.inputs, means)?;
     if flags.dry_run || flags.locked {
         let build = planned(&request, reporter)?;
         let output = Output::done(answer::summary(&build, Vec::new(), flags.format, Tense::Planned)?);
@@ -188,17 +210,17 @@ fn run_man(man: &cli::Man, reporter: &dyn Reporter) -> Result<Output, Vec<Proble
 /// The list of wikis beside `composer.json`.
 const WIKIS: &str = "wikis.yml";
 
-fn request(tree: &Path, inputs: &Inputs, wait: bool) -> Result<Request, Vec<Problem>> {
+fn request(tree: &Path, inputs: &Inputs, means: Means) -> Result<Request, Vec<Problem>> {
     let farm = match &inputs.wikis {
         // MediaWikiFarm has a list of its own, and names what a wiki loads.
         None if inputs.mediawikifarm && !tree.join(WIKIS).exists() => Farm::default(),
         file => farm(tree, file.as_deref())?,
     };
-    Ok(request_of(tree, inputs, farm, wait))
+    Ok(request_of(tree, inputs, farm, means))
 }
 
 /// What is to be built for these wikis.
-fn request_of(tree: &Path, inputs: &Inputs, farm: Farm, wait: bool) -> Request {
+fn request_of(tree: &Path, inputs: &Inputs, farm: Farm, means: Means) -> Request {
     Request {
         tree: tree.to_owned(),
         output: inputs.output.clone(),
@@ -212,7 +234,8 @@ fn request_of(tree: &Path, inputs: &Inputs, farm: Farm, wait: bool) -> Request {
         fast: inputs.autoloader == cli::Autoloader::Fast,
         absolute_paths: inputs.absolute_paths,
         mediawikifarm: inputs.mediawikifarm,
-        wait,
+        wait: means.wait,
+        cache: means.cache,
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::fs::{DirEntry, Metadata};
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use super::cache::{Hint, Moment};
 use super::glob::{self, join};
 use super::{Error, Kind, Reason, ScanPath};
 use crate::disk;
@@ -37,18 +39,22 @@ pub(super) struct File {
     pub(super) path: String,
     /// Canonical: relative to the real path of the tree, or absolute when outside.
     pub(super) real: String,
+    /// What the listing says of it; none when nobody asked or the system does not tell.
+    pub(super) hint: Option<Hint>,
 }
 
 /// The tree and its real path.
 pub(super) struct Places {
     tree: PathBuf,
     real: PathBuf,
+    /// Whether listings have hints, which cost a system call each.
+    hints: bool,
 }
 
 impl Places {
-    pub(super) fn of(tree: &Path) -> Result<Self, Error> {
+    pub(super) fn of(tree: &Path, hints: bool) -> Result<Self, Error> {
         let real = tree.canonicalize().map_err(|error| failed("", Reason::Unreadable(error)))?;
-        Ok(Self { tree: tree.to_owned(), real })
+        Ok(Self { tree: tree.to_owned(), real, hints })
     }
 
     /// Finds the files of one path.
@@ -61,7 +67,7 @@ impl Places {
                 let real = walk.enter(&path.path)?;
                 single = Some(real.clone());
                 if has_extension(path.path.as_bytes()) {
-                    walk.files.push(File { path: path.path.clone(), real });
+                    walk.files.push(File { path: path.path.clone(), real, hint: self.hint(&metadata) });
                 }
                 Kind::File
             }
@@ -84,8 +90,8 @@ impl Places {
         Ok(Listing { kind, real: single, files: walk.files, warnings: walk.warnings })
     }
 
-    /// Reads the file at a real path.
-    pub(super) fn read(&self, real: &str, contents: &mut Vec<u8>) -> Result<(), Reason> {
+    /// Reads the file at a real path; the hint is older than the contents.
+    pub(super) fn read(&self, real: &str, contents: &mut Vec<u8>) -> Result<Hint, Reason> {
         contents.clear();
         let file = disk::open(&self.real.join(real)).map_err(Reason::Unreadable)?;
         let metadata = file.metadata().map_err(Reason::Unreadable)?;
@@ -96,7 +102,14 @@ impl Places {
             contents.reserve(usize::try_from(metadata.len()).unwrap_or_default() + 1);
             file.take(LONGEST + 1).read_to_end(contents).map_err(Reason::Unreadable)?;
         }
-        if metadata.len().max(contents.len() as u64) > LONGEST { Err(Reason::TooLong) } else { Ok(()) }
+        if metadata.len().max(contents.len() as u64) > LONGEST {
+            return Err(Reason::TooLong);
+        }
+        Ok(hint_of(&metadata))
+    }
+
+    fn hint(&self, metadata: &Metadata) -> Option<Hint> {
+        self.hints.then(|| hint_of(metadata))
     }
 
     /// What stands at a path, behind links; `None` when nothing does.
@@ -196,9 +209,11 @@ impl Walk<'_> {
         let mut kind = kind.map_err(unreadable)?;
         let mut real = join(&within.real, name);
         let mut linked = within.linked;
+        let mut hint = None;
         if kind.is_symlink() {
             let Some(target) = existing(entry.path().metadata()).map_err(unreadable)? else { return Ok(None) };
             kind = target.file_type();
+            hint = self.places.hint(&target);
             if !(kind.is_dir() || kind.is_file() && scannable) {
                 return Ok(None);
             }
@@ -225,7 +240,11 @@ impl Walk<'_> {
         }
         if scannable {
             if kind.is_file() {
-                self.files.push(File { path, real });
+                if hint.is_none() && self.places.hints {
+                    // Of the entry, not of a path: the system need not find its way again.
+                    hint = entry.metadata().ok().filter(Metadata::is_file).map(|metadata| hint_of(&metadata));
+                }
+                self.files.push(File { path, real, hint });
             } else {
                 self.skip(&path, "it is not a regular file");
             }
@@ -239,6 +258,16 @@ impl Walk<'_> {
 
     fn skip(&mut self, path: &str, reason: &str) {
         self.warnings.push(format!("`{}` was not scanned: {reason}", path.escape_debug()));
+    }
+}
+
+fn hint_of(metadata: &Metadata) -> Hint {
+    Hint {
+        size: metadata.size(),
+        modified: Moment { seconds: metadata.mtime(), nanoseconds: metadata.mtime_nsec() },
+        changed: Moment { seconds: metadata.ctime(), nanoseconds: metadata.ctime_nsec() },
+        inode: metadata.ino(),
+        device: metadata.dev(),
     }
 }
 

@@ -2,7 +2,9 @@
 //!
 //! `files` finds the files as Symfony's Finder does; `parser` reads one, by way of `strip` (PHP's lexer), `clean`
 //! (Composer's cleaner) and `declarations` (Composer's expressions); `psr` says which classes a PSR rule may load.
+//! `cache` knows what the scan before found, and `store` keeps that.
 
+mod cache;
 mod class_name;
 mod clean;
 mod declarations;
@@ -10,21 +12,26 @@ mod files;
 mod glob;
 mod parser;
 mod psr;
+mod store;
 mod strip;
 mod tokens;
 mod yield_from;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
 use rayon::prelude::*;
+use sha2::{Digest, Sha256};
 
+pub use cache::Cache;
 pub use class_name::ClassName;
 pub use parser::{Unparsable, find_classes};
 pub use psr::{psr0_classes, psr4_classes};
+pub use store::Store;
 
-use files::{Listing, Places};
+use cache::{Found, Hash};
+use files::{File, Listing, Places};
 use parser::Parser;
 
 /// One path of an autoload rule, to scan.
@@ -140,7 +147,16 @@ pub enum Reason {
 ///
 /// The result and the error do not depend on the number of threads nor on the order in which directories are listed.
 pub fn scan(tree: &Path, paths: &[ScanPath]) -> Result<Scan, Error> {
-    let places = Places::of(tree)?;
+    Ok(scan_with(tree, paths, None)?.0)
+}
+
+/// [`scan`], with the same result, but without reading the files that a cache knows. Besides it gives what is to be
+/// kept instead of what the cache was made of, when that is anything else.
+///
+/// # Errors
+/// Those of [`scan`].
+pub fn scan_with(tree: &Path, paths: &[ScanPath], cache: Option<&Cache<'_>>) -> Result<(Scan, Option<Vec<u8>>), Error> {
+    let places = Places::of(tree, cache.is_some())?;
     let listings = paths.iter().collect::<BTreeSet<_>>();
     let listings = listings.into_par_iter().map(|path| (path, places.list(path))).collect::<Vec<_>>();
     let listings = listings
@@ -148,20 +164,31 @@ pub fn scan(tree: &Path, paths: &[ScanPath]) -> Result<Scan, Error> {
         .map(|(path, listing)| Ok((path, listing?)))
         .collect::<Result<BTreeMap<&ScanPath, Listing>, Error>>()?;
 
-    let mut unread = BTreeMap::new();
-    for file in listings.values().flat_map(|listing| &listing.files) {
-        unread.entry(file.real.as_str()).or_insert(file.path.as_str());
-    }
-    let read = unread
-        .into_par_iter()
-        .map_init(Default::default, |(parser, contents): &mut (Parser, Vec<u8>), (real, path)| {
-            let classes = places.read(real, contents).and_then(|()| Ok(parser.find_classes(contents)?));
-            let classes = classes.map_err(|reason| Error { file: path.to_owned(), reason })?;
-            Ok((real, Arc::from(classes)))
+    let mut files = listings.values().flat_map(|listing| &listing.files).collect::<Vec<_>>();
+    // Stable: of several ways to a file, the first is kept. Listings are sorted already, for the most part.
+    files.sort_by(|a, b| a.real.cmp(&b.real));
+    files.dedup_by(|a, b| a.real == b.real);
+    let known = match cache {
+        Some(cache) => cache.recall(files.iter().map(|file| file.real.as_str())),
+        None => vec![None; files.len()],
+    };
+    let read = files
+        .par_iter()
+        .zip(&known)
+        .map_init(Reader::default, |reader, (file, known)| {
+            let recalled = || cache?.by_hint((*known)?, file.hint.as_ref()?);
+            let found = recalled().map_or_else(|| reader.read(&places, file, cache), Ok);
+            found.map_err(|reason| Error { file: file.path.clone(), reason })
         })
         .collect::<Vec<_>>();
-    let classes = read.into_iter().collect::<Result<BTreeMap<&str, Arc<[ClassName]>>, Error>>()?;
+    let found = read.into_iter().collect::<Result<Vec<Found>, Error>>()?;
 
+    let kept = cache.and_then(|cache| {
+        let files = files.iter().zip(&known).zip(&found);
+        cache.replaced(files.map(|((file, known), found)| (file.real.as_str(), *known, found)))
+    });
+    let classes = files.iter().zip(found).map(|(file, found)| (file.real.as_str(), found.classes));
+    let classes = classes.collect::<HashMap<&str, Arc<[ClassName]>>>();
     let scanned = |path: &ScanPath| {
         let listing = &listings[path];
         let files = listing.files.iter().map(|file| ScannedFile {
@@ -174,7 +201,27 @@ pub fn scan(tree: &Path, paths: &[ScanPath]) -> Result<Scan, Error> {
     let mut warnings = listings.values().flat_map(|listing| listing.warnings.clone()).collect::<Vec<_>>();
     warnings.sort();
     warnings.dedup();
-    Ok(Scan { paths: paths.iter().map(scanned).collect(), warnings })
+    Ok((Scan { paths: paths.iter().map(scanned).collect(), warnings }, kept))
+}
+
+/// Keeps the memory that reading needs from file to file.
+#[derive(Default)]
+struct Reader {
+    parser: Parser,
+    contents: Vec<u8>,
+}
+
+impl Reader {
+    /// Reads a file; parses it unless its content is known.
+    fn read(&mut self, places: &Places, file: &File, cache: Option<&Cache<'_>>) -> Result<Found, Reason> {
+        let hint = places.read(&file.real, &mut self.contents)?;
+        let hash: Hash = if cache.is_some() { Sha256::digest(&self.contents).into() } else { [0; 32] };
+        let classes = match cache.and_then(|cache| cache.by_hash(&hash)) {
+            Some(classes) => classes,
+            None => Arc::from(self.parser.find_classes(&self.contents)?),
+        };
+        Ok(Found { classes, hint, hash })
+    }
 }
 
 #[cfg(test)]

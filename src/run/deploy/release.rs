@@ -58,6 +58,8 @@ pub(super) fn build(options: &Options, release: &ToBuild<'_>, reporter: &dyn Rep
         absolute_paths: false,
         mediawikifarm: false,
         wait: true,
+        // Each release is a tree of its own, and built once.
+        cache: None,
     };
     let built = build::build(&request, &Silent).map_err(|error| problems(release.tree, error))?;
     let extensions = match chosen.order {

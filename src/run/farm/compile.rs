@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::super::invalidate::{self, Publication};
-use super::super::{answer, formatted, problem, problems, verbose, warn};
+use super::super::{Means, answer, formatted, problem, problems, verbose, warn};
 use super::{Trees, errors};
 use crate::build::{self, Build, Request};
 use crate::cli::{self, Format};
@@ -25,10 +25,15 @@ use crate::report::{ExitCode, Output, Problem, Reporter, Verbosity};
 const SCHEMA: &str = "1.0.0";
 
 /// Compiles a farm, builds its trees and publishes both.
-pub(in crate::run) fn build(tree: &Path, flags: &cli::Build, reporter: &dyn Reporter) -> Result<Output, Vec<Problem>> {
+pub(in crate::run) fn build(
+    tree: &Path,
+    flags: &cli::Build,
+    means: Means,
+    reporter: &dyn Reporter,
+) -> Result<Output, Vec<Problem>> {
     refuse_output(&flags.inputs)?;
     if flags.dry_run || flags.locked {
-        return planned(tree, &flags.inputs, flags.format, flags.locked, reporter);
+        return planned(tree, &flags.inputs, means, flags.format, flags.locked, reporter);
     }
     let options =
         options::read(&super::directory(&flags.inputs.config)).map_err(|error| vec![super::of_options(&error)])?;
@@ -51,14 +56,13 @@ pub(in crate::run) fn build(tree: &Path, flags: &cli::Build, reporter: &dyn Repo
 
     refuse_nothing(&compilation)?;
     write_settings(&compilation.plan(program().as_deref()), &options.output)?;
-    let wait = !flags.no_wait;
-    let built = on_trees(&mut compilation, &mut failed, &flags.inputs, wait, build::build, reporter);
+    let built = on_trees(&mut compilation, &mut failed, &flags.inputs, &means, build::build, reporter);
     let plan = compilation.plan(program().as_deref());
     let files = write::publish(&plan, &options.output).map_err(|error| vec![of_write(&error)])?;
     let mut told = Vec::new();
     let mut untold = Vec::new();
     let of_trees = built.iter().map(|(version, build)| {
-        Publication::of_build(&request(&compilation, version, &flags.inputs, true).vendor(), &build.plan)
+        Publication::of_build(&request(&compilation, version, &flags.inputs, means.clone()).vendor(), &build.plan)
     });
     // In the order in which they were published: what is not known yet is asked for by nobody.
     for published in of_trees.chain([Publication::of_farm(&options.output, &plan)]) {
@@ -79,14 +83,20 @@ pub(in crate::run) fn build(tree: &Path, flags: &cli::Build, reporter: &dyn Repo
 }
 
 /// Plans all that, and writes nothing.
-pub(in crate::run) fn plan(tree: &Path, flags: &cli::Plan, reporter: &dyn Reporter) -> Result<Output, Vec<Problem>> {
+pub(in crate::run) fn plan(
+    tree: &Path,
+    flags: &cli::Plan,
+    means: Means,
+    reporter: &dyn Reporter,
+) -> Result<Output, Vec<Problem>> {
     refuse_output(&flags.inputs)?;
-    planned(tree, &flags.inputs, flags.format, false, reporter)
+    planned(tree, &flags.inputs, means, flags.format, false, reporter)
 }
 
 fn planned(
     tree: &Path,
     inputs: &cli::Inputs,
+    means: Means,
     format: Format,
     locked: bool,
     reporter: &dyn Reporter,
@@ -99,7 +109,7 @@ fn planned(
     for version in failed.keys() {
         compilation.drop_version(version);
     }
-    let built = on_trees(&mut compilation, &mut failed, inputs, true, build::plan, reporter);
+    let built = on_trees(&mut compilation, &mut failed, inputs, &means, build::plan, reporter);
     let plan = compilation.plan(program().as_deref());
     let mut stale = Vec::new();
     if locked {
@@ -184,7 +194,7 @@ fn on_trees(
     compilation: &mut Compilation<'_>,
     failed: &mut BTreeMap<String, Vec<Problem>>,
     inputs: &cli::Inputs,
-    wait: bool,
+    means: &Means,
     work: Work,
     reporter: &dyn Reporter,
 ) -> BTreeMap<String, Build> {
@@ -193,7 +203,7 @@ fn on_trees(
         if failed.contains_key(&version) {
             continue;
         }
-        match on_tree(compilation, &version, inputs, wait, work, reporter) {
+        match on_tree(compilation, &version, inputs, means, work, reporter) {
             Ok(Some(done)) => {
                 built.insert(version, done);
             }
@@ -213,12 +223,12 @@ fn on_tree(
     compilation: &mut Compilation<'_>,
     version: &str,
     inputs: &cli::Inputs,
-    wait: bool,
+    means: &Means,
     work: Work,
     reporter: &dyn Reporter,
 ) -> Result<Option<Build>, Vec<Problem>> {
     loop {
-        let request = request(compilation, version, inputs, wait);
+        let request = request(compilation, version, inputs, means.clone());
         if compilation.tree(version).is_none() {
             return Ok(None);
         }
@@ -248,9 +258,9 @@ fn program() -> Option<std::path::PathBuf> {
     std::env::current_exe().ok()
 }
 
-fn request(compilation: &Compilation<'_>, version: &str, inputs: &cli::Inputs, wait: bool) -> Request {
+fn request(compilation: &Compilation<'_>, version: &str, inputs: &cli::Inputs, means: Means) -> Request {
     let tree = compilation.tree(version).unwrap_or(Path::new("."));
-    let mut request = super::super::request_of(tree, inputs, compilation.farm(version), wait);
+    let mut request = super::super::request_of(tree, inputs, compilation.farm(version), means);
     let always = &compilation.configuration.options.build;
     request.optimize |= always.optimize_autoloader;
     request.authoritative |= always.classmap_authoritative;

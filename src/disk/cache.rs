@@ -1,0 +1,134 @@
+//! A directory of what can be made again, such as `~/.cache/mwfarm`. Losing it costs time and nothing else, so nothing
+//! in it is made durable; what is read of it must say itself whether it is whole.
+
+use std::fs::{DirBuilder, File};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
+
+use super::named;
+
+/// After this time without a change a file is removed: its tree is probably gone.
+const KEPT: Duration = Duration::from_secs(180 * 24 * 60 * 60);
+
+/// What a file is called until it is complete, behind its name.
+const UNFINISHED: &str = ".new";
+
+/// The directory, open.
+#[derive(Debug)]
+pub struct Cache {
+    directory: File,
+    path: PathBuf,
+}
+
+impl Cache {
+    /// Opens it; makes it first, with mode 0700, when `make` says so. `None` when it is not there.
+    ///
+    /// # Errors
+    /// Those of the system, and when others may have put something there: it is a link, or belongs to another user, or
+    /// its group or all may write to it.
+    pub fn open(path: &Path, make: bool) -> io::Result<Option<Self>> {
+        if make {
+            DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| named(path, &error))?;
+        }
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let directory: File = match rustix::fs::open(path, flags, Mode::empty()) {
+            Ok(directory) => directory.into(),
+            Err(rustix::io::Errno::NOENT) => return Ok(None),
+            Err(error) => return Err(named(path, &error.into())),
+        };
+        let metadata = directory.metadata()?;
+        let unfit = |what: &str| Err(named(path, &io::Error::other(what.to_owned())));
+        if metadata.uid() != rustix::process::geteuid().as_raw() {
+            return unfit("it belongs to another user");
+        }
+        if metadata.mode() & 0o022 != 0 {
+            return unfit("others may write to it");
+        }
+        Ok(Some(Self { directory, path: path.to_owned() }))
+    }
+
+    /// Reads a file; `None` when it is not there, is no file or has more than `most` bytes.
+    ///
+    /// # Errors
+    /// Those of the system except that there is no such file.
+    pub fn read(&self, name: &str, most: u64) -> io::Result<Option<Vec<u8>>> {
+        let failed = |error: io::Error| named(&self.path.join(name), &error);
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file: File = match rustix::fs::openat(&self.directory, name, flags, Mode::empty()) {
+            Ok(file) => file.into(),
+            Err(rustix::io::Errno::NOENT) => return Ok(None),
+            Err(error) => return Err(failed(error.into())),
+        };
+        let metadata = file.metadata().map_err(failed)?;
+        if !metadata.is_file() || metadata.len() > most {
+            return Ok(None);
+        }
+        let mut content = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default() + 1);
+        file.take(most + 1).read_to_end(&mut content).map_err(failed)?;
+        Ok((content.len() as u64 <= most).then_some(content))
+    }
+
+    /// Puts a file with mode 0600 in the place of another one or of none: readers see the old or the new one. Says
+    /// whether it did; it does not while another process does. What one that was killed left is written over.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn replace(&self, name: &str, content: &[u8]) -> io::Result<bool> {
+        let staged = format!("{name}{UNFINISHED}");
+        let replace = || -> io::Result<bool> {
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+            let file = File::from(rustix::fs::openat(&self.directory, &staged, flags, Mode::RUSR | Mode::WUSR)?);
+            match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => {}
+                Err(rustix::io::Errno::WOULDBLOCK) => return Ok(false),
+                Err(error) => return Err(error.into()),
+            }
+            // Whoever held the lock until now has given that file its final name, unless it was killed.
+            let there = match rustix::fs::statat(&self.directory, &staged, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(there) => there,
+                Err(rustix::io::Errno::NOENT) => return Ok(false),
+                Err(error) => return Err(error.into()),
+            };
+            let metadata = file.metadata()?;
+            if (there.st_ino, there.st_dev) != (metadata.ino(), metadata.dev()) || !metadata.is_file() {
+                return Ok(false);
+            }
+            let written = file
+                .set_len(0)
+                .and_then(|()| (&file).write_all(content))
+                .and_then(|()| Ok(rustix::fs::renameat(&self.directory, &staged, &self.directory, name)?));
+            if written.is_err() {
+                // Half a file is of no use, and may be what fills the disk.
+                let _ = rustix::fs::unlinkat(&self.directory, &staged, AtFlags::empty());
+            }
+            written.map(|()| true)
+        };
+        replace().map_err(|error| named(&self.path.join(name), &error))
+    }
+
+    /// Removes the files among those that `ours` names which have not changed for half a year.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn sweep(&self, ours: impl Fn(&str) -> bool) -> io::Result<()> {
+        let now = SystemTime::now();
+        for entry in rustix::fs::Dir::read_from(&self.directory)? {
+            let entry = entry?;
+            let Ok(name) = entry.file_name().to_str() else { continue };
+            if !ours(name.strip_suffix(UNFINISHED).unwrap_or(name)) {
+                continue;
+            }
+            let Ok(there) = rustix::fs::statat(&self.directory, name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
+            let modified = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(there.st_mtime.max(0) as u64));
+            let age = modified.and_then(|modified| now.duration_since(modified).ok());
+            if age.is_some_and(|age| age > KEPT) {
+                rustix::fs::unlinkat(&self.directory, name, AtFlags::empty())?;
+            }
+        }
+        Ok(())
+    }
+}
