@@ -33,6 +33,7 @@ impl Tree {
             absolute_paths: false,
             mediawikifarm: false,
             wait: false,
+            cache: None,
         }
     }
 }

@@ -1,15 +1,15 @@
 //! Where scans are kept: what the environment says of it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::build::Cache;
 
-/// Names the directory. A part of the XDG base directory specification: `$XDG_CACHE_HOME` counts when it is absolute.
+/// Names the directory. As in Composer's variable `COMPOSER_CACHE_DIR`, `/dev/null` stands for none.
 const VARIABLE: &str = "MWFARM_CACHE_DIR";
 
-/// The directory of the environment, unless none is wanted; none either where there is no home, as for users of
-/// services.
+/// The directory that the environment says, unless none is wanted; none either where there is no home, as for users of
+/// services. `$XDG_CACHE_HOME` counts only when it is absolute, as its specification has it.
 pub(super) fn find(none: bool) -> Option<Cache> {
     let directory = directory(|name| std::env::var_os(name).map(PathBuf::from)).filter(|_| !none)?;
     Some(Cache { directory, clock: SystemTime::now })
@@ -19,7 +19,10 @@ fn directory(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
     let given = |name| variable(name).filter(|path| !path.as_os_str().is_empty());
     let absolute = |name| given(name).filter(|path| path.is_absolute());
     let home = || Some(absolute("HOME").filter(|home| home.is_dir())?.join(".cache"));
-    given(VARIABLE).or_else(|| Some(absolute("XDG_CACHE_HOME").or_else(home)?.join("mwfarm")))
+    match given(VARIABLE) {
+        Some(path) => Some(path).filter(|path| path != Path::new("/dev/null")),
+        None => Some(absolute("XDG_CACHE_HOME").or_else(home)?.join("mwfarm")),
+    }
 }
 
 #[cfg(test)]
@@ -51,6 +54,7 @@ mod tests {
 
     #[test]
     fn who_wants_none_gets_none() {
+        assert_eq!(of(&[(VARIABLE, "/dev/null"), ("HOME", "/")]), None);
         assert!(find(true).is_none());
     }
 }

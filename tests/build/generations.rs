@@ -29,6 +29,7 @@ impl Tree {
 
     pub(super) fn run(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mwfarm"));
+        command.env("MWFARM_CACHE_DIR", "/dev/null");
         command.args(arguments).arg("-d").arg(self.0.path()).output().expect("mwfarm runs")
     }
 

@@ -50,6 +50,7 @@ fn built(tree: &Path) -> BTreeMap<String, String> {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let output = directory.path().join("vendor");
     let result = Command::new(env!("CARGO_BIN_EXE_mwfarm"))
+        .env("MWFARM_CACHE_DIR", "/dev/null")
         .args(["build", "--format", "json", "-d"])
         .arg(tree)
         .arg("--output")

@@ -167,6 +167,7 @@ impl Farm {
     #[track_caller]
     pub(super) fn run_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Ran {
         let mut child = Command::new(env!("CARGO_BIN_EXE_mwfarm"))
+            .env("MWFARM_CACHE_DIR", "/dev/null")
             .args(arguments)
             .args(["--config-dir", "etc"])
             .envs(environment.iter().copied())

@@ -87,6 +87,7 @@ fn a_pool_that_reaches_the_tree_through_links_is_told() {
     tree.enter(FIRST);
     let address = pool.address().to_string();
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_mwfarm"))
+        .env("MWFARM_CACHE_DIR", "/dev/null")
         .args(["build", "-q", "--invalidate", &address, "-d"])
         .arg(&current)
         .output()

@@ -137,6 +137,7 @@ impl Tree {
     /// Runs mwfarm on the tree.
     pub(super) fn run(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mwfarm"));
+        command.env("MWFARM_CACHE_DIR", "/dev/null");
         command.args(arguments).arg("-d").arg(self.root()).output().expect("mwfarm runs")
     }
 

@@ -19,6 +19,7 @@ fn bold_links_what_quick_bold_links_for_wikis_with_every_combination() {
     let none = BTreeSet::new();
     try_build(&world, &[("none", &none)]).expect("a farm of one wiki");
     let output = Command::new(env!("CARGO_BIN_EXE_mwfarm"))
+        .env("MWFARM_CACHE_DIR", "/dev/null")
         .args(["build", "--strategy", "bold", "--wikis"])
         .arg(world.directory().join("wikis.yml"))
         .arg("-d")

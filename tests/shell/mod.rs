@@ -14,6 +14,7 @@ use std::process::{Command, Output, Stdio};
 
 fn mwfarm(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mwfarm"));
+    command.env("MWFARM_CACHE_DIR", "/dev/null");
     command.args(arguments).stdin(Stdio::null());
     for name in ["CI", "NO_COLOR", "TERM"] {
         command.env_remove(name);

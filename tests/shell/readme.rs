@@ -14,6 +14,7 @@ fn the_demo_prints_what_the_readme_shows() {
 
     let output = tempfile::tempdir().expect("a temporary directory");
     let run = Command::new(env!("CARGO_BIN_EXE_mwfarm"))
+        .env("MWFARM_CACHE_DIR", "/dev/null")
         .args(["build", "-d"])
         .arg(root.join("fixtures/demo"))
         .arg("--output")

@@ -255,3 +255,192 @@ const fn fnv(mut digest: u64, bytes: &[u8]) -> u64 {
     }
     digest
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Moment = Moment { seconds: 1_000_000_000, nanoseconds: 500 };
+
+    fn at(seconds: i64) -> Moment {
+        Moment { seconds: NOW.seconds + seconds, nanoseconds: 500 }
+    }
+
+    fn hint(modified: Moment, changed: Moment) -> Hint {
+        Hint { size: 10, modified, changed, inode: 5, device: 3 }
+    }
+
+    fn found(hint: Hint, content: u8, classes: &[&[u8]]) -> Found {
+        let classes = classes.iter().map(|name| ClassName::new(name).unwrap()).collect();
+        Found { classes, hint, hash: [content; 32] }
+    }
+
+    fn kept(now: Moment, files: &[(&str, Found)]) -> Vec<u8> {
+        encode(now, files.iter().map(|(path, found)| (*path, found))).unwrap()
+    }
+
+    fn names(found: &Found) -> Vec<&[u8]> {
+        found.classes.iter().map(ClassName::as_bytes).collect()
+    }
+
+    /// What a scan at `later` makes of a file that a scan at `now` read, with a hint then and another later: whether it
+    /// is believed to be the same.
+    fn is_believed(now: Moment, then: Hint, later: Moment, today: Hint) -> bool {
+        let bytes = kept(now, &[("a.php", found(then, 1, &[b"A"]))]);
+        let cache = Cache::new(&bytes, later);
+        let known = cache.recall(["a.php"].into_iter())[0].unwrap();
+        cache.by_hint(known, &today).is_some()
+    }
+
+    #[test]
+    fn an_old_file_with_the_same_hint_is_believed() {
+        let old = hint(at(-100), at(-100));
+        assert!(is_believed(NOW, old, at(1), old));
+        assert!(is_believed(NOW, old, NOW, old));
+        assert!(is_believed(NOW, hint(at(-100), at(-3)), at(1), hint(at(-100), at(-3))));
+    }
+
+    #[test]
+    fn every_part_of_the_hint_counts() {
+        let old = hint(at(-100), at(-100));
+        let moved = |moment: Moment| Moment { nanoseconds: moment.nanoseconds + 1, ..moment };
+        for other in [
+            Hint { size: 11, ..old },
+            Hint { modified: moved(old.modified), ..old },
+            // The same size, and the time of modification put back: only the system's own time tells.
+            Hint { changed: moved(old.changed), ..old },
+            Hint { inode: 6, ..old },
+            Hint { device: 4, ..old },
+        ] {
+            assert!(!is_believed(NOW, old, at(1), other), "{other:?}");
+        }
+    }
+
+    /// Case 1 of wrong clocks: what was changed while, or just before, it was read may change again at the same time.
+    #[test]
+    fn a_young_file_is_not_believed() {
+        for (modified, changed) in [(0, 0), (-1, -1), (-2, -2), (-100, -1), (-1, -100)] {
+            let young = hint(at(modified), at(changed));
+            assert!(!is_believed(NOW, young, at(100), young), "{modified} {changed}");
+        }
+    }
+
+    /// Case 2: a time in the future, which a clock that is ahead or `touch` gives.
+    #[test]
+    fn a_file_of_the_future_is_not_believed() {
+        const YEARS: i64 = 20 * 365 * 24 * 60 * 60;
+        for (modified, changed) in [(YEARS, -100), (-100, YEARS), (YEARS, YEARS), (1, -100)] {
+            let future = hint(at(modified), at(changed));
+            assert!(!is_believed(NOW, future, at(100), future), "{modified} {changed}");
+        }
+        // Once that time has come and gone, it was still not settled when it was read.
+        let future = hint(at(YEARS), at(YEARS));
+        assert!(!is_believed(NOW, future, at(2 * YEARS), future));
+    }
+
+    /// Case 3: 1970, which archives and `touch -d @0` give, says nothing; the time of change does.
+    #[test]
+    fn a_file_of_the_epoch_is_told_by_its_change() {
+        let epoch = Moment { seconds: 0, nanoseconds: 0 };
+        assert!(is_believed(NOW, hint(epoch, at(-100)), at(1), hint(epoch, at(-100))));
+        assert!(!is_believed(NOW, hint(epoch, at(-100)), at(1), hint(epoch, at(-99))));
+        assert!(!is_believed(NOW, hint(epoch, epoch), at(1), hint(epoch, epoch)), "the change has no fraction either");
+    }
+
+    /// Case 4: the clock was set back, by a second or by 20 years, so that a change may have got any time before.
+    #[test]
+    fn nothing_is_believed_by_a_clock_that_was_set_back() {
+        let old = hint(at(-100), at(-100));
+        for back in [1, 60, 20 * 365 * 24 * 60 * 60] {
+            assert!(!is_believed(NOW, old, at(-back), old), "{back}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_fractions_of_seconds_is_not_believed() {
+        let whole = Hint { changed: Moment { seconds: NOW.seconds - 100, nanoseconds: 0 }, ..hint(at(-100), at(-100)) };
+        assert!(!is_believed(NOW, whole, at(1), whole));
+    }
+
+    #[test]
+    fn files_are_found_by_path_and_contents_by_hash() {
+        let old = hint(at(-100), at(-100));
+        let young = hint(at(-100), at(0));
+        let files = [
+            ("a-b/x.php", found(old, 3, &[b"X", b"\xff"])),
+            ("a.php", found(old, 1, &[b"A"])),
+            ("a/b/c.php", found(old, 1, &[b"A"])),
+            ("a/b/d.php", found(young, 2, &[])),
+        ];
+        let bytes = kept(NOW, &files);
+        let cache = Cache::new(&bytes, at(1));
+        let known = cache.recall(["a-b/x.php", "a/a.php", "a/b/c.php", "a/b/d.php", "b"].into_iter());
+        assert_eq!(known.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false, true, true, false]);
+        assert_eq!(names(&cache.by_hint(known[0].unwrap(), &old).unwrap()), [&b"X"[..], b"\xff"]);
+        let again = cache.by_hint(known[2].unwrap(), &old).unwrap();
+        assert_eq!((names(&again), again.hash), (vec![&b"A"[..]], [1; 32]));
+        assert!(cache.by_hint(known[3].unwrap(), &young).is_none());
+        assert_eq!(cache.by_hash(&[3; 32]).map(|classes| classes.len()), Some(2));
+        assert_eq!(cache.by_hash(&[2; 32]).map(|classes| classes.len()), Some(0));
+        assert!(cache.by_hash(&[4; 32]).is_none());
+    }
+
+    #[test]
+    fn it_is_written_anew_when_anything_has_changed() {
+        let old = hint(at(-100), at(-100));
+        let files = [("a.php", found(old, 1, &[b"A"])), ("b.php", found(hint(at(0), at(0)), 2, &[b"B"]))];
+        let bytes = kept(NOW, &files);
+        let anew = |bytes: &[u8], now: Moment, files: &[(&str, Found)]| {
+            let cache = Cache::new(bytes, now);
+            let known = cache.recall(files.iter().map(|(path, _)| *path));
+            let files = files.iter().zip(known).map(|((path, found), known)| (*path, known, found));
+            cache.replaced(files).is_some()
+        };
+        assert!(!anew(&bytes, NOW, &files));
+        assert!(!anew(&bytes, at(2), &files), "the second file is not settled yet");
+        assert!(anew(&bytes, at(100), &files), "it is now");
+        assert!(anew(&bytes, at(-1), &files), "the clock was set back");
+        assert!(anew(&bytes, NOW, &files[..1]), "a file has gone");
+        assert!(anew(b"", NOW, &[]), "there was none");
+        let three = [("a.php", found(old, 1, &[b"A"])), ("c.php", found(hint(at(0), at(0)), 2, &[b"B"]))];
+        assert!(anew(&bytes, NOW, &three), "a file was renamed");
+        let other = [("a.php", found(old, 9, &[b"A"])), ("b.php", found(hint(at(0), at(0)), 2, &[b"B"]))];
+        assert!(anew(&bytes, NOW, &other), "a file has other content");
+    }
+
+    #[test]
+    fn what_is_torn_or_foreign_is_none() {
+        let old = hint(at(-100), at(-100));
+        let bytes = kept(NOW, &[("a.php", found(old, 1, &[b"A"])), ("b.php", found(old, 2, &[b"B"]))]);
+        assert!(decode(&bytes).is_some());
+        for end in 0..bytes.len() {
+            assert!(decode(&bytes[..end]).is_none(), "cut at {end}");
+        }
+        for at in 0..bytes.len() {
+            let mut other = bytes.clone();
+            other[at] ^= 1;
+            assert!(decode(&other).is_none(), "changed at {at}");
+        }
+        assert!(decode(&[&bytes[..], b"x"].concat()).is_none());
+    }
+
+    #[test]
+    fn what_is_whole_and_wrong_harms_nobody() {
+        // No scan writes such a thing. Should one do so: no panic, and the files are read.
+        let old = hint(at(-100), at(-100));
+        let file = |shared, rest, content| File { shared, rest, hint: old, settled: true, content };
+        let body = Body {
+            now: NOW,
+            contents: vec![Content { hash: [1; 32], classes: vec![b"A\0B"] }],
+            files: vec![file(7, b"b", 0), file(0, b"a", 0), file(1, b"c", 9)],
+        };
+        let rest = postcard::to_allocvec(&body).unwrap();
+        let bytes = [&MAGIC[..], &SCANNER.to_be_bytes(), &Sha256::digest(&rest), &rest].concat();
+        let cache = Cache::new(&bytes, at(1));
+        assert!(!cache.is_new);
+        for known in cache.recall(["a", "ac", "b"].into_iter()).into_iter().flatten() {
+            assert!(cache.by_hint(known, &old).is_none());
+        }
+        assert!(cache.by_hash(&[1; 32]).is_none());
+    }
+}

@@ -215,7 +215,7 @@ fn only_regular_files_are_opened() {
     );
     assert_eq!(tree.scan("src/pipe.php").kind, Kind::Missing);
     let mut contents = Vec::new();
-    assert!(Places::of(tree.path()).unwrap().read("src/pipe.php", &mut contents).is_err(), "and does not wait");
+    assert!(Places::of(tree.path(), false).unwrap().read("src/pipe.php", &mut contents).is_err(), "and does not wait");
 }
 
 #[test]

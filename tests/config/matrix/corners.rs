@@ -309,6 +309,7 @@ fn a_diff_tells_of_wikis_and_not_of_places() {
     farm.build();
     let diff = |more: &[&str]| {
         let mut diff = Command::new(env!("CARGO_BIN_EXE_mwfarm"));
+        diff.env("MWFARM_CACHE_DIR", "/dev/null");
         let output = diff.args(["config", "diff", "--config-dir"]).arg(farm.path("config")).args(more).output();
         let output = output.expect("mwfarm runs");
         String::from_utf8(output.stdout).expect("UTF-8")

@@ -174,6 +174,7 @@ impl Farm {
 
     pub(super) fn mwfarm(&self, arguments: &[&str]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_mwfarm"))
+            .env("MWFARM_CACHE_DIR", "/dev/null")
             .args(&arguments[..1])
             .arg("--config-dir")
             .arg(self.path("config"))

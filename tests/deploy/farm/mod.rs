@@ -284,6 +284,7 @@ impl Farm {
     /// The program with arguments, which are those of the shell; the farm's flag is added.
     pub(super) fn command<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mwfarm"));
+        command.env("MWFARM_CACHE_DIR", "/dev/null");
         let arguments: Vec<_> = arguments.into_iter().map(|argument| argument.as_ref().to_owned()).collect();
         let dashes = arguments.iter().position(|argument| argument == "--").unwrap_or(arguments.len());
         command.args(&arguments[..dashes]).arg("--config-dir").arg(&self.base).args(&arguments[dashes..]);

@@ -243,7 +243,11 @@ impl Farm {
             (arguments[..end].to_vec(), arguments[end..].to_vec())
         };
         command.args(own).arg("--config-dir").arg(self.path("config")).args(of_script);
-        command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", self.directory.path());
+        command
+            .env_clear()
+            .env("MWFARM_CACHE_DIR", "/dev/null")
+            .env("PATH", "/usr/bin:/bin")
+            .env("HOME", self.directory.path());
         command.stdin(Stdio::null());
         command
     }
