@@ -216,15 +216,7 @@ pub fn plan(request: &Request, reporter: &dyn Reporter) -> Result<Build, Error> 
 
 /// Plans a build. What was scanned is kept for the next one only where `keep` says so.
 fn prepare(request: &Request, keep: bool, reporter: &dyn Reporter) -> Result<Build, Error> {
-    let vendor = request.vendor();
-    let mut published = Published::read(&vendor)?;
-    if request.output.is_some() {
-        // The tree's own vendor directory is what is copied; its originals are those of the copy.
-        let of_tree = Published::read(&request.tree.join("vendor"))?;
-        published.originals = of_tree.originals;
-        let copied = |place: &Place| !matches!(place, Place::Link(_));
-        published.places.extend(of_tree.places.into_iter().filter(|(_, place)| copied(place)));
-    }
+    let published = published(request)?;
     reporter.begin(Phase::Read, 1);
     let (mut tree, checked) = read(&request.tree, &published)?;
     reporter.end();
@@ -261,6 +253,19 @@ fn prepare(request: &Request, keep: bool, reporter: &dyn Reporter) -> Result<Bui
     Ok(Build { tree, graph, objects, plan, published, warnings, written: None, texts, inputs, mode })
 }
 
+/// What is in the vendor directory that is written.
+fn published(request: &Request) -> Result<Published, published::Error> {
+    let mut published = Published::read(&request.vendor())?;
+    if request.output.is_some() {
+        // The tree's own vendor directory is what is copied; its originals are those of the copy.
+        let of_tree = Published::read(&request.tree.join("vendor"))?;
+        published.originals = of_tree.originals;
+        let copied = |place: &Place| !matches!(place, Place::Link(_));
+        published.places.extend(of_tree.places.into_iter().filter(|(_, place)| copied(place)));
+    }
+    Ok(published)
+}
+
 /// Scans the tree and joins what was found with its rules; the warnings are the scan's. What the scan found is given
 /// up at the end: of everything that a build holds, it is the largest.
 fn objects(
@@ -287,14 +292,17 @@ fn objects(
     reporter.end();
 
     let gatherer = Gatherer { model: tree, paths: &paths, scan: &scan, territories: &territories };
-    let base = Base {
+    Ok((Objects::new(tree, &rules, &gatherer, base(directory, tree))?, scan.warnings))
+}
+
+fn base(directory: &Path, tree: &Tree) -> Base {
+    Base {
         block: tree.root.block.clone(),
         duplicates: tree.root.duplicates,
         installed_versions: directory.join("vendor/composer/InstalledVersions.php").is_file(),
         loader: tree.loader.clone(),
         name: tree.root.name.clone(),
-    };
-    Ok((Objects::new(tree, &rules, &gatherer, base)?, scan.warnings))
+    }
 }
 
 /// What was kept of the scan before. That there is none is no mistake: it takes more time, and that is all.

@@ -29,6 +29,9 @@ pub struct Tree {
     pub mediawiki_version: Option<String>,
     /// What was odd but usable, in the order found.
     pub warnings: Vec<String>,
+    /// The root package that Composer's `installed.php` describes, when that is another one: name and directory, as in
+    /// a vendor directory that was installed apart. `composer.json` is then taken as the root.
+    pub other_root: Option<(String, String)>,
 }
 
 /// The root package: `composer.json` with everything that the merge plugin adds, kept in its parts.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use md5::{Digest, Md5};
 
-use super::package::{AutoloadRules, Package, RootPart, Tree};
+use super::package::{AutoloadRules, Package, Tree};
 use super::set::{Exclude, File};
 use crate::key::{hex, sha256};
 
@@ -84,27 +84,57 @@ impl RealPaths {
 /// A file of `files` that is missing or unreadable, or a PSR-4 prefix that does not end with `\`, which Composer
 /// refuses too.
 pub fn resolve(tree: &Path, model: &Tree) -> Result<Rules, Error> {
+    let (rules, refused) = resolve_what_can_be(tree, model)?;
+    match refused.into_iter().next() {
+        Some((_, error)) => Err(error),
+        None => Ok(rules),
+    }
+}
+
+/// Whose rules are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// A package of the tree, by index.
+    Package(usize),
+    /// A part of the root, by index.
+    Part(usize),
+}
+
+/// Resolves all rules of a tree but those that cannot be, which are left out and told.
+///
+/// # Errors
+/// The tree cannot be entered.
+pub fn resolve_what_can_be(tree: &Path, model: &Tree) -> Result<(Rules, Vec<(Owner, Error)>), Error> {
     let real = RealPaths::new(tree).map_err(|error| Error {
         file: "composer.json".into(),
         field: String::new(),
         reason: error.to_string(),
     })?;
     let mut rules = Rules::default();
-    for package in &model.packages {
-        rules.packages.push(of_package(tree, &real, package)?);
+    let mut refused = Vec::new();
+    for (index, package) in model.packages.iter().enumerate() {
+        let mut errors = Vec::new();
+        rules.packages.push(of_package(tree, &real, package, &mut errors));
+        refused.extend(errors.into_iter().map(|error| (Owner::Package(index), error)));
     }
-    for part in &model.root.parts {
-        let resolve = |autoload, field| of_part(tree, &real, &model.root.name, part, autoload, field);
-        let mut resolved = resolve(&part.autoload, "autoload")?;
+    for (index, part) in model.root.parts.iter().enumerate() {
+        let mut errors = Vec::new();
+        let mut resolve = |autoload: &AutoloadRules, field: &str| {
+            let (file, field) = (part.file.clone(), field.to_owned());
+            let block = Block { file, field, name: &model.root.name, home: "", target_dir: None };
+            block.resolve(tree, &real, autoload, &mut errors)
+        };
+        let mut resolved = resolve(&part.autoload, "autoload");
         resolved.include_paths = part.include_path.iter().map(|path| join("", path.trim_matches('/'))).collect();
-        rules.parts.push((resolved, resolve(&part.autoload_dev, "autoload-dev")?));
+        rules.parts.push((resolved, resolve(&part.autoload_dev, "autoload-dev")));
+        refused.extend(errors.into_iter().map(|error| (Owner::Part(index), error)));
     }
-    Ok(rules)
+    Ok((rules, refused))
 }
 
-fn of_package(tree: &Path, real: &RealPaths, package: &Package) -> Result<Resolved, Error> {
+fn of_package(tree: &Path, real: &RealPaths, package: &Package, errors: &mut Vec<Error>) -> Resolved {
     // What is not installed (a metapackage) cannot autoload anything.
-    let Some(install_path) = package.install_path.as_deref() else { return Ok(Resolved::default()) };
+    let Some(install_path) = package.install_path.as_deref() else { return Resolved::default() };
     // Rules of a package with target-dir are relative to the directory above it.
     let home = match &package.target_dir {
         Some(target) => install_path.strip_suffix(&format!("/{}", target.trim_matches('/'))).unwrap_or(install_path),
@@ -117,21 +147,9 @@ fn of_package(tree: &Path, real: &RealPaths, package: &Package) -> Result<Resolv
         home,
         target_dir: package.target_dir.as_deref(),
     };
-    let mut resolved = block.resolve(tree, real, &package.autoload)?;
+    let mut resolved = block.resolve(tree, real, &package.autoload, errors);
     resolved.include_paths = package.include_path.iter().map(|path| join(home, path.trim_matches('/'))).collect();
-    Ok(resolved)
-}
-
-fn of_part(
-    tree: &Path,
-    real: &RealPaths,
-    root: &str,
-    part: &RootPart,
-    rules: &AutoloadRules,
-    field: &str,
-) -> Result<Resolved, Error> {
-    let block = Block { file: part.file.clone(), field: field.to_owned(), name: root, home: "", target_dir: None };
-    block.resolve(tree, real, rules)
+    resolved
 }
 
 /// One `autoload` block with what its paths are relative to.
@@ -144,7 +162,7 @@ struct Block<'b> {
 }
 
 impl Block<'_> {
-    fn resolve(&self, tree: &Path, real: &RealPaths, rules: &AutoloadRules) -> Result<Resolved, Error> {
+    fn resolve(&self, tree: &Path, real: &RealPaths, rules: &AutoloadRules, errors: &mut Vec<Error>) -> Resolved {
         let prefixes = |rules: &[(String, Vec<String>)]| -> Vec<(String, Vec<String>)> {
             let normalised = |(prefix, paths): &(String, Vec<String>)| {
                 let paths = paths.iter().map(|path| join(self.home, path)).collect();
@@ -152,7 +170,14 @@ impl Block<'_> {
             };
             rules.iter().map(normalised).collect()
         };
-        let resolved = Resolved {
+        let mut files = Vec::with_capacity(rules.files.len());
+        for path in &rules.files {
+            match self.file(tree, path) {
+                Ok(file) => files.push(file),
+                Err(error) => errors.push(error),
+            }
+        }
+        let mut resolved = Resolved {
             home: self.home.to_owned(),
             psr4: prefixes(&rules.psr4),
             psr0: prefixes(&rules.psr0),
@@ -161,14 +186,18 @@ impl Block<'_> {
                 .iter()
                 .map(|path| (join(self.home, &self.targeted(tree, path)), path.clone()))
                 .collect(),
-            files: rules.files.iter().map(|path| self.file(tree, path)).collect::<Result<_, _>>()?,
+            files,
             exclude: rules.exclude_from_classmap.iter().filter_map(|path| self.exclude(tree, real, path)).collect(),
             include_paths: Vec::new(),
         };
-        match resolved.psr4.iter().find(|(prefix, _)| !prefix.is_empty() && !prefix.ends_with('\\')) {
-            Some((prefix, _)) => Err(self.error("psr-4", format!("prefix `{prefix}` does not end with `\\`"))),
-            None => Ok(resolved),
-        }
+        resolved.psr4.retain(|(prefix, _)| {
+            let ends = prefix.is_empty() || prefix.ends_with('\\');
+            if !ends {
+                errors.push(self.error("psr-4", format!("prefix `{prefix}` does not end with `\\`")));
+            }
+            ends
+        });
+        resolved
     }
 
     /// With target-dir, a path that is not there as written lies below the target directory.

@@ -1,6 +1,7 @@
 //! `verify`: every byte of what is published against the manifest, and every path that it maps.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -20,8 +21,53 @@ pub struct Verified {
     pub files: usize,
     /// How many mapped paths were looked for.
     pub mapped: usize,
-    /// File below `vendor/`, and what is wrong with it, in the order of files.
-    pub differences: Vec<(String, String)>,
+    /// What is not as it was published, in the order of files.
+    pub differences: Vec<Difference>,
+}
+
+/// Something that is not as it was published.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Difference {
+    /// The file below `vendor/`.
+    pub file: String,
+    /// What is wrong with it.
+    pub wrong: Wrong,
+}
+
+/// What is wrong with a file.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wrong {
+    /// The system does not let it be read, for this reason.
+    Unreadable(String),
+    /// It is not there.
+    Missing,
+    /// It is one of a fixed name, and somebody else's now.
+    Replaced,
+    /// It does not hold what was published.
+    Changed,
+    /// It lies in a directory of ours and is in no manifest.
+    Stranger,
+    /// It is a link no longer, or leads elsewhere than here.
+    NoLink(String),
+    /// It has a hashed name and is in no manifest.
+    Unlisted,
+    /// It maps this path, where nothing is.
+    Maps(String),
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable(why) => write!(f, "cannot be read: {why}"),
+            Self::Missing => f.write_str("is missing"),
+            Self::Replaced => f.write_str("is no longer mwfarm's: another tool, such as Composer, has replaced it"),
+            Self::Changed => f.write_str("has other content"),
+            Self::Stranger => f.write_str("is not mwfarm's"),
+            Self::NoLink(target) => write!(f, "is no longer a link to `{target}`"),
+            Self::Unlisted => f.write_str("is in no manifest"),
+            Self::Maps(path) => write!(f, "maps `{path}`, which is missing"),
+        }
+    }
 }
 
 /// Why there is nothing to verify.
@@ -52,30 +98,24 @@ pub fn verify(tree: &Path, vendor: &Path) -> Result<Verified, Error> {
     let Some(manifest) = &published.manifest else { return Err(Error::Nothing(vendor.display().to_string())) };
     let mut verified =
         Verified { generation: manifest.generation.clone(), files: 0, mapped: 0, differences: Vec::new() };
+    let difference = |file: String, wrong: Wrong| Difference { file, wrong };
     let mut mapped: BTreeSet<(String, String)> = BTreeSet::new();
 
     for (file, expected) in &manifest.files {
         verified.files += 1;
-        let difference = match disk::read_optional(&vendor.join(file)) {
-            Err(error) => {
-                verified.differences.push((file.clone(), format!("cannot be read: {error}")));
-                continue;
-            }
-            Ok(None) => "is missing",
+        let wrong = match disk::read_optional(&vendor.join(file)) {
+            Err(error) => Wrong::Unreadable(error.to_string()),
+            Ok(None) => Wrong::Missing,
             Ok(Some(content)) if digest(&content) != *expected && FIXED.contains(&file.as_str()) => {
-                if published.in_place.contains_key(file) {
-                    "has other content"
-                } else {
-                    "is no longer mwfarm's: another tool, such as Composer, has replaced it"
-                }
+                if published.in_place.contains_key(file) { Wrong::Changed } else { Wrong::Replaced }
             }
-            Ok(Some(content)) if digest(&content) != *expected => "has other content",
+            Ok(Some(content)) if digest(&content) != *expected => Wrong::Changed,
             Ok(Some(content)) => {
                 mapped.extend(self::mapped(file, &content).into_iter().map(|path| (path, file.clone())));
                 continue;
             }
         };
-        verified.differences.push((file.clone(), difference.to_owned()));
+        verified.differences.push(difference(file.clone(), wrong));
     }
     for name in published.present.iter().filter(|name| name.is_directory() && published.digests(name).is_some()) {
         let known = published.digests(name).unwrap_or_default();
@@ -84,21 +124,21 @@ pub fn verify(tree: &Path, vendor: &Path) -> Result<Verified, Error> {
         let there = there.map_err(|source| Error::Read { file: directory.clone(), source })?;
         let names = there.iter().map(|file| format!("{directory}/{}", file.display()));
         let strangers = names.filter(|file| !known.contains_key(file));
-        verified.differences.extend(strangers.map(|file| (file, "is not mwfarm's".to_owned())));
+        verified.differences.extend(strangers.map(|file| difference(file, Wrong::Stranger)));
     }
     for (name, target) in &manifest.links {
         let leads = matches!(published.places.get(name), Some(Place::Link(to)) if to.to_string() == *target);
         if !leads {
-            verified.differences.push((name.clone(), format!("is no longer a link to `{target}`")));
+            verified.differences.push(difference(name.clone(), Wrong::NoLink(target.clone())));
         }
     }
     let unlisted = published.present.iter().filter(|name| published.digests(name).is_none()).map(Generated::to_string);
-    verified.differences.extend(unlisted.map(|name| (name, "is in no manifest".to_owned())));
+    verified.differences.extend(unlisted.map(|name| difference(name, Wrong::Unlisted)));
 
     let mut looked_for: BTreeSet<&str> = BTreeSet::new();
     for (path, file) in &mapped {
         if looked_for.insert(path) && !place(tree, vendor, path).is_file() {
-            verified.differences.push((file.clone(), format!("maps `{path}`, which is missing")));
+            verified.differences.push(difference(file.clone(), Wrong::Maps(path.clone())));
         }
     }
     verified.mapped = looked_for.len();

@@ -228,7 +228,7 @@ pub(super) fn verification(verified: verify::Verified, format: Format) -> Result
         generation: verified.generation,
         files: verified.files,
         mapped: verified.mapped,
-        differences: differences.map(|(file, what)| Difference { file, what }).collect(),
+        differences: differences.map(|found| Difference { file: found.file, what: found.wrong.to_string() }).collect(),
     };
     let exit = answer.exit();
     let output = Output::done(formatted(format, || answer.text(), || answer.json())?);

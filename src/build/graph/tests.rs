@@ -38,6 +38,7 @@ impl Farm {
             dev: false,
             platform: BTreeMap::new(),
             mediawiki_version: None,
+            other_root: None,
             warnings: Vec::new(),
         };
         Self { tree }

@@ -63,7 +63,7 @@ pub fn read(tree: &Path, options: &ReadOptions) -> Result<Tree, Error> {
     let installed = installed::read(installed::FILE, &needed(files, installed::FILE)?, &mut warnings)?;
     let (mut packages, dev) = (installed.packages, installed.dev);
     mwcomposer::complete(files, &mut packages, &mut warnings)?;
-    let block = root_block(files, &json, &name, dev, &mut warnings)?;
+    let (block, other_root) = root_block(files, &json, &name, dev)?;
 
     let mut found = extensions::find(files, &packages, &mut warnings)?;
     let settings = json.merge_plugin();
@@ -94,7 +94,7 @@ pub fn read(tree: &Path, options: &ReadOptions) -> Result<Tree, Error> {
     let mediawiki_version = mediawiki_version(files)?;
     let root = Root { name, block, parts, duplicates: settings.duplicates() };
     let extensions = found.extensions;
-    Ok(Tree { root, packages, absent, extensions, loader, dev, platform, mediawiki_version, warnings })
+    Ok(Tree { root, packages, absent, extensions, loader, dev, platform, mediawiki_version, warnings, other_root })
 }
 
 fn needed(files: Files, file: &str) -> Result<Vec<u8>, Error> {
@@ -105,26 +105,22 @@ fn needed(files: Files, file: &str) -> Result<Vec<u8>, Error> {
     files.read(file)?.ok_or_else(missing)
 }
 
+/// The root as `installed.php` has it; when that describes another one, what `composer.json` says, and name and
+/// directory of the other.
 fn root_block(
     files: Files,
     json: &ComposerJson,
     name: &str,
     dev: bool,
-    warnings: &mut Vec<String>,
-) -> Result<RootBlock, Error> {
+) -> Result<(RootBlock, Option<(String, String)>), Error> {
     let derived = root_block::derived(COMPOSER_JSON, json, name, dev)?;
-    let Some(bytes) = files.read(root_block::FILE)? else { return Ok(derived) };
+    let Some(bytes) = files.read(root_block::FILE)? else { return Ok((derived, None)) };
     let block = root_block::parse(&bytes, name, dev)?;
     if root_block::is_of_tree(&block) {
-        return Ok(block);
+        return Ok((block, None));
     }
-    warnings.push(format!(
-        "`{}` describes another root package, `{}` at `{}`; `{COMPOSER_JSON}` is taken as the root",
-        root_block::FILE,
-        block.name.escape_debug(),
-        paths::join("vendor/composer", &block.install_path).unwrap_or(block.install_path).escape_debug(),
-    ));
-    Ok(derived)
+    let directory = paths::join("vendor/composer", &block.install_path).unwrap_or(block.install_path);
+    Ok((derived, Some((block.name, directory))))
 }
 
 /// What `composer.json` itself says.

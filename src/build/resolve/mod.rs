@@ -10,7 +10,7 @@ mod tests;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 pub use self::providers::{Candidates, Providers};
-pub use self::unmet::{Checked, Dangling, Problem, Unmet};
+pub use self::unmet::{Checked, Dangling, Problem, Unasked, Unmet};
 
 use self::providers::{By, How, Offer};
 use super::manifest::is_platform;
@@ -220,12 +220,8 @@ impl<'t> Check<'t> {
     fn finish(mut self) -> Checked {
         for (target, mut directories) in self.unasked {
             directories.dedup();
-            let more = directories.len().saturating_sub(3);
-            let names = directories.iter().take(3).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-            let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-            self.checked.warnings.push(format!(
-                "`{target}` is wanted by {names}{more}, but a directory is not installed by Composer: not checked"
-            ));
+            let directories = directories.into_iter().map(str::to_owned).collect();
+            self.checked.unasked.push(Unasked { target: target.to_owned(), directories });
         }
         self.checked
     }

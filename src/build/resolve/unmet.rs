@@ -13,6 +13,17 @@ pub struct Checked {
     pub dangling: Vec<Dangling>,
     /// What is odd but does not stop a build.
     pub warnings: Vec<String>,
+    /// What directories want of Composer itself, which did not install them: not checked.
+    pub unasked: Vec<Unasked>,
+}
+
+/// A requirement on a part of Composer that directories have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unasked {
+    /// The package, such as `composer/installers`.
+    pub target: String,
+    /// The directories, in order.
+    pub directories: Vec<String>,
 }
 
 /// A requirement that the locked versions do not meet.
