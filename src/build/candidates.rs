@@ -32,7 +32,7 @@ pub fn scan_paths(model: &Tree, rules: &Rules) -> Vec<ScanPath> {
     for block in blocks {
         let classmap = block.classmap.iter().map(|(path, _)| path);
         let psr = block.psr4.iter().chain(&block.psr0).flat_map(|(_, paths)| paths).filter(|_| optimize);
-        paths.extend(classmap.chain(psr).map(|path| ScanPath { path: path.clone(), confine: block.home.clone() }));
+        paths.extend(classmap.chain(psr).map(|path| ScanPath { path: path.clone(), confine: block.confine.clone() }));
     }
     paths.sort_by(|a, b| (&a.path, &a.confine).cmp(&(&b.path, &b.confine)));
     paths.dedup_by(|a, b| a.path == b.path && a.confine == b.confine);
@@ -145,7 +145,7 @@ impl Gatherer<'_> {
         kind: Kind<'_>,
     ) -> Option<Directory> {
         let at =
-            self.paths.binary_search_by(|known| (&*known.path, &*known.confine).cmp(&(path, &*rules.home))).ok()?;
+            self.paths.binary_search_by(|known| (&*known.path, &*known.confine).cmp(&(path, &*rules.confine))).ok()?;
         let found = self.scan.paths.get(at)?;
         if found.kind == scan::Kind::Missing || (found.kind == scan::Kind::File && !matches!(kind, Kind::ClassMap)) {
             return None;

@@ -2,13 +2,16 @@
 //! content of `files`. What it returns needs no further look except the scan of PHP.
 
 use std::collections::BTreeSet;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use md5::{Digest, Md5};
 
 use super::package::{AutoloadRules, Package, Tree};
+use super::scan::LONGEST;
 use super::set::{Exclude, File};
+use crate::disk;
+use crate::farm::ExtensionId;
 use crate::key::{hex, sha256};
 
 /// The rules of a tree, resolved.
@@ -23,8 +26,9 @@ pub struct Rules {
 /// The rules of one `autoload` block. Paths are relative to the tree.
 #[derive(Debug, Clone, Default)]
 pub struct Resolved {
-    /// The directory that the rules belong to; empty for the root.
-    pub home: String,
+    /// The directory of the package or extension that the rules belong to, which links must not lead out of; empty for
+    /// the root's own, which may.
+    pub confine: String,
     /// Prefix → directories.
     pub psr4: Vec<(String, Vec<String>)>,
     /// Prefix → directories.
@@ -76,6 +80,12 @@ impl RealPaths {
             Err(_) => real.to_str().map(str::to_owned),
         }
     }
+
+    /// Whether a path of the tree leads, by real paths, to something in a directory of the tree.
+    fn is_within(&self, path: &str, directory: &str) -> bool {
+        let real = |path: &str| fs_err::canonicalize(self.tree.join(path));
+        matches!((real(path), real(directory)), (Ok(path), Ok(directory)) if path.starts_with(&directory))
+    }
 }
 
 /// Resolves all rules of a tree.
@@ -121,7 +131,9 @@ pub fn resolve_what_can_be(tree: &Path, model: &Tree) -> Result<(Rules, Vec<(Own
         let mut errors = Vec::new();
         let mut resolve = |autoload: &AutoloadRules, field: &str| {
             let (file, field) = (part.file.clone(), field.to_owned());
-            let block = Block { file, field, name: &model.root.name, home: "", target_dir: None };
+            // A merged file's rules are relative to the root, but their author is the extension's.
+            let confine = part.owner.as_ref().map_or("", ExtensionId::as_str);
+            let block = Block { file, field, name: &model.root.name, home: "", confine, target_dir: None };
             block.resolve(tree, &real, autoload, &mut errors)
         };
         let mut resolved = resolve(&part.autoload, "autoload");
@@ -145,6 +157,7 @@ fn of_package(tree: &Path, real: &RealPaths, package: &Package, errors: &mut Vec
         field: format!("packages[{}].autoload", package.name),
         name: &package.name,
         home,
+        confine: home,
         target_dir: package.target_dir.as_deref(),
     };
     let mut resolved = block.resolve(tree, real, &package.autoload, errors);
@@ -158,6 +171,7 @@ struct Block<'b> {
     field: String,
     name: &'b str,
     home: &'b str,
+    confine: &'b str,
     target_dir: Option<&'b str>,
 }
 
@@ -172,13 +186,13 @@ impl Block<'_> {
         };
         let mut files = Vec::with_capacity(rules.files.len());
         for path in &rules.files {
-            match self.file(tree, path) {
+            match self.file(tree, real, path) {
                 Ok(file) => files.push(file),
                 Err(error) => errors.push(error),
             }
         }
         let mut resolved = Resolved {
-            home: self.home.to_owned(),
+            confine: self.confine.to_owned(),
             psr4: prefixes(&rules.psr4),
             psr0: prefixes(&rules.psr0),
             classmap: rules
@@ -208,17 +222,32 @@ impl Block<'_> {
         }
     }
 
-    fn file(&self, tree: &Path, path: &str) -> Result<File, Error> {
+    fn file(&self, tree: &Path, real: &RealPaths, path: &str) -> Result<File, Error> {
         let written = self.targeted(tree, path);
         let id = hex(&Md5::digest(format!("{}:{written}", self.name)));
         let file = join(self.home, &written);
-        let content = fs_err::read(tree.join(&file)).map_err(|error| {
-            let reason = match error.kind() {
-                io::ErrorKind::NotFound => format!("`{file}` does not exist"),
-                kind => format!("`{file}` cannot be read ({kind})"),
-            };
-            self.error("files", reason)
-        })?;
+        let refused = |reason: &str| self.error("files", format!("`{}` {reason}", file.escape_debug()));
+        let unread = |error: io::Error| match error.kind() {
+            io::ErrorKind::NotFound => refused("does not exist"),
+            kind => refused(&format!("cannot be read ({kind})")),
+        };
+        let path = tree.join(&file);
+        // Asked before opening: a pipe may wait, a device may do anything.
+        let metadata = fs_err::metadata(&path).map_err(unread)?;
+        if !metadata.is_file() {
+            return Err(refused("is not a regular file"));
+        }
+        if !self.confine.is_empty()
+            && Path::new(&file).starts_with(self.confine)
+            && !real.is_within(&file, self.confine)
+        {
+            return Err(refused(&format!("leads out of `{}`", self.confine.escape_debug())));
+        }
+        let mut content = Vec::new();
+        disk::open(&path).and_then(|open| open.take(LONGEST + 1).read_to_end(&mut content)).map_err(unread)?;
+        if content.len() as u64 > LONGEST {
+            return Err(refused(&format!("is longer than {} MiB", LONGEST >> 20)));
+        }
         Ok(File { id, path: file, sha256: sha256(&content) })
     }
 

@@ -27,13 +27,23 @@ pub use release::{link_file, make_link, new_directory, publish, sync_file_system
 pub use spool::{make_directory, read_small, relocate};
 pub use staging::{STAGING, Staging};
 
+/// The largest file that is read as a whole, in bytes: far more than any that mwfarm writes or reads here.
+const LARGEST: u64 = 256 << 20;
+
 /// Reads a file that may be missing.
 ///
 /// # Errors
-/// Those of the system except that there is no such file, and that there is something else, such as a pipe.
+/// Those of the system except that there is no such file; that there is something else, such as a pipe; and that the
+/// file is larger than any should be.
 pub fn read_optional(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let refuse = |reason: &str| Err(named(path, &io::Error::other(reason)));
     let read = || {
-        if fs::metadata(path)?.is_file() { fs::read(path) } else { Err(named(path, &io::Error::other("not a file"))) }
+        let metadata = fs::metadata(path)?;
+        match metadata.len() {
+            _ if !metadata.is_file() => refuse("not a file"),
+            length if length > LARGEST => refuse("it is larger than 256 MiB"),
+            _ => fs::read(path),
+        }
     };
     match read() {
         Ok(content) => Ok(Some(content)),

@@ -213,11 +213,11 @@ impl<'c> Known<'c> {
     /// What other verbs make of a state.
     fn other_verbs(&self, tree: &Tree, state: &Snapshot) -> Result<(), String> {
         // `--output`, and what else is said to a build.
-        let options = self.case.words.iter().skip_while(|word| **word != "1").skip(1).copied();
-        let run = |words: &[&str]| tree.mwfarm(&words.iter().copied().chain(options.clone()).collect::<Vec<_>>());
+        let options: Vec<&str> = self.case.words.iter().skip_while(|word| **word != "1").skip(1).copied().collect();
+        let run = |words: &[&str]| tree.mwfarm(&[words, &options].concat());
         let output = |words: &[&str]| {
-            let output = options.clone().skip_while(|word| *word != "--output");
-            tree.mwfarm(&words.iter().copied().chain(output).collect::<Vec<_>>())
+            let at = options.iter().position(|word| *word == "--output").unwrap_or(options.len());
+            tree.mwfarm(&[words, &options[at..]].concat())
         };
         let check = |right: bool, what: &str, said: &Said| {
             if right { Ok(()) } else { Err(format!("{what}: {said:#?}")) }

@@ -1,14 +1,18 @@
 //! Reads single files of a tree, without being led astray by what lies there.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::Error;
+use crate::disk;
 
-/// Files larger than this are refused; the largest real `installed.json` is a few megabytes.
-pub(super) const MAX_BYTES: u64 = 64 * 1024 * 1024;
+/// Files of the tree that are larger are refused; the largest real `installed.json` has a few megabytes.
+const MAX_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Files of an extension that are larger are refused; the largest real `extension.json` has 100 KB.
+const MAX_FOREIGN_BYTES: u64 = 4 * 1024 * 1024;
 
 /// The files of one tree.
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +29,7 @@ impl Files<'_> {
         if let Some(bytes) = self.restored.get(file) {
             return Ok(bytes.clone());
         }
-        read_regular(file, &self.tree.join(file))
+        read_regular(file, &self.tree.join(file), MAX_BYTES)
     }
 
     /// The bytes of a file that lies directly in the directory of an extension or package; `None` when it does
@@ -47,7 +51,7 @@ impl Files<'_> {
             Err(error) if is_missing(&error) => return Ok(None),
             Err(error) => return Err(fail(error)),
         }
-        read_regular(&file, &path)
+        read_regular(&file, &path, MAX_FOREIGN_BYTES)
     }
 
     /// Whether a path of the tree is a directory or a link to one.
@@ -56,7 +60,7 @@ impl Files<'_> {
     }
 }
 
-fn read_regular(file: &str, path: &Path) -> Result<Option<Vec<u8>>, Error> {
+fn read_regular(file: &str, path: &Path, max_bytes: u64) -> Result<Option<Vec<u8>>, Error> {
     let fail = |source| Error::Read { file: file.to_owned(), source };
     let metadata = match fs::metadata(path) {
         Ok(metadata) => metadata,
@@ -68,13 +72,14 @@ fn read_regular(file: &str, path: &Path) -> Result<Option<Vec<u8>>, Error> {
     if !metadata.is_file() {
         return Err(Error::of_file(file, "is not a regular file"));
     }
-    let too_large = || Error::of_file(file, format!("is larger than {} MiB", MAX_BYTES / 1024 / 1024));
-    if metadata.len() > MAX_BYTES {
+    let too_large = || Error::of_file(file, format!("is larger than {} MiB", max_bytes / 1024 / 1024));
+    if metadata.len() > max_bytes {
         return Err(too_large());
     }
     let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0) + 1);
-    File::open(path).map_err(fail)?.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(fail)?;
-    if bytes.len() as u64 > MAX_BYTES {
+    // Should a pipe have taken its place since, this does not wait for a writer either.
+    disk::open(path).map_err(fail)?.take(max_bytes + 1).read_to_end(&mut bytes).map_err(fail)?;
+    if bytes.len() as u64 > max_bytes {
         return Err(too_large());
     }
     Ok(Some(bytes))

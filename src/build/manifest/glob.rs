@@ -4,12 +4,16 @@ use std::path::Path;
 
 use crate::build::glob::paths;
 
-/// The existing paths below `tree` that match, spelled as the pattern is, in the order of their bytes.
-pub(super) fn glob(tree: &Path, pattern: &str) -> Vec<String> {
-    let mut found = paths(tree, pattern, usize::MAX).unwrap_or_default();
+/// How many paths may match so far in each part of a pattern: with links that lead back, there would be no end of them.
+pub(super) const MOST: usize = 20_000;
+
+/// The existing paths below `tree` that match, spelled as the pattern is, in the order of their bytes; `None` when
+/// there are more than [`MOST`].
+pub(super) fn glob(tree: &Path, pattern: &str) -> Option<Vec<String>> {
+    let mut found = paths(tree, pattern, MOST)?;
     found.retain(|path| !path.is_empty() && tree.join(path).exists());
     found.sort_unstable();
-    found
+    Some(found)
 }
 
 #[cfg(test)]
@@ -26,12 +30,16 @@ mod tests {
             fs::create_dir_all(path.parent().expect("a parent")).expect("made");
             fs::write(path, "{}").expect("written");
         }
-        let found = |pattern| glob(tree.path(), pattern);
+        let found = |pattern| glob(tree.path(), pattern).expect("few");
         assert_eq!(found("extensions/*/composer.json"), ["extensions/A-b/composer.json", "extensions/A/composer.json"]);
         assert_eq!(found("./x"), ["./x"]);
         assert_eq!(found("none.json"), Vec::<String>::new());
         assert_eq!(found("extensions/[A]/*.json"), ["extensions/A/composer.json"]);
         assert_eq!(found("{x,y}"), Vec::<String>::new());
         assert_eq!(found(""), Vec::<String>::new());
+        for name in 0..10 {
+            std::os::unix::fs::symlink(".", tree.path().join(format!("loop{name}"))).expect("linked");
+        }
+        assert_eq!(glob(tree.path(), "*/*/*/*/*/*/x"), None);
     }
 }

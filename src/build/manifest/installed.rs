@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::composer_json::{include_path, links};
 use super::error::Place;
-use super::json::{self, Given, Object, Pairs, Strings};
+use super::json::{self, Given, Object, Objects, Pairs, Strings};
 use super::merge_plugin::self_version_is;
 use super::paths::{self, Base};
 use super::rules::{Autoload, Owner};
@@ -42,8 +42,8 @@ pub(super) fn read(path: &str, bytes: &[u8], warnings: &mut Vec<String>) -> Resu
     };
     let dev_names: HashSet<String> =
         file.dev_package_names.unwrap_or_default().0.into_iter().map(|name| name.to_ascii_lowercase()).collect();
-    let mut packages: Vec<Package> = Vec::with_capacity(file.packages.len());
-    for (index, Object(package)) in file.packages.into_iter().enumerate() {
+    let mut packages: Vec<Package> = Vec::with_capacity(file.packages.0.len());
+    for (index, package) in file.packages.0.into_iter().enumerate() {
         packages.push(package.into_package(path, index, object, &dev_names, warnings)?);
     }
     // Composer sorts the file by names as written, capitals first, and goes by the order of the file ever after.
@@ -57,14 +57,14 @@ pub(super) fn read(path: &str, bytes: &[u8], warnings: &mut Vec<String>) -> Resu
 }
 
 enum Shape {
-    First(Vec<Object<Entry>>),
+    First(Objects<Entry>),
     Second(Written),
 }
 
 #[derive(Debug, Default, Deserialize)]
 struct Written {
     #[serde(default)]
-    packages: Vec<Object<Entry>>,
+    packages: Objects<Entry>,
     dev: Option<bool>,
     #[serde(rename = "dev-package-names")]
     dev_package_names: Option<Strings>,

@@ -11,7 +11,14 @@ use serde::{Deserialize, Deserializer};
 
 use super::Error;
 
-/// Parses a whole file. Nesting deeper than 128 levels is refused (`serde_json`'s own limit).
+/// How deep objects and lists may be nested, also where nobody looks. PHP's own limit is 512.
+const MOST_LEVELS: usize = 128;
+
+/// How many entries one object or list may have of those that are looked at.
+const MOST_ENTRIES: usize = 100_000;
+
+/// Parses a whole file. What PHP's `json_decode` refuses is refused, in fields that do not matter too; besides nesting
+/// deeper than [`MOST_LEVELS`] and a field given twice, of which PHP takes the last.
 pub(super) fn parse<T: DeserializeOwned>(file: &str, bytes: &[u8]) -> Result<T, Error> {
     // PHP's `json_decode` takes neither: the file would not work with Composer or MediaWiki either.
     if bytes.starts_with(b"\xef\xbb\xbf") {
@@ -20,11 +27,57 @@ pub(super) fn parse<T: DeserializeOwned>(file: &str, bytes: &[u8]) -> Result<T, 
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
         return Err(Error::of_file(file, "is UTF-16, but JSON is UTF-8"));
     }
-    match serde_json::from_slice(bytes) {
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| Error::of_file(file, format!("is not UTF-8: see byte {}", error.valid_up_to())))?;
+    check(bytes).map_err(|reason| Error::of_file(file, reason))?;
+    match serde_json::from_str(text) {
         Ok(value) => Ok(value),
         // Following the path costs time, so only a file that is wrong is read again with it.
         Err(error) => Err(located(file, bytes, error, PhantomData::<T>)),
     }
+}
+
+/// Looks at what `serde_json` passes over in fields that nobody asked for: the depth, and halves of characters.
+fn check(json: &[u8]) -> Result<(), String> {
+    let mut depth = 0_usize;
+    let mut at = 0;
+    while let Some(byte) = json.get(at) {
+        at += 1;
+        match byte {
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            b'"' => at = string_end(json, at)?,
+            _ => {}
+        }
+        if depth > MOST_LEVELS {
+            return Err(format!("is nested deeper than {MOST_LEVELS} levels"));
+        }
+    }
+    Ok(())
+}
+
+/// Where the string ends whose first character is at `at`.
+fn string_end(json: &[u8], mut at: usize) -> Result<usize, String> {
+    while let Some(offset) = memchr::memchr2(b'"', b'\\', &json[at..]) {
+        at += offset;
+        if json[at] == b'"' {
+            return Ok(at + 1);
+        }
+        // Two bytes are an escape, or six, or the twelve of a character in two halves.
+        match unit(&json[at..]) {
+            Some(0xd800..=0xdbff) if matches!(unit(&json[at + 6..]), Some(0xdc00..=0xdfff)) => at += 12,
+            Some(0xd800..=0xdfff) => return Err(format!("is not JSON: half a character at byte {at}")),
+            Some(_) => at += 6,
+            None => at = json.len().min(at + 2),
+        }
+    }
+    Ok(json.len())
+}
+
+/// The number of an escape such as `\u00e9`.
+fn unit(json: &[u8]) -> Option<u16> {
+    let digits = json.strip_prefix(b"\\u")?.get(..4)?;
+    u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
 }
 
 fn located<T: DeserializeOwned>(file: &str, bytes: &[u8], error: serde_json::Error, _: PhantomData<T>) -> Error {
@@ -76,6 +129,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for PairsVisitor<T> {
                 return Err(A::Error::custom(format_args!("duplicate key `{}`", key.escape_debug())));
             }
             pairs.push((key, value));
+            at_most(pairs.len())?;
         }
         Ok(Pairs(pairs))
     }
@@ -115,6 +169,48 @@ impl<'de, T: Deserialize<'de> + Default> Visitor<'de> for ObjectVisitor<T> {
     }
 }
 
+fn at_most<E: serde::de::Error>(entries: usize) -> Result<(), E> {
+    if entries > MOST_ENTRIES {
+        return Err(E::custom(format_args!("has more than {MOST_ENTRIES} entries")));
+    }
+    Ok(())
+}
+
+/// A list of objects.
+#[derive(Debug, Clone)]
+pub(super) struct Objects<T>(pub(super) Vec<T>);
+
+impl<T> Default for Objects<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Objects<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(ObjectsVisitor(PhantomData))
+    }
+}
+
+struct ObjectsVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de> + Default> Visitor<'de> for ObjectsVisitor<T> {
+    type Value = Objects<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a list of objects")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut objects = Vec::new();
+        while let Some(Object(object)) = seq.next_element()? {
+            objects.push(object);
+            at_most(objects.len())?;
+        }
+        Ok(Objects(objects))
+    }
+}
+
 fn only_empty<'de, A: SeqAccess<'de>>(mut seq: A) -> Result<(), A::Error> {
     match seq.next_element::<IgnoredAny>()? {
         None => Ok(()),
@@ -149,6 +245,7 @@ impl<'de> Visitor<'de> for StringsVisitor {
         let mut strings = Vec::new();
         while let Some(text) = seq.next_element()? {
             strings.push(text);
+            at_most(strings.len())?;
         }
         Ok(Strings(strings))
     }

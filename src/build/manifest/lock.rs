@@ -5,15 +5,15 @@ use std::collections::HashMap;
 use serde::Deserialize;
 
 use super::Error;
-use super::json::{self, Object};
+use super::json::{self, Object, Objects};
 use crate::build::package::Package;
 
 #[derive(Debug, Default, Deserialize)]
 struct Lock {
     #[serde(default)]
-    packages: Vec<Object<Locked>>,
+    packages: Objects<Locked>,
     #[serde(default, rename = "packages-dev")]
-    packages_dev: Option<Vec<Object<Locked>>>,
+    packages_dev: Option<Objects<Locked>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -29,8 +29,9 @@ pub(super) fn differences(file: &str, bytes: &[u8], installed: &[Package]) -> Re
         installed.iter().map(|package| (package.name.as_str(), package.version.as_str())).collect();
     let mut differences = Vec::new();
     let dev = lock.packages_dev.unwrap_or_default();
-    let packages = lock.packages.iter().map(|locked| (locked, false)).chain(dev.iter().map(|locked| (locked, true)));
-    for (Object(locked), is_dev) in packages {
+    let packages =
+        lock.packages.0.iter().map(|locked| (locked, false)).chain(dev.0.iter().map(|locked| (locked, true)));
+    for (locked, is_dev) in packages {
         let (Some(name), Some(version)) = (&locked.name, &locked.version) else { continue };
         let lower = name.to_ascii_lowercase();
         let (file, name, version) = (file.escape_debug(), name.escape_debug(), version.escape_debug());

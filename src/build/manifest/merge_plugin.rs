@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::composer_json::ComposerJson;
 use super::error::Place;
 use super::files::Files;
-use super::glob::glob;
+use super::glob::{MOST, glob};
 use super::json::Strings;
 use super::paths::{self, Base};
 use super::rules::Owner;
@@ -129,7 +129,8 @@ fn expand(files: Files, patterns: &[String], named_by: &str, required: bool) -> 
     let mut found = Vec::new();
     for pattern in patterns {
         paths::check_rule(Base::Root, &pattern.replace('\\', ""), place, field)?;
-        let matching = glob(files.tree, pattern);
+        let matching = glob(files.tree, pattern)
+            .ok_or_else(|| place.error(field, format!("`{}` matches more than {MOST} paths", names::short(pattern))))?;
         if required && matching.is_empty() {
             return Err(place.error(field, format!("no file matches `{}`", names::short(pattern))));
         }

@@ -8,6 +8,9 @@ use super::json::{Pairs, Strings};
 use super::paths::{self, Base};
 use crate::build::package::AutoloadRules;
 
+/// How many `*` a pattern may hold, so that looking for it stays cheap; Composer's own search would not end.
+const MOST_STARS: usize = 32;
+
 /// `autoload` or `autoload-dev`, as written.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(super) struct Autoload {
@@ -92,6 +95,9 @@ fn patterns(strings: Option<Strings>, owner: Owner, place: Place, field: &str) -
     for (index, pattern) in strings.unwrap_or_default().0.into_iter().enumerate() {
         let field = format!("{field}[{index}]");
         paths::check_text(&pattern, place, &field)?;
+        if pattern.matches('*').count() > MOST_STARS {
+            return Err(place.error(&field, format!("holds more than {MOST_STARS} asterisks")));
+        }
         // A pattern may begin with `../`: it only takes files away, and Composer resolves that start. A leading
         // slash is dropped by Composer.
         let slashed = pattern.replace('\\', "/");

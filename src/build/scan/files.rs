@@ -13,8 +13,8 @@ use crate::disk;
 /// How many files and directories one path may hold.
 pub(super) const MOST: usize = 1_000_000;
 
-/// How many bytes a file may have.
-pub(super) const LONGEST: u64 = 64 << 20;
+/// How many bytes a PHP file may have.
+pub const LONGEST: u64 = 64 << 20;
 
 /// Composer passes these to its class map generator; case counts.
 const EXTENSIONS: [&[u8]; 3] = [b"php", b"inc", b"hh"];
@@ -77,7 +77,7 @@ impl Places {
             }
             None if path.path.contains('*') => {
                 let found = glob::directories(&self.tree, &path.path);
-                let found = found.ok_or_else(|| failed(&path.path, Reason::TooMany))?;
+                let found = found.ok_or_else(|| failed(&path.path, Reason::TooManyMatch))?;
                 for directory in &found {
                     walk.directory(directory)?;
                 }

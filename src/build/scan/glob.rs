@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
-use super::files::MOST;
 use crate::build::glob::paths;
+
+/// How many paths may match so far in each part of a pattern: with links that lead back, there would be no end of them.
+pub(super) const MOST: usize = 20_000;
 
 /// The directories below `tree` that match, ordered by their bytes; `None` when there are too many. `{a,b}` stands
 /// for either.

@@ -26,6 +26,7 @@ use sha2::{Digest, Sha256};
 
 pub use cache::Cache;
 pub use class_name::ClassName;
+pub use files::LONGEST;
 pub use parser::{Unparsable, find_classes};
 pub use psr::{psr0_classes, psr4_classes};
 pub use store::Store;
@@ -128,9 +129,12 @@ pub enum Reason {
     /// Its real path is not UTF-8.
     #[error("its real path is not UTF-8")]
     NotUtf8,
-    /// It holds too many files, or too many directories match.
+    /// It holds too many files.
     #[error("it holds more than {} files and directories", files::MOST)]
     TooMany,
+    /// Too many directories match.
+    #[error("it matches more than {} paths", glob::MOST)]
+    TooManyMatch,
     /// It is too long.
     #[error("it is longer than {} MiB", files::LONGEST >> 20)]
     TooLong,
