@@ -7,6 +7,7 @@ mod deploy;
 mod farm;
 mod faults;
 mod fpm;
+mod incremental;
 mod linking;
 mod mediawiki;
 mod oracle;
