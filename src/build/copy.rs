@@ -1,5 +1,6 @@
 //! Copies a vendor tree, for `--output`: everything that Composer installed, without what mwfarm generated.
 
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -73,9 +74,13 @@ pub fn prepare(tree: &Path, to: &Path) -> Result<bool, Error> {
 /// See [`Error`].
 pub fn refuse_foreign(to: &Path) -> Result<(), Error> {
     let names = disk::entries(to).map_err(|source| Error::Output { path: to.to_owned(), source })?;
-    let ours = names.is_empty() || [MANIFEST, disk::STAGING].iter().any(|ours| names.iter().any(|name| name == ours));
-    if ours { Ok(()) } else { Err(Error::Foreign(to.to_owned())) }
+    let ours = |name: &OsString| [MANIFEST, MARK].iter().any(|ours| name == ours);
+    if names.is_empty() || names.iter().any(ours) { Ok(()) } else { Err(Error::Foreign(to.to_owned())) }
 }
+
+/// An empty file in a directory to write which says to the next build, until there is a manifest, that what is there is
+/// the part of a copy.
+pub const MARK: &str = ".mwfarm_copy";
 
 /// A directory to copy.
 struct Open {
@@ -114,7 +119,9 @@ pub struct Copied {
 /// See [`Error`].
 pub fn vendor(tree: &Path, to: &Path, packages: &Names<'_>) -> Result<Copied, Error> {
     let output = |source| Error::Output { path: to.to_owned(), source };
-    // Until there is a manifest, it says to the next build, should this one be killed, that the directory is ours.
+    if disk::look(&to.join(MANIFEST)).map_err(output)?.is_none() {
+        disk::touch(&to.join(MARK)).map_err(output)?;
+    }
     let staging = Staging::new(to).map_err(output)?;
     let staged = stage(tree, to, packages, &staging)?;
     if !staged.copies.is_empty() {
@@ -134,18 +141,13 @@ pub fn vendor(tree: &Path, to: &Path, packages: &Names<'_>) -> Result<Copied, Er
     Ok(Copied { stale: staged.stale })
 }
 
-/// Removes what a failure has left in a directory to write. Where that is a part of a copy and no manifest, the empty
-/// staging directory stays, which says to the next build that the directory is ours.
+/// Removes what a failure has left in a directory to write: temporary files, and where there is nothing else, the mark.
 ///
 /// # Errors
 /// Those of the system.
 pub fn settle(to: &Path) -> io::Result<()> {
     Staging::discard(to)?;
-    let names = disk::entries(to)?;
-    if !names.is_empty() && !names.iter().any(|name| name == MANIFEST) {
-        Staging::new(to)?;
-    }
-    Ok(())
+    if disk::entries(to)?.iter().all(|name| name == MARK) { disk::discard(&to.join(MARK)) } else { Ok(()) }
 }
 
 /// Looks through the tree's vendor directory, and makes copies of what is not in `to` yet.
@@ -218,16 +220,18 @@ fn stage(tree: &Path, to: &Path, packages: &Names<'_>, staging: &Staging) -> Res
 }
 
 impl Copied {
-    /// Removes what the tree does not have any more.
+    /// Removes what the tree does not have any more, and the mark: the generation of the copy is published.
     ///
     /// # Errors
     /// Those of the system.
-    pub fn remove_stale(self) -> Result<(), Error> {
-        self.stale.into_iter().try_for_each(|path| disk::clear(&path).map_err(|source| Error::Output { path, source }))
+    pub fn finish(self, to: &Path) -> io::Result<()> {
+        self.stale.iter().try_for_each(|path| disk::clear(path))?;
+        disk::discard(&to.join(MARK))
     }
 }
+
 /// What a build writes itself, or keeps as an original.
 fn is_ours(relative: &Path) -> bool {
     let Some(path) = relative.to_str() else { return false };
-    FIXED.contains(&path) || path == MANIFEST || path == disk::STAGING || Generated::parse(path).is_some()
+    FIXED.contains(&path) || [MANIFEST, MARK, disk::STAGING].contains(&path) || Generated::parse(path).is_some()
 }

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
+use super::copy::MARK;
 use super::generated::Generated;
 use super::mediawikifarm::Place;
-use super::published::{self, FIXED, MANIFEST, Published};
+use super::published::{self, FIXED, MANIFEST, Manifest, Published};
 use crate::disk::{self, Lock, LockError, Staging};
 
 /// Why nothing is taken out, or not everything.
@@ -63,29 +64,37 @@ pub fn eject(vendor: &Path, wait: bool) -> Result<Ejected, Error> {
     };
 
     let staging = Staging::new(vendor).map_err(system)?;
+    let ejected = take_out(&published, manifest, &staging, vendor).map_err(system);
+    let removed = staging.remove().map_err(system);
+    // Why something cannot be taken out says more than why cleaning up after it failed.
+    let ejected = ejected?;
+    removed.map(|()| ejected)
+}
+
+fn take_out(published: &Published, manifest: &Manifest, staging: &Staging, vendor: &Path) -> io::Result<Ejected> {
     let (mut restored, mut removed) = (Vec::new(), Vec::new());
     for name in FIXED {
         if !published.in_place.contains_key(name) {
             continue;
         }
         if let Some((content, mode)) = published.originals.get(name).and_then(published::Original::content) {
-            staging.replace(name, &content, Some(mode)).map_err(system)?;
+            staging.replace(name, &content, Some(mode))?;
             restored.push(name.to_owned());
         } else {
-            disk::discard(&vendor.join(name)).map_err(system)?;
+            disk::discard(&vendor.join(name))?;
             removed.push(name.to_owned());
         }
     }
     let names: BTreeSet<Generated> = manifest.names();
     for name in manifest.links.keys().filter(|name| matches!(published.places.get(*name), Some(Place::Link(_)))) {
-        disk::discard(&vendor.join(name)).map_err(system)?;
+        disk::discard(&vendor.join(name))?;
         removed.push(name.clone());
     }
     for name in names.iter().filter(|name| published.present.contains(name)) {
-        staging.withdraw(&name.to_string(), name.is_directory()).map_err(system)?;
+        staging.withdraw(&name.to_string(), name.is_directory())?;
         removed.push(name.to_string());
     }
-    disk::discard(&vendor.join(MANIFEST)).map_err(system)?;
-    staging.remove().map_err(system)?;
+    disk::discard(&vendor.join(MARK))?;
+    disk::discard(&vendor.join(MANIFEST))?;
     Ok(Ejected { restored, removed })
 }

@@ -345,7 +345,7 @@ fn build_in(request: &Request, vendor: &Path, reporter: &dyn Reporter) -> Result
         let packages = build.tree.packages.iter().filter_map(|package| package.install_path.as_deref()).collect();
         let copied = copy::vendor(&request.tree, vendor, &packages)?;
         build.write(vendor, reporter)?;
-        copied.remove_stale()?;
+        build.left(copied.finish(vendor).err().map(|error| error.to_string()));
         Ok(build)
     });
     built.inspect_err(|_| {
@@ -370,12 +370,16 @@ impl Build {
     /// Carries the plan out.
     fn write(&mut self, vendor: &Path, reporter: &dyn Reporter) -> Result<(), Error> {
         let written = write::write(&self.source(), vendor, reporter)?;
-        if let Some(why) = &written.left {
-            self.warnings
-                .push(format!("everything is published, but temporary files are left until the next build: {why}"));
-        }
+        self.left(written.left.clone());
         self.written = Some(written);
         Ok(())
+    }
+
+    /// Warns of what could not be removed after everything was published.
+    fn left(&mut self, why: Option<String>) {
+        self.warnings.extend(
+            why.map(|why| format!("everything is published, but the next build has to clean up after it: {why}")),
+        );
     }
 
     /// Whether everything that the plan needs is published, and nothing else.

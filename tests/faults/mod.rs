@@ -101,6 +101,11 @@ fn a_build_into_another_directory_that_is_killed_leaves_the_old_or_the_new_gener
 }
 
 #[test]
+fn a_first_build_into_another_directory_that_is_killed_leaves_nothing_served_or_the_new_generation() {
+    killed(&COPY);
+}
+
+#[test]
 fn an_eject_that_is_killed_leaves_the_generation_or_composers_loader() {
     killed(&EJECT);
 }
@@ -123,6 +128,11 @@ fn a_build_with_links_that_the_system_refuses_something_says_so_and_leaves_the_o
 #[test]
 fn a_build_into_another_directory_that_the_system_refuses_something_says_so_and_leaves_the_old_generation() {
     refused(&OUTPUT);
+}
+
+#[test]
+fn a_first_build_into_another_directory_that_the_system_refuses_something_says_so() {
+    refused(&COPY);
 }
 
 #[test]

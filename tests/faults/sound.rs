@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 use std::sync::Mutex;
 
+use mwfarm::build::copy::MARK;
 use mwfarm::build::generated::Generated;
 use mwfarm::build::published::{DISPATCHER, FIXED, MANIFEST};
 use mwfarm::disk::STAGING;
@@ -44,6 +45,9 @@ struct Published {
 impl Published {
     fn new(tree: &Tree, place: &str) -> Self {
         let snapshot = Snapshot::of(&tree.beside(place));
+        if snapshot.0.is_empty() {
+            return Self { snapshot, shown: BTreeMap::new(), needed: BTreeSet::new() };
+        }
         let shown = WIKIS.iter().map(|wiki| (*wiki, shown(tree, place, wiki).expect("a sound state"))).collect();
         let listed = listed(&snapshot).filter(|_| is_dispatcher(&snapshot));
         let ours = |path: &&String| is_hashed(path) || is_fixed(path) || is_link(&snapshot, path);
@@ -73,8 +77,7 @@ impl Sides {
     /// # Errors
     /// What is wrong.
     pub(super) fn of(&self, state: &Snapshot) -> Result<Side, String> {
-        let dispatcher = state.file(DISPATCHER).ok_or("there is no dispatcher")?;
-        let served = |side: &Published| side.snapshot.file(DISPATCHER) == Some(dispatcher);
+        let served = |side: &Published| side.snapshot.file(DISPATCHER) == state.file(DISPATCHER);
         let side = match (served(&self.old), served(&self.new)) {
             // The same dispatcher before and after: what it needs is the same, too.
             (true, _) => Side::Old,
@@ -87,7 +90,7 @@ impl Sides {
         }
         let stranger = state.0.iter().find(|(path, entry)| {
             let known = |side: &Published| side.snapshot.0.get(*path) == Some(entry);
-            !known(&self.old) && !known(&self.new) && *path != MANIFEST
+            !known(&self.old) && !known(&self.new) && ![MANIFEST, MARK].contains(&path.as_str())
         });
         match stranger {
             Some((path, _)) => Err(format!("`{path}` is neither as before nor as after")),
@@ -110,6 +113,9 @@ impl Sides {
     /// # Errors
     /// What is wrong.
     pub(super) fn ask(&self, tree: &Tree, place: &str, side: Side) -> Result<(), String> {
+        if self.side(side).shown.is_empty() {
+            return Ok(());
+        }
         let composers = !is_dispatcher(&self.side(side).snapshot);
         for wiki in WIKIS {
             let mut shown = shown(tree, place, wiki)?;
@@ -147,7 +153,8 @@ impl Snapshot {
     pub(super) fn ejected(&self, original: &Self) -> Self {
         let ours = |path: &&String| is_hashed(path) || is_fixed(path) || is_link(self, path);
         let theirs = self.0.iter().filter(|(path, _)| !ours(path));
-        let fixed = original.0.iter().filter(|(path, _)| is_fixed(path));
+        // A copy that was begun has none of them yet.
+        let fixed = original.0.iter().filter(|(path, _)| is_fixed(path) && self.0.contains_key(*path));
         Self(theirs.chain(fixed).map(|(path, entry)| (path.clone(), entry.clone())).collect())
     }
 }
@@ -189,7 +196,7 @@ fn is_hashed(path: &str) -> bool {
 }
 
 fn is_fixed(path: &str) -> bool {
-    FIXED.contains(&path) || path == MANIFEST || path == STAGING || path.starts_with(&format!("{STAGING}/"))
+    FIXED.contains(&path) || [MANIFEST, MARK, STAGING].contains(&path) || path.starts_with(&format!("{STAGING}/"))
 }
 
 /// Whether it is a link for `MediaWikiFarm`.

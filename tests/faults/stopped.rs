@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+use mwfarm::build::copy::MARK;
 use mwfarm::build::published::{DISPATCHER, FIXED, MANIFEST};
 use mwfarm::disk::STAGING;
 
@@ -214,18 +215,16 @@ impl<'c> Known<'c> {
     fn other_verbs(&self, tree: &Tree, state: &Snapshot) -> Result<(), String> {
         // `--output`, and what else is said to a build.
         let options: Vec<&str> = self.case.words.iter().skip_while(|word| **word != "1").skip(1).copied().collect();
+        let output: Vec<&str> = options.iter().skip_while(|word| **word != "--output").copied().collect();
         let run = |words: &[&str]| tree.mwfarm(&[words, &options].concat());
-        let output = |words: &[&str]| {
-            let at = options.iter().position(|word| *word == "--output").unwrap_or(options.len());
-            tree.mwfarm(&[words, &options[at..]].concat())
-        };
+        let output = |words: &[&str]| tree.mwfarm(&[words, &output].concat());
         let check = |right: bool, what: &str, said: &Said| {
             if right { Ok(()) } else { Err(format!("{what}: {said:#?}")) }
         };
         let planned = run(&["plan", "--format", "json"]);
         check(planned.code == 0, "plan", &planned)?;
         let locked = run(&["build", "--locked"]);
-        let current = is_as_listed(state) == Some(true) && *state == self.after.below(self.case.place);
+        let current = is_as_listed(state) == Some(true) && state.without(MARK) == self.after.below(self.case.place);
         check(locked.code == if current { 0 } else { 6 }, "build --locked", &locked)?;
         let verified = output(&["verify"]);
         let listed = is_as_listed(state);
