@@ -6,7 +6,6 @@ use std::path::Path;
 
 use super::copy::MARK;
 use super::generated::Generated;
-use super::mediawikifarm::Place;
 use super::published::{self, FIXED, MANIFEST, Manifest, Published};
 use crate::disk::{self, Lock, LockError, Staging};
 
@@ -86,9 +85,9 @@ fn take_out(published: &Published, manifest: &Manifest, staging: &Staging, vendo
         }
     }
     let names: BTreeSet<Generated> = manifest.names();
-    for name in manifest.links.keys().filter(|name| matches!(published.places.get(*name), Some(Place::Link(_)))) {
+    for name in published.links() {
         disk::discard(&vendor.join(name))?;
-        removed.push(name.clone());
+        removed.push(name.to_owned());
     }
     for name in names.iter().filter(|name| published.present.contains(name)) {
         staging.withdraw(&name.to_string(), name.is_directory())?;

@@ -30,10 +30,6 @@ impl Publication<'_> {
     /// Those of the system.
     pub(super) fn publish(&self, staging: &Staging, vendor: &Path) -> io::Result<usize> {
         let mut files = self.links.len() + self.stale_links.len();
-        for name in &self.stale_links {
-            // While the manifest still lists it.
-            disk::discard(&vendor.join(name))?;
-        }
         // The manifest first: wherever a build is killed, all that it made is listed, for the next one and for eject.
         files += replace(staging, vendor, MANIFEST, &self.manifest.to_json())?;
         if !self.fresh.is_empty() {
@@ -42,11 +38,18 @@ impl Publication<'_> {
         for (name, target) in &self.links {
             staging.link(name, target)?;
         }
+        if !self.links.is_empty() {
+            staging.make_durable()?;
+        }
         // The dispatcher last: it alone switches.
         for name in FIXED.iter().rev() {
             if let Some(text) = self.fixed.get(*name) {
                 files += replace(staging, vendor, name, text.as_bytes())?;
             }
+        }
+        for name in &self.stale_links {
+            // What was served until now needed them. Should a kill leave one, it is known by where it leads.
+            disk::discard(&vendor.join(name))?;
         }
         Ok(files)
     }

@@ -269,6 +269,18 @@ impl Published {
         listed.is_some() && self.in_place.get(DISPATCHER) == listed
     }
 
+    /// The links for `MediaWikiFarm` that builds have made: those that the manifest lists, and those that lead to what it
+    /// lists, which a killed build may have left.
+    pub fn links(&self) -> impl Iterator<Item = &str> {
+        let names = self.manifest.as_ref().map(Manifest::names).unwrap_or_default();
+        let listed = self.manifest.as_ref().map(|manifest| &manifest.links);
+        self.places.iter().filter_map(move |(name, place)| {
+            let Place::Link(set) = place else { return None };
+            let ours = names.contains(set) || listed.is_some_and(|links| links.contains_key(name));
+            ours.then_some(name.as_str())
+        })
+    }
+
     /// The digests of a hashed name's files, as the manifest has them: of this generation or of an earlier one.
     #[must_use]
     pub fn digests(&self, name: &Generated) -> Option<BTreeMap<String, String>> {

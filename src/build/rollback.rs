@@ -168,16 +168,13 @@ pub fn plan(request: &Request) -> Result<Plan, Error> {
     }
     let leads = |name: &String, set: &String| matches!(published.places.get(name), Some(Place::Link(there)) if there.to_string() == *set);
     let links = record.links.iter().filter(|(name, set)| !leads(name, set));
-    let is_stale = |name: &&String| {
-        !record.links.contains_key(*name) && matches!(published.places.get(*name), Some(Place::Link(_)))
-    };
     Ok(Plan {
         from: live.clone(),
         to: target.key().clone(),
         wikis: wikis.unwrap_or_default(),
         changed,
         links: links.map(|(name, set)| (name.clone(), set.clone())).collect(),
-        stale_links: manifest.links.keys().filter(is_stale).cloned().collect(),
+        stale_links: published.links().filter(|name| !record.links.contains_key(*name)).map(str::to_owned).collect(),
         manifest: history::again(manifest, target, record, live, disk::now()),
     })
 }
@@ -194,6 +191,8 @@ pub fn rollback(request: &Request, reporter: &dyn Reporter) -> Result<Plan, Erro
     }
     disk::refuse_links([vendor.clone(), vendor.join("composer")])?;
     let _lock = super::lock(vendor, request.wait, reporter)?;
+    // What one that was killed has left, also where there is nothing more to do.
+    Staging::discard(vendor).map_err(system)?;
     let plan = plan(request)?;
     let staging = Staging::new(vendor).map_err(system)?;
     let publication = Publication {
@@ -206,7 +205,9 @@ pub fn rollback(request: &Request, reporter: &dyn Reporter) -> Result<Plan, Erro
     let result = publication.publish(&staging, vendor);
     let removed = staging.remove();
     result.map_err(system)?;
-    removed.map_err(system)?;
+    if let Err(why) = removed {
+        reporter.warning(&format!("generation {} is served, but the next build has to clean up: {why}", plan.to));
+    }
     Ok(plan)
 }
 

@@ -219,11 +219,7 @@ impl Source<'_> {
 
     /// The links that an earlier build made and this one does without.
     pub(super) fn stale_links(&self) -> impl Iterator<Item = &str> {
-        let listed = self.published.manifest.iter().flat_map(|manifest| manifest.links.keys());
-        let stale = listed.filter(|name| {
-            matches!(self.published.places.get(*name), Some(Place::Link(_))) && !self.plan.links.contains_key(*name)
-        });
-        stale.map(String::as_str)
+        self.published.links().filter(|name| !self.plan.links.contains_key(*name))
     }
 
     /// The text of a file of a fixed name.

@@ -10,7 +10,7 @@ mod tree;
 
 use std::env;
 
-use stopped::{Case, beside, built, copied, dumped, killed, linked, refused};
+use stopped::{Case, beside, built, copied, dumped, killed, linked, refused, thrice, twice};
 
 /// How much is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +75,13 @@ const COPY: Case = Case {
 const EJECT: Case =
     Case { words: &["eject"], prepare: built, place: "tree/vendor", done: Some("mwfarm has not built in") };
 
+/// Of one generation of three.
+const COLLECT: Case =
+    Case { words: &["gc", "--grace", "0", "--keep", "2"], prepare: thrice, place: "tree/vendor", done: None };
+
+const BACK: Case =
+    Case { words: &["rollback", "--to", "%"], prepare: twice, place: "tree/vendor", done: Some("already") };
+
 #[test]
 fn a_build_that_is_killed_leaves_the_old_or_the_new_generation() {
     killed(&AGAIN);
@@ -108,6 +115,26 @@ fn a_first_build_into_another_directory_that_is_killed_leaves_nothing_served_or_
 #[test]
 fn an_eject_that_is_killed_leaves_the_generation_or_composers_loader() {
     killed(&EJECT);
+}
+
+#[test]
+fn a_rollback_that_is_killed_leaves_the_one_or_the_other_generation() {
+    killed(&BACK);
+}
+
+#[test]
+fn a_collection_that_is_killed_leaves_what_is_served() {
+    killed(&COLLECT);
+}
+
+#[test]
+fn a_rollback_that_the_system_refuses_something_says_so_and_leaves_the_one_or_the_other_generation() {
+    refused(&BACK);
+}
+
+#[test]
+fn a_collection_that_the_system_refuses_something_says_so_and_leaves_what_is_served() {
+    refused(&COLLECT);
 }
 
 #[test]

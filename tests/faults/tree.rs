@@ -185,10 +185,16 @@ impl Tree {
         command
     }
 
-    /// The program's words: `@` in them is the directory of the tree.
+    /// The program's words: `@` in them is the directory beside which the tree is, `%` what is in the file `generation`
+    /// there.
     fn words(&self, words: &[&str]) -> Vec<String> {
         let place = self.directory.path().to_str().expect("UTF-8");
-        words.iter().map(|word| word.replace('@', place)).chain(["-d".to_owned(), format!("{place}/tree")]).collect()
+        let generation = fs::read_to_string(self.beside("generation")).unwrap_or_default();
+        words
+            .iter()
+            .map(|word| word.replace('@', place).replace('%', &generation))
+            .chain(["-d".to_owned(), format!("{place}/tree")])
+            .collect()
     }
 
     /// Runs mwfarm on the tree under strace.
