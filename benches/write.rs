@@ -19,7 +19,7 @@ fn all(criterion: &mut Criterion) {
     let directory = Tree::new(50);
     let request = directory.request();
     let build = plan(&request, &Silent).expect("a plan");
-    let texts = SetTexts::new(&build.objects, build.plan.runtime.clone());
+    let texts = SetTexts::new(&build.objects, &build.plan.bundles[0].selection, build.plan.runtime.clone());
     let (published, inputs, mode) = (Published::default(), BTreeMap::new(), Mode::default());
     let source = Source {
         plan: &build.plan,

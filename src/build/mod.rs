@@ -227,7 +227,8 @@ fn prepare(request: &Request, keep: bool, reporter: &dyn Reporter) -> Result<Bui
     }
     let graph = DependencyGraph::new(&tree);
     let (objects, scan_warnings) = objects(request, &tree, keep, reporter)?;
-    let texts = SetTexts::new(&objects, php::runtime::key());
+    let base = objects.selection(&graph.closure(&[]));
+    let texts = SetTexts::new(&objects, &base, php::runtime::key());
     let mode = request.mode()?;
     let plan = Plan::new(&plan::Inputs {
         objects: &objects,

@@ -201,17 +201,25 @@ impl Selection {
 #[derive(Debug)]
 pub struct SetTexts {
     base: String,
+    /// What the files of every set take from the base.
+    around: String,
     packages: Vec<String>,
     parts: Vec<String>,
     runtime: Key,
 }
 
 impl SetTexts {
-    /// For all sets of a tree.
+    /// For all sets of a tree, on top of this base.
     #[must_use]
-    pub fn new(objects: &Objects, runtime: Key) -> Self {
+    pub fn new(objects: &Objects, base: &Selection, runtime: Key) -> Self {
+        let (parts, packages) = objects.refs(base);
+        let blocks = parts.iter().flat_map(|part| [&part.autoload, &part.autoload_dev]);
+        let blocks = blocks.chain(packages.iter().map(|package| &package.autoload));
+        let excluded: Vec<&set::Exclude> = blocks.flat_map(|block| &block.exclude).collect();
+        let places: Vec<&str> = packages.iter().filter_map(|package| package.install_path.as_deref()).collect();
         Self {
             runtime,
+            around: json(&(&objects.base, excluded, places)),
             base: json(&objects.base),
             packages: objects.packages.iter().map(json).collect(),
             parts: objects.parts.iter().map(|(_, part)| json(part)).collect(),
@@ -222,6 +230,11 @@ impl SetTexts {
     #[must_use]
     pub fn set(&self, objects: &Objects, extension: Option<usize>, added: &Selection, requires: &[usize]) -> String {
         let mut text = String::from("{");
+        if extension.is_some() {
+            let promoted = added.promoted.iter().map(|&index| ("promoted", self.packages[index].as_str()));
+            let around = Key::of_texts(std::iter::once(("around", self.around.as_str())).chain(promoted));
+            text.extend(["\"around\":\"", around.as_str(), "\","]);
+        }
         let names = |packages: &[usize]| {
             json(&packages.iter().map(|&package| &objects.packages[package].name).collect::<Vec<_>>())
         };

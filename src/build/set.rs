@@ -17,11 +17,15 @@ use crate::farm::ExtensionId;
 use crate::key::Key;
 
 /// Raised whenever the same input gives other generated files: new names, never new content at an old path.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// One set.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Set {
+    /// An extension's only: a digest of what its files take from the base without holding it here. The base's block and
+    /// loader, its exclusions, where its packages lie, and what it promotes of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub around: Option<Key>,
     /// The base only: what holds for the whole tree.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<Base>,
