@@ -192,11 +192,17 @@ impl Source<'_> {
         }
     }
 
-    /// The number of classes of each set, as far as the manifest knows it.
+    /// The number of classes of each set that is published; of one that only an earlier generation has, which the
+    /// manifest does not tell, by linking it. Sets that are not published have none yet.
     fn classes_before(&self) -> Vec<usize> {
         let known: BTreeMap<_, _> =
             self.published.manifest.iter().flat_map(|m| &m.sets).map(|set| (&set.key, set.classes)).collect();
-        self.plan.sets.iter().map(|set| known.get(&set.key).copied().unwrap_or_default()).collect()
+        let count = |set: &PlannedSet| match known.get(&set.key) {
+            Some(count) => *count,
+            None if set.kept => self.link(set).map.classes.len(),
+            None => 0,
+        };
+        self.plan.sets.iter().map(count).collect()
     }
 
     /// Whether everything of fixed name is as it would be written.
