@@ -42,6 +42,8 @@ pub mod gc;
 pub mod rollback;
 pub mod verify;
 
+pub mod doctor;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};

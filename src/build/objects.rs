@@ -7,6 +7,7 @@ use super::candidates::{Gatherer, Missing};
 use super::graph::{Closure, DependencyGraph};
 use super::package::Tree;
 use super::rules::Rules;
+use super::scan::ClassName;
 use super::set::{self, Base, Package, Part};
 use crate::farm::ExtensionId;
 use crate::key::Key;
@@ -138,21 +139,36 @@ impl Objects {
         autoload::installed::installed(&self.base, &parts, &packages, &self.names(&selection.dev))
     }
 
+    /// Every class of a bundle with each of the files that declare it, by class; the first is the one that is loaded.
+    #[must_use]
+    pub fn declared(&self, selection: &Selection) -> Vec<(&ClassName, &str)> {
+        self.with_input(selection, &Selection::default(), autoload::declared)
+    }
+
     fn linked(&self, selection: &Selection, around: &Selection) -> Linked<'_> {
+        let map = self.with_input(selection, around, autoload::link);
+        Linked { map, platform: self.platform(selection) }
+    }
+
+    fn with_input<'o, T>(
+        &'o self,
+        selection: &Selection,
+        around: &Selection,
+        linked: impl Fn(&autoload::Input<'_, 'o>) -> T,
+    ) -> T {
         let (parts, packages) = self.refs(selection);
         let (parts_around, packages_around) = self.refs(around);
         let installed = packages.iter().chain(&packages_around).filter_map(|package| package.install_path.as_deref());
         let extensions = selection.extensions.iter().chain(&around.extensions);
         let present: HashSet<&str> =
             installed.chain(extensions.map(|&extension| self.extensions[extension].as_str())).collect();
-        let input = autoload::Input {
+        linked(&autoload::Input {
             base: &self.base,
             parts: &parts,
             packages: &packages,
             around: (&parts_around, &packages_around),
             present: &present,
-        };
-        Linked { map: autoload::link(&input), platform: self.platform(selection) }
+        })
     }
 
     fn platform(&self, selection: &Selection) -> platform::Platform {

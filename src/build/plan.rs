@@ -336,7 +336,7 @@ fn wanted(inputs: &Inputs<'_>) -> Result<Vec<Vec<usize>>, Error> {
 }
 
 /// The extension that somebody may have meant: the same name in another case or below the other directory.
-fn near(extensions: &[ExtensionId], wanted: &ExtensionId) -> Option<ExtensionId> {
+pub(super) fn near(extensions: &[ExtensionId], wanted: &ExtensionId) -> Option<ExtensionId> {
     let name = |id: &ExtensionId| {
         let plain: String = id.name().chars().filter(|c| c.is_alphanumeric()).collect();
         plain.to_lowercase()

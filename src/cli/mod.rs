@@ -109,6 +109,8 @@ pub enum Command {
     Why(Why),
     /// Check every byte of what is published
     Verify(Verify),
+    /// Say what is wrong, odd or worth knowing about the tree, and which wikis it concerns
+    Doctor(Doctor),
     /// Print the graph of extensions and packages
     Graph(Graph),
     /// Serve an earlier generation again
@@ -239,6 +241,40 @@ pub struct Verify {
     #[arg(long, value_name = "DIR")]
     pub output: Option<PathBuf>,
     /// How to print the result
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Format,
+}
+
+/// `mwfarm doctor`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[command(
+    after_help = "The exit code is 1 when there is an error.\n\nExamples:\n  mwfarm doctor -d /srv/mediawiki\n  \
+                        mwfarm doctor -d /srv/mediawiki --fpm php-fpm8.2 --format json | jq '.findings[].code'"
+)]
+pub struct Doctor {
+    /// The list of wikis [default: wikis.yml beside the tree's composer.json]
+    #[arg(long, value_name = "FILE", conflicts_with = "config_dir")]
+    pub wikis: Option<PathBuf>,
+    /// The farm's configuration, instead of a list of wikis.
+    #[command(flatten)]
+    pub config: ConfigDir,
+    /// Look at the vendor tree in DIR instead of the tree's own
+    #[arg(long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    /// The PHP that is asked which classes files hold; none of the tree is run
+    #[arg(long, value_name = "PHP", default_value = "php")]
+    pub php: PathBuf,
+    /// The php-fpm that serves wikis, to be asked for its modules and its OPcache [default: the one of PHP's version, else
+    /// PHP itself]
+    #[arg(long, value_name = "PHP-FPM")]
+    pub fpm: Option<PathBuf>,
+    /// The php.ini that it reads, when that is not its usual one
+    #[arg(long, value_name = "FILE")]
+    pub php_ini: Option<PathBuf>,
+    /// Exit with 1 for warnings, too
+    #[arg(long)]
+    pub strict: bool,
+    /// How to print what was found
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: Format,
 }

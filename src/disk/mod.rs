@@ -4,6 +4,7 @@
 //! our own, and reach their place by `rename`, which replaces a link rather than following it.
 
 mod cache;
+mod facts;
 mod lock;
 mod owned;
 mod release;
@@ -21,6 +22,7 @@ use std::time::SystemTime;
 use fs_err as fs;
 
 pub use cache::Cache;
+pub use facts::{files_below, is_directory, permissions, size};
 pub use lock::{Lock, LockError};
 pub use owned::{Guest, Owner, is_our_link, link_new, own_directory, own_file, remove_name, rename_new};
 pub use release::{link_file, make_link, new_directory, publish, sync_file_system, walk, write_file};

@@ -4,6 +4,7 @@
 //! far it is. All text that may come from outside passes [`escaped`] here, so that no caller can forget it; but for
 //! [`relay`], which passes on what the user runs.
 
+pub mod diagnosis;
 mod escape;
 pub mod generations;
 mod problem;

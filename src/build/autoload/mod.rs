@@ -8,7 +8,6 @@
 use std::collections::HashSet;
 
 use super::exclude::Pattern;
-use super::package::LoaderSettings;
 use super::scan::ClassName;
 use super::set::{Autoload, Base, Directory, File, Package, Part};
 
@@ -61,20 +60,13 @@ struct Owner<'s> {
 /// Links.
 #[must_use]
 pub fn link<'s>(input: &Input<'_, 's>) -> AutoloadMap<'s> {
-    let sorted = sort::sorted(input.packages);
-    let root = root_blocks(input.parts);
-    // Reverse sorted: the root first.
-    let owners: Vec<Owner<'s>> = std::iter::once(Owner::new(root))
-        .chain(sorted.iter().rev().map(|package| Owner::new(vec![&package.autoload])))
-        .collect();
-    let around: Vec<Owner<'s>> = std::iter::once(Owner::new(root_blocks(input.around.0)))
-        .chain(input.around.1.iter().map(|package| Owner::new(vec![&package.autoload])))
-        .collect();
-
+    let owners = owners(input);
     let psr4 = prefixes(&owners, |block| &block.psr4);
     let psr0 = prefixes(&owners, |block| &block.psr0);
+    let mut classes = declared_by(input, &owners, &psr4, &psr0);
+    classes.dedup_by(|later, first| later.0 == first.0);
     AutoloadMap {
-        classes: class_map(&owners, &around, input.present, &psr4, &psr0, &input.base.loader),
+        classes,
         psr4: paths_of(&psr4),
         psr0: paths_of(&psr0),
         files: files(&owners),
@@ -86,6 +78,23 @@ pub fn link<'s>(input: &Input<'_, 's>) -> AutoloadMap<'s> {
             .map(String::as_str)
             .collect(),
     }
+}
+
+/// Every class with each of the files that declare it, by class; the first file of a class is the one in the map.
+#[must_use]
+pub fn declared<'s>(input: &Input<'_, 's>) -> Vec<(&'s ClassName, &'s str)> {
+    let owners = owners(input);
+    let psr4 = prefixes(&owners, |block| &block.psr4);
+    let psr0 = prefixes(&owners, |block| &block.psr0);
+    declared_by(input, &owners, &psr4, &psr0)
+}
+
+/// Who contributes rules, reverse sorted: the root first.
+fn owners<'s>(input: &Input<'_, 's>) -> Vec<Owner<'s>> {
+    let sorted = sort::sorted(input.packages);
+    std::iter::once(Owner::new(root_blocks(input.parts)))
+        .chain(sorted.iter().rev().map(|package| Owner::new(vec![&package.autoload])))
+        .collect()
 }
 
 /// The root's blocks: Composer merges `autoload-dev` behind everything in `autoload`.
@@ -174,15 +183,17 @@ fn directories<'o, 's>(owners: &'o [Owner<'s>], optimize: bool) -> impl Iterator
     })
 }
 
-/// Class → file, as Composer's `ClassMapGenerator` would find it for these packages.
-fn class_map<'s>(
+/// Class → files, as Composer's `ClassMapGenerator` would find them for these packages: the first one counts.
+fn declared_by<'s>(
+    input: &Input<'_, 's>,
     owners: &[Owner<'s>],
-    around: &[Owner<'s>],
-    present: &Names<'_>,
     psr4: &[Prefix<'s>],
     psr0: &[Prefix<'s>],
-    loader: &LoaderSettings,
 ) -> Vec<(&'s ClassName, &'s str)> {
+    let around: Vec<Owner<'s>> = std::iter::once(Owner::new(root_blocks(input.around.0)))
+        .chain(input.around.1.iter().map(|package| Owner::new(vec![&package.autoload])))
+        .collect();
+    let (present, loader) = (input.present, &input.base.loader);
     let optimize = loader.optimize || loader.authoritative;
     let most = directories(owners, optimize).map(|directory| directory.files.len()).sum();
     let mut found: Vec<(&'s ClassName, &'s str)> = Vec::with_capacity(most);
@@ -229,6 +240,5 @@ fn class_map<'s>(
     }
     // Stable: the first file of a class stays first.
     found.sort_by(|a, b| a.0.cmp(b.0));
-    found.dedup_by(|later, first| later.0 == first.0);
     found
 }

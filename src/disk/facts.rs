@@ -1,0 +1,61 @@
+//! Facts about what is at a path, for those who only look.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+
+/// The bytes of a regular file, behind links; `None` when there is none.
+#[must_use]
+pub fn size(path: &Path) -> Option<u64> {
+    fs::metadata(path).ok().filter(std::fs::Metadata::is_file).map(|metadata| metadata.len())
+}
+
+/// Whether there is a directory, behind links.
+#[must_use]
+pub fn is_directory(path: &Path) -> bool {
+    path.is_dir()
+}
+
+/// The permission bits of what is at a path, a link not followed; `None` when nothing is.
+#[must_use]
+pub fn permissions(path: &Path) -> Option<u32> {
+    Some(fs::symlink_metadata(path).ok()?.mode() & 0o7777)
+}
+
+/// The regular files below a directory whose names end so, with their sizes in bytes, by path relative to it. Links
+/// to directories are followed once, hidden directories and those named in `pass_over` not entered; what cannot be
+/// read is left out.
+#[must_use]
+pub fn files_below(directory: &Path, ends: &str, pass_over: &[&str]) -> BTreeMap<PathBuf, u64> {
+    let mut files = BTreeMap::new();
+    let mut seen = std::collections::HashSet::new();
+    let mut open = vec![PathBuf::new()];
+    while let Some(below) = open.pop() {
+        let Ok(here) = fs::metadata(directory.join(&below)) else { continue };
+        if !seen.insert((here.dev(), here.ino())) {
+            continue;
+        }
+        for entry in fs::read_dir(directory.join(&below)).into_iter().flatten().filter_map(io::Result::ok) {
+            let name = entry.file_name();
+            let Some(text) = name.to_str().filter(|text| !text.starts_with('.')) else { continue };
+            let path = below.join(text);
+            let kind = entry.file_type().ok();
+            let is_link = kind.is_some_and(|kind| kind.is_symlink());
+            let metadata = if is_link { fs::metadata(entry.path()).ok() } else { None };
+            let is_directory = kind.is_some_and(|kind| kind.is_dir()) || metadata.as_ref().is_some_and(|m| m.is_dir());
+            if is_directory {
+                if !pass_over.iter().any(|name| path == Path::new(name)) {
+                    open.push(path);
+                }
+            } else if text.ends_with(ends)
+                && let Some(size) = size(&directory.join(&path))
+            {
+                files.insert(path, size);
+            }
+        }
+    }
+    files
+}
