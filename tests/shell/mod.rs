@@ -4,6 +4,7 @@ mod broken;
 mod config;
 mod demo;
 mod dispatch;
+mod doctor;
 mod extensions;
 mod farm;
 mod mediawikifarm;

@@ -65,6 +65,8 @@ codes! {
         "MediaWiki refuses to load an extension without those it requires, and a build to link one that is on";
     MissingFile "missing-file"
         "a rule that leads nowhere stops a build; a mapped file that is gone is a fatal error where its class is used";
+    MissingDirectory "missing-directory"
+        "Composer passes over a PSR directory that is not there, so that none of its classes can be loaded";
     UnreadableTree "unreadable-tree"
         "what cannot be scanned stops every build";
     OddTree "odd-tree"

@@ -100,7 +100,8 @@ fn missing_files(examination: &Examination, told: &Told) -> Vec<Finding> {
             false => (Severity::Note, "nothing, if the package was shipped without it; else run `composer install`"),
         };
         let shown = if path.is_empty() { "the tree" } else { path };
-        let finding = Finding::new(Code::MissingFile, severity, format!("`{shown}` does not exist"), hint);
+        let code = if *refused { Code::MissingFile } else { Code::MissingDirectory };
+        let finding = Finding::new(code, severity, format!("`{shown}` does not exist"), hint);
         let finding = of_owner(examination, *owner, finding);
         let (file, block) = match owner {
             Owner::Package(index) => {

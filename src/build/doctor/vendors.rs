@@ -47,7 +47,7 @@ pub(super) fn findings(examination: &Examination) -> Vec<Finding> {
         if disk::is_directory(&own.join("vendor")) {
             vendors.push((index, Vendor::read(&own, extension)));
         } else if let Some(manifest) = extension.manifests.iter().find(|manifest| manifest.load_composer_autoloader) {
-            let what = format!("`{}/vendor/autoload.php` does not exist, and is not needed", extension.id);
+            let what = format!("`{}/vendor/autoload.php` does not exist, so that nothing happens", extension.id);
             let hint = "nothing: wikis load its libraries from the farm's own vendor directory";
             let finding = Finding::new(Code::DeadComposerAutoloader, Severity::Note, what, hint);
             let finding = finding.at(manifest.file.clone(), "load_composer_autoloader").extension(&extension.id);

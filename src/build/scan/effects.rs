@@ -51,6 +51,7 @@ const HARMLESS: &[&str] = &[
     "class_exists",
     "constant",
     "count",
+    "curl_version",
     "define",
     "defined",
     "dirname",
