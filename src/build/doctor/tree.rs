@@ -80,7 +80,11 @@ fn missing_files(examination: &Examination, told: &Told) -> Vec<Finding> {
     for &index in &tree.absent {
         let package = &tree.packages[index];
         let wikis = concerns.of_package(index);
-        let severity = if wikis.is_none() { Severity::Warning } else { Severity::Error };
+        // Rules of Composer's that must lead somewhere stop a build whoever loads the package.
+        let owner = Owner::Package(index);
+        let stops = told.refused.iter().any(|(refused, _)| *refused == owner)
+            || told.missing.iter().any(|missing| missing.owner == owner && missing.refused);
+        let severity = if wikis.is_none() && !stops { Severity::Warning } else { Severity::Error };
         let path = package.install_path.as_deref().unwrap_or_default();
         let what = format!("package `{}` is not at `{path}`", package.name);
         let hint = "run `composer install`, or copy the tree again as a whole";

@@ -61,10 +61,14 @@ fn what_rules_name_and_is_missing_is_told_all_at_once() {
     tree.wikis(&[("one", "One")]);
     let found = tree.doctor();
     let whole = *found.of("missing-file").iter().find(|f| f["package"] == "acme/b").expect("a finding");
-    assert_eq!((&whole["severity"], &whole["wikis"]), (&json!("warning"), &json!([])));
+    assert_eq!((&whole["severity"], &whole["wikis"]), (&json!("error"), &json!([])));
     // A build refuses what is an error here, and only that.
     tree.write("vendor/acme/a/functions.php", "<?php\n");
-    assert_eq!(tree.doctor().code, Some(0));
+    assert_eq!((tree.doctor().code, tree.mwfarm(&["build"]).status.code()), (Some(1), Some(1)));
+    tree.package("acme/b", "vendor/acme/b", json!({}), json!({"psr-4": {"B\\": "lib/"}}));
+    tree.install();
+    let found = tree.doctor();
+    assert_eq!((&found.only("missing-file")["severity"], found.code), (&json!("warning"), Some(0)));
     tree.build();
 
     tree.package("acme/c", "vendor/acme/c", json!({}), json!({"psr-4": {"NoBackslash": "src/"}}));
