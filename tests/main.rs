@@ -7,6 +7,7 @@ mod deploy;
 mod farm;
 mod faults;
 mod fpm;
+mod hostile;
 mod incremental;
 mod linking;
 mod mediawiki;

@@ -195,6 +195,9 @@ pub enum Error {
     /// Reading failed.
     #[error("cannot read what is published")]
     Read(#[from] std::io::Error),
+    /// A file of a fixed name is a link: what it leads to is not ours to read, nor to keep in the manifest.
+    #[error("`{0}` of the vendor directory is a symbolic link, and mwfarm neither follows nor replaces one")]
+    Link(String),
     /// The manifest is not one.
     #[error("`{MANIFEST}` of the vendor directory is not a manifest of mwfarm: {0}")]
     Manifest(String),
@@ -215,6 +218,11 @@ impl Published {
     /// # Errors
     /// See [`Error`].
     pub fn read(vendor: &Path) -> Result<Self, Error> {
+        for name in FIXED.into_iter().chain([MANIFEST]) {
+            if matches!(disk::find(&vendor.join(name))?, Some(disk::Found::Link(_))) {
+                return Err(Error::Link(name.to_owned()));
+            }
+        }
         let manifest = disk::read_optional(&vendor.join(MANIFEST))?.map(|json| manifest(&json)).transpose()?;
         let mut published = Self {
             present: disk::names(vendor)?.iter().filter_map(|name| Generated::parse(name)).collect(),

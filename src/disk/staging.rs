@@ -99,8 +99,9 @@ impl Staging {
         if let Some(replaced) = look(&target)?
             && replaced.mtime() >= file.metadata().map_err(error)?.mtime()
         {
-            let younger = FileTimes::new().set_modified(replaced.modified()? + Duration::from_secs(1));
-            file.set_times(younger).map_err(error)?;
+            // At the end of time there is no later one.
+            let later = replaced.modified()?.checked_add(Duration::from_secs(1));
+            later.map(|later| file.set_times(FileTimes::new().set_modified(later))).transpose().map_err(error)?;
         }
         file.sync_all().map_err(error)?;
         fs::rename(&staged, &target)?;

@@ -14,6 +14,9 @@ const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 /// The look of `caused by:` and `hint:`.
 const DETAIL: Style = AnsiColor::Cyan.on_default().bold();
 
+/// How many characters a line shows: what a stranger wrote may have millions.
+const MOST: usize = 4000;
+
 /// Something that went wrong: what, why, and what to do about it.
 ///
 /// The texts are phrases in lower case, names in backticks, without full stop. They may hold anything that was
@@ -96,7 +99,9 @@ pub(super) fn warning(what: &str) -> String {
 }
 
 fn line(text: &mut String, style: Style, label: &str, what: &str) {
-    let _ = writeln!(text, "{style}{label}:{style:#} {}", escaped(what));
+    let shown = what.char_indices().nth(MOST).map_or(what, |(end, _)| &what[..end]);
+    let dots = if shown.len() < what.len() { "…" } else { "" };
+    let _ = writeln!(text, "{style}{label}:{style:#} {}{dots}", escaped(shown));
 }
 
 #[cfg(test)]
@@ -148,6 +153,12 @@ mod tests {
             "error: x\\u{1b}[2J\\n\\u{202e}\ncaused by: x\\u{1b}[2J\\n\\u{202e}\n\
              hint: x\\u{1b}[2J\\n\\u{202e}\nwarning: x\\u{1b}[2J\\n\\u{202e}\n"
         );
+    }
+
+    #[test]
+    fn no_line_is_endless() {
+        let text = strip_str(&warning(&"é".repeat(1 << 20))).to_string();
+        assert_eq!(text, format!("warning: {}…\n", "é".repeat(MOST)));
     }
 
     #[test]

@@ -213,6 +213,7 @@ fn of_lock(error: &LockError) -> Problem {
 fn of_published(error: &published::Error) -> Problem {
     let hint = match error {
         published::Error::Read(_) => None,
+        published::Error::Link(_) => Some("put a plain file there, or remove it, and build again"),
         published::Error::Manifest(_) | published::Error::OriginalLost(_) => Some(
             "run `composer install && composer dump-autoload` to put Composer's loader back, remove the file, \
                   and build again",

@@ -28,8 +28,8 @@ pub(super) fn parse<T: DeserializeOwned>(file: &str, bytes: &[u8]) -> Result<T, 
         return Err(Error::of_file(file, "is UTF-16, but JSON is UTF-8"));
     }
     let text = std::str::from_utf8(bytes)
-        .map_err(|error| Error::of_file(file, format!("is not UTF-8: see byte {}", error.valid_up_to())))?;
-    check(bytes).map_err(|reason| Error::of_file(file, reason))?;
+        .map_err(|error| Error::of_file(file, format!("is not UTF-8: see {}", line(bytes, error.valid_up_to()))))?;
+    check(bytes).map_err(|(reason, at)| Error::of_file(file, format!("{reason}: see {}", line(bytes, at))))?;
     match serde_json::from_str(text) {
         Ok(value) => Ok(value),
         // Following the path costs time, so only a file that is wrong is read again with it.
@@ -38,7 +38,7 @@ pub(super) fn parse<T: DeserializeOwned>(file: &str, bytes: &[u8]) -> Result<T, 
 }
 
 /// Looks at what `serde_json` passes over in fields that nobody asked for: the depth, and halves of characters.
-fn check(json: &[u8]) -> Result<(), String> {
+fn check(json: &[u8]) -> Result<(), (String, usize)> {
     let mut depth = 0_usize;
     let mut at = 0;
     while let Some(byte) = json.get(at) {
@@ -50,14 +50,18 @@ fn check(json: &[u8]) -> Result<(), String> {
             _ => {}
         }
         if depth > MOST_LEVELS {
-            return Err(format!("is nested deeper than {MOST_LEVELS} levels"));
+            return Err((format!("is nested deeper than {MOST_LEVELS} levels"), at));
         }
     }
     Ok(())
 }
 
+fn line(json: &[u8], at: usize) -> String {
+    format!("line {}", memchr::memchr_iter(b'\n', &json[..at]).count() + 1)
+}
+
 /// Where the string ends whose first character is at `at`.
-fn string_end(json: &[u8], mut at: usize) -> Result<usize, String> {
+fn string_end(json: &[u8], mut at: usize) -> Result<usize, (String, usize)> {
     while let Some(offset) = memchr::memchr2(b'"', b'\\', &json[at..]) {
         at += offset;
         if json[at] == b'"' {
@@ -66,7 +70,7 @@ fn string_end(json: &[u8], mut at: usize) -> Result<usize, String> {
         // Two bytes are an escape, or six, or the twelve of a character in two halves.
         match unit(&json[at..]) {
             Some(0xd800..=0xdbff) if matches!(unit(&json[at + 6..]), Some(0xdc00..=0xdfff)) => at += 12,
-            Some(0xd800..=0xdfff) => return Err(format!("is not JSON: half a character at byte {at}")),
+            Some(0xd800..=0xdfff) => return Err(("is not JSON: half a character".to_owned(), at)),
             Some(_) => at += 6,
             None => at = json.len().min(at + 2),
         }
@@ -86,13 +90,25 @@ fn located<T: DeserializeOwned>(file: &str, bytes: &[u8], error: serde_json::Err
         Err(located) => (located.path().to_string(), located.into_inner()),
         Ok(_) => (".".to_owned(), error),
     };
-    if error.is_data() && path != "." {
-        return Error::Field { file: file.to_owned(), field: path, reason: error.to_string() };
+    let is_data = error.is_data();
+    let error = ends(&error.to_string());
+    if is_data && path != "." {
+        return Error::Field { file: file.to_owned(), field: path, reason: error };
     }
-    if error.is_data() {
+    if is_data {
         return Error::of_file(file, format!("has the wrong form: {error}"));
     }
     Error::of_file(file, format!("is not JSON: {error}"))
+}
+
+/// A message that may quote a text of any length: its beginning and its end.
+fn ends(message: &str) -> String {
+    const SHOWN: usize = 200;
+    let count = message.chars().count();
+    if count <= 2 * SHOWN {
+        return message.to_owned();
+    }
+    message.chars().take(SHOWN).chain(['…']).chain(message.chars().skip(count - SHOWN)).collect()
 }
 
 /// An object whose keys are names: pairs in the order written.
@@ -342,7 +358,13 @@ mod tests {
             (br#"{"files": "a",}"#, "`x.json` is not JSON: trailing comma"),
             (b"{} x", "`x.json` is not JSON: trailing characters"),
             (b"", "`x.json` is not JSON: EOF"),
-            (b"{\"files\": \"\xff\"}", "`x.json` is not JSON: invalid unicode"),
+            (b"{\n\"files\": \"\xff\"}", "`x.json` is not UTF-8: see line 2"),
+            (b"{\"unused\": \"\xff\"}", "`x.json` is not UTF-8: see line 1"),
+            (br#"{"unused": "\ud800"}"#, "`x.json` is not JSON: half a character: see line 1"),
+            (br#"{"unused": "\ud800\u0041"}"#, "`x.json` is not JSON: half a character: see line 1"),
+            (br#"{"unused": "\udc00"}"#, "`x.json` is not JSON: half a character: see line 1"),
+            (br#"{"unused": "\u12"}"#, "`x.json` is not JSON: "),
+            (br#"{"unused": "\"#, "`x.json` is not JSON: EOF"),
             (b"\xef\xbb\xbf{}", "`x.json` begins with a byte order mark"),
             (b"\xff\xfe{\0}\0", "`x.json` is UTF-16"),
         ];
@@ -353,10 +375,29 @@ mod tests {
     }
 
     #[test]
-    fn deep_nesting_is_refused() {
-        let deep = format!("{{\"files\": {}{}}}", "[".repeat(100_000), "]".repeat(100_000));
-        assert!(message(deep.as_bytes()).contains("files"), "names the field");
-        let unused = format!("{{\"unused\": {}{}}}", "[".repeat(100_000), "]".repeat(100_000));
-        let _ = read(&unused);
+    fn deep_nesting_is_refused_wherever_it_is() {
+        for field in ["files", "unused"] {
+            for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+                let nested = |levels| format!("{{\"{field}\": {}1{}}}", open.repeat(levels), close.repeat(levels));
+                let found = message(nested(100_000).as_bytes());
+                assert_eq!(found, "`x.json` is nested deeper than 128 levels: see line 1");
+                assert_eq!(message(nested(128).as_bytes()), found);
+            }
+        }
+        assert!(read(&format!("{{\"unused\": {}{}}}", "[".repeat(127), "]".repeat(127))).is_ok());
+        assert!(read(r#"{"unused": "[[[\"[[{{\\\u005b\ud83d\ude00"}"#).is_ok());
+    }
+
+    #[test]
+    fn entries_are_counted() {
+        let many = (0..=MOST_ENTRIES).map(|at| format!("\"a/{at}\": \"1\"")).collect::<Vec<_>>().join(",");
+        let found = message(format!("{{\"require\": {{{many}}}}}").as_bytes());
+        assert!(found.starts_with("`x.json`, field `require`: has more than 100000 entries"), "{found}");
+        let many = vec!["\"\""; MOST_ENTRIES + 1].join(",");
+        let found = message(format!("{{\"files\": [{many}]}}").as_bytes());
+        assert!(found.starts_with("`x.json`, field `files`: has more than 100000 entries"), "{found}");
+        let many = vec!["[]"; MOST_ENTRIES + 1].join(",");
+        let found = parse::<Objects<Inner>>("x.json", format!("[{many}]").as_bytes()).expect_err("refused").to_string();
+        assert!(found.contains("has more than 100000 entries"), "{found}");
     }
 }

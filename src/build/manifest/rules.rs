@@ -83,8 +83,10 @@ fn prefixes(
 fn checked(strings: Strings, owner: Owner, place: Place, field: &str) -> Result<Vec<String>, Error> {
     let mut checked = Vec::with_capacity(strings.0.len());
     for (index, path) in strings.0.into_iter().enumerate() {
+        let field = format!("{field}[{index}]");
+        paths::check_text(&path, place, &field)?;
         let path = format!("{}{path}", owner.prefix);
-        paths::check_rule(owner.base, &path, place, &format!("{field}[{index}]"))?;
+        paths::check_rule(owner.base, &path, place, &field)?;
         checked.push(path);
     }
     Ok(checked)

@@ -13,6 +13,9 @@ use crate::disk;
 /// How many files and directories one path may hold.
 pub(super) const MOST: usize = 1_000_000;
 
+/// How many directories one path may lead to by way of links: with a few links, each way doubles with each level.
+pub(super) const MOST_LINKED: usize = 10_000;
+
 /// How many bytes a PHP file may have.
 pub const LONGEST: u64 = 64 << 20;
 
@@ -167,6 +170,7 @@ impl Walk<'_> {
         let real = self.enter(root)?;
         let mut seen = vec![Directory { path: root.to_owned(), real: real.clone(), parent: None, linked: false }];
         let mut entries = 0;
+        let mut linked = 0;
         let mut next = 0;
         while next < seen.len() {
             let unreadable = |error| failed(&seen[next].path, Reason::Unreadable(error));
@@ -181,6 +185,10 @@ impl Walk<'_> {
             let mut found = Vec::new();
             for entry in list {
                 found.extend(self.entry(&seen, next, &entry)?);
+            }
+            linked += found.iter().filter(|directory| directory.linked).count();
+            if linked > MOST_LINKED {
+                return Err(failed(root, Reason::TooManyLinked));
             }
             seen.extend(found);
             next += 1;

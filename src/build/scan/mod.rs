@@ -135,6 +135,9 @@ pub enum Reason {
     /// It holds too many files.
     #[error("it holds more than {} files and directories", files::MOST)]
     TooMany,
+    /// Links lead to too many directories.
+    #[error("links in it lead to more than {} directories", files::MOST_LINKED)]
+    TooManyLinked,
     /// Too many directories match.
     #[error("it matches more than {} paths", glob::MOST)]
     TooManyMatch,

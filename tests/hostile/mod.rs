@@ -1,0 +1,36 @@
+//! Trees that mean harm. Each is refused, with the file and the field, or it is plain data: nothing of it is executed,
+//! nothing outside changes, and what is published stays as it is unless the whole build succeeds.
+//!
+//! Configurations that mean harm are in `config::hostile`; branches, events and repositories in `deploy`.
+
+mod autoload;
+mod cases;
+mod farms;
+mod json;
+mod names;
+mod odd;
+mod php;
+mod publishing;
+mod scanning;
+mod yard;
+
+use cases::{Case, check};
+
+/// Splits the tables among tests, so that they run side by side.
+macro_rules! tables {
+    ($($module:ident)*) => {
+        $(#[test]
+        fn $module() {
+            check(&$module::cases());
+        })*
+
+        #[test]
+        fn there_are_enough() {
+            let tables: [Vec<Case>; _] = [$($module::cases()),*];
+            let count: usize = tables.iter().map(Vec::len).sum();
+            assert!(count >= 60, "only {count} trees");
+        }
+    };
+}
+
+tables!(autoload farms json names odd publishing scanning);
