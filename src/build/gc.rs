@@ -230,6 +230,32 @@ pub fn collect(
     Ok(collected)
 }
 
+/// The texts of all wiki tables that are there, but for names `without`: what they lead to outside the vendor directory
+/// is in use.
+///
+/// # Errors
+/// See [`Error`].
+pub fn tables(vendor: &Path, without: &[String]) -> Result<Vec<Vec<u8>>, Error> {
+    let system = |source| Error::System { directory: vendor.display().to_string(), source };
+    let mut texts = Vec::new();
+    for name in Published::read(vendor)?.present {
+        if without.contains(&name.to_string()) {
+            continue;
+        }
+        let path = vendor.join(name.to_string());
+        match name {
+            Generated::Wikis(_) => texts.extend(disk::read_optional(&path).map_err(system)?),
+            Generated::WikiParts(_) => {
+                for part in disk::entries(&path).map_err(system)? {
+                    texts.extend(disk::read_optional(&path.join(part)).map_err(system)?);
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(texts)
+}
+
 /// Removes. The names first: while the manifest lists them, the next collection finds what this one has not reached.
 fn remove(vendor: &Path, published: &Published, manifest: &Manifest, plan: &Plan) -> io::Result<()> {
     let staging = Staging::new(vendor)?;

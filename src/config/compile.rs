@@ -344,6 +344,8 @@ impl<'c> Compilation<'c> {
             manifest: Manifest {
                 config: configuration.options.config.clone(),
                 generation: Key::of(b""),
+                names: BTreeSet::new(),
+                retained: BTreeMap::new(),
                 sources: configuration.sources.digests().clone(),
                 trees,
                 wikis: self.wikis.clone(),

@@ -45,6 +45,12 @@ pub fn runtime() -> Key {
     Key::of_texts(FILES)
 }
 
+/// The name of its directory.
+#[must_use]
+pub fn runtime_name(key: &Key) -> String {
+    format!("mwfarm_{key}")
+}
+
 /// The runtime's files by name, with its key in class names.
 #[must_use]
 pub fn runtime_files(key: &Key) -> Vec<(&'static str, String)> {

@@ -36,6 +36,8 @@ pub mod settings_file;
 pub mod entry;
 pub mod write;
 
+pub mod gc;
+
 /// The name that differs in the fewest letters, if it is close.
 #[must_use]
 pub fn near<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {

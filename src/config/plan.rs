@@ -99,7 +99,7 @@ pub struct Plan {
 pub struct Inputs<'p> {
     /// The settings files of all wikis.
     pub settings: Vec<SettingsFile>,
-    /// What the farm is compiled to; its `generation` is not looked at.
+    /// What the farm is compiled to; its `generation`, `names` and `retained` are not looked at.
     pub manifest: Manifest,
     /// Hosts that could not be enumerated.
     pub patterns: Vec<Pattern>,
@@ -163,6 +163,17 @@ impl Plan {
         let table = table(&manifest, &patterns, &missing, multiversion);
         let runtime = entry::runtime();
         manifest.generation = Key::of(format!("{runtime}\n{table}").as_bytes());
+        let settings_of = |manifest: &Manifest| -> BTreeSet<String> {
+            let compiled = manifest.wikis.values().flat_map(|wiki| wiki.compiled.values());
+            compiled.map(|compiled| compiled.settings.clone()).collect()
+        };
+        manifest.names = settings_of(&manifest);
+        manifest.names.extend([table_name(&table, &manifest.generation), entry::runtime_name(&runtime)]);
+        if let Some(before) = &published.manifest {
+            let replaced = before.names.iter().cloned().chain(settings_of(before)).map(|name| (name, published.at));
+            manifest.retained = replaced.chain(before.retained.clone()).collect();
+            manifest.retained.retain(|name, _| !manifest.names.contains(name));
+        }
         let before = published.manifest.iter().flat_map(|manifest| manifest.wikis.keys());
         let (kept, create): (Vec<_>, Vec<_>) = settings.into_iter().partition(|file| {
             let name = file.name.rsplit('/').next().unwrap_or(&file.name);
@@ -202,10 +213,14 @@ impl Plan {
     /// The name of the farm's table in the output directory.
     #[must_use]
     pub fn table_name(&self) -> String {
-        match self.table {
-            Texts::File(_) => format!("farm_{}.php", self.manifest.generation),
-            Texts::Parts(_) => format!("farm_{}", self.manifest.generation),
-        }
+        table_name(&self.table, &self.manifest.generation)
+    }
+}
+
+fn table_name(table: &Texts, generation: &Key) -> String {
+    match table {
+        Texts::File(_) => format!("farm_{generation}.php"),
+        Texts::Parts(_) => format!("farm_{generation}"),
     }
 }
 

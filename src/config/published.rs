@@ -1,6 +1,6 @@
 //! What is compiled already: `mwfarm.json` of the farm's output directory, and the version that each wiki's data is for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -21,7 +21,7 @@ pub const SETTINGS: &str = "settings";
 pub const VERSIONS: &str = "versions";
 
 /// The version of the manifest that this mwfarm writes.
-pub const SCHEMA: Version = Version::new(1, 0, 0);
+pub const SCHEMA: Version = Version::new(1, 1, 0);
 
 /// What a farm was compiled to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +30,12 @@ pub struct Manifest {
     pub config: PathBuf,
     /// The generation of the farm's table.
     pub generation: Key,
+    /// The names in the output directory that are made after what is in them: settings files, the table, the runtime.
+    #[serde(default)]
+    pub names: BTreeSet<String>,
+    /// Names of that kind which only earlier tables lead to, each with the time, in seconds since 1970, since when.
+    #[serde(default)]
+    pub retained: BTreeMap<String, u64>,
     /// SHA-256, cut to 32 digits, of each file that was looked at, by its name in the configuration directory; empty of
     /// one that was not there.
     pub sources: BTreeMap<String, String>,
@@ -95,6 +101,8 @@ pub struct Published {
     pub in_use: BTreeMap<WikiId, InUse>,
     /// The settings files that are there, with their sizes in bytes.
     pub settings: BTreeMap<String, u64>,
+    /// When all this was read, in seconds since 1970.
+    pub at: u64,
 }
 
 /// An output directory that cannot be used.
@@ -142,7 +150,7 @@ impl Published {
                 settings.insert(name, found.len());
             }
         }
-        Ok(Self { manifest, in_use, settings })
+        Ok(Self { manifest, in_use, settings, at: disk::now() })
     }
 }
 

@@ -12,7 +12,7 @@ use crate::farm::WikiId;
 use crate::table::Texts;
 
 /// For people: links to the settings in use, in the output directory.
-const LINKS: &str = "LocalSettings";
+pub(super) const LINKS: &str = "LocalSettings";
 
 /// Writing that failed.
 #[derive(Debug, thiserror::Error)]
@@ -99,7 +99,7 @@ pub fn publish(plan: &Plan, output: &Path) -> Result<usize, Error> {
 fn publish_in(plan: &Plan, output: &Path, staging: &Staging) -> Result<usize, Error> {
     let system = |source| Error::System { directory: output.to_owned(), source };
     let mut written = 0;
-    let runtime = format!("mwfarm_{}", plan.runtime);
+    let runtime = entry::runtime_name(&plan.runtime);
     let mut fresh = Vec::new();
     if is_absent(output, &runtime)? {
         staging.directory(&runtime).map_err(system)?;
@@ -165,7 +165,7 @@ pub fn is_published(plan: &Plan, output: &Path) -> Result<bool, Error> {
     if !plan.create.is_empty() || !plan.versions.is_empty() {
         return Ok(false);
     }
-    for name in [format!("mwfarm_{}", plan.runtime), plan.table_name()] {
+    for name in [entry::runtime_name(&plan.runtime), plan.table_name()] {
         if is_absent(output, &name)? {
             return Ok(false);
         }

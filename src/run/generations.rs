@@ -19,7 +19,7 @@ use crate::report::{self, Output, Problem, Reporter, Verbosity};
 /// Removes what no request uses any more.
 pub(super) fn collect(tree: &Path, flags: &cli::Gc, reporter: &dyn Reporter) -> Result<Output, Vec<Problem>> {
     let directories = if flags.output.is_none() && farm::collects(tree, &flags.config) {
-        farm::collect(tree, flags, reporter)?
+        farm::collect(flags, reporter)?
     } else {
         let vendor = flags.output.clone().unwrap_or_else(|| tree.join("vendor"));
         vec![of_vendor(&vendor, flags, reporter)?]

@@ -41,6 +41,7 @@ const EFFECTS: &[&str] = &[
     "src/config/tree",
     "src/config/published",
     "src/config/write",
+    "src/config/gc",
     "src/config/read",
     "src/deploy",
     "src/run",

@@ -366,3 +366,49 @@ fn a_wiki_that_stays_keeps_its_caches_for_itself() {
     assert!(settings("onewiki").contains("'one'"));
     assert!(settings("twowiki").contains("'two'"));
 }
+
+/// What no table leads to any more goes, when it is old enough; what an earlier generation of the vendor directory leads
+/// to stays as long as that does.
+#[test]
+fn settings_that_nothing_leads_to_are_collected() {
+    let case = Case::new("farm");
+    let settings = || -> Vec<String> {
+        let names = fs::read_dir(case.path("output/settings")).expect("settings");
+        let names = names.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"));
+        let mut names: Vec<String> = names.filter(|name| name.starts_with("atlaswiki_")).collect();
+        names.sort();
+        names
+    };
+    let gc = |flags: &str| -> Value {
+        let answer = case.run(format!("gc --config-dir config --format json {flags}").trim_end());
+        serde_json::from_str(&answer).expect("JSON")
+    };
+    for name in ["One", "Two", "Three", "Four"] {
+        case.write("config/atlas.yml", &format!("wgSitename: {name}\n"));
+        case.run("build --config-dir config");
+    }
+    let all = settings();
+    assert_eq!(all.len(), 4);
+    gc("");
+    assert_eq!(settings(), all, "all of them are young");
+    let planned = gc("--grace 0 --dry-run");
+    assert_eq!(settings(), all);
+    let done = gc("--grace 0");
+    assert_eq!(planned, done);
+    // The present ones, and those of the generation that `rollback` goes to.
+    assert_eq!(settings().len(), 2);
+    let directories = done["directories"].as_array().expect("a list");
+    assert_eq!(directories.len(), 2);
+    let names = |at: usize| directories[at]["names"].as_array().expect("a list").len();
+    assert!(names(0) >= 2 && names(1) >= 2, "{done:#}");
+    case.run("rollback -d tree");
+    let dispatcher = fs::read_to_string(case.path("tree/vendor/autoload.php")).expect("a dispatcher");
+    let table = dispatcher.split("/wikis_").nth(1).and_then(|rest| rest.get(..32)).expect("a table");
+    let table = fs::read_to_string(case.path("tree/vendor").join(format!("wikis_{table}.php"))).expect("a table");
+    let named = settings().into_iter().filter(|name| table.contains(name.as_str())).count();
+    assert_eq!(named, 1, "the settings of the earlier generation are there");
+    gc("--grace 0");
+    assert_eq!(settings().len(), 2);
+    case.run("build --config-dir config");
+    case.run("build --config-dir config --locked");
+}

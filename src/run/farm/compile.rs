@@ -147,7 +147,7 @@ fn refuse_output(inputs: &cli::Inputs) -> Result<(), Vec<Problem>> {
     Err(vec![Problem::new(ExitCode::Usage, what).hint("leave `--output` out, or name a list of wikis with `--wikis`")])
 }
 
-fn lock(output: &Path, wait: bool, reporter: &dyn Reporter) -> Result<crate::disk::Lock, Vec<Problem>> {
+pub(super) fn lock(output: &Path, wait: bool, reporter: &dyn Reporter) -> Result<crate::disk::Lock, Vec<Problem>> {
     match write::lock(output, false) {
         Err(write::Error::Lock(crate::disk::LockError::Held { holder, .. })) if wait => {
             reporter
