@@ -225,7 +225,7 @@ pub fn collect(
     }
     collected.plan = plan;
     if !dry_run && (!collected.plan.names.is_empty() || !collected.plan.generations.is_empty()) {
-        remove(vendor, &published, manifest, &collected.plan).map_err(system)?;
+        remove(vendor, &published.present, manifest, &collected.plan).map_err(system)?;
     }
     Ok(collected)
 }
@@ -257,22 +257,22 @@ pub fn tables(vendor: &Path, without: &[String]) -> Result<Vec<Vec<u8>>, Error> 
 }
 
 /// Removes. The names first: while the manifest lists them, the next collection finds what this one has not reached.
-fn remove(vendor: &Path, published: &Published, manifest: &Manifest, plan: &Plan) -> io::Result<()> {
+fn remove(vendor: &Path, present: &BTreeSet<Generated>, manifest: &Manifest, plan: &Plan) -> io::Result<()> {
     let staging = Staging::new(vendor)?;
     let result = (|| {
         for name in &plan.names {
             staging.withdraw(&name.to_string(), name.is_directory())?;
         }
-        staging.replace(MANIFEST, &without(published, manifest, plan).to_json(), None)
+        staging.replace(MANIFEST, &without(present, manifest, plan).to_json(), None)
     })();
     let removed = staging.remove();
     result.and(removed)
 }
 
 /// The manifest without what goes, and without what has gone when a collection was killed.
-fn without(published: &Published, manifest: &Manifest, plan: &Plan) -> Manifest {
+fn without(present: &BTreeSet<Generated>, manifest: &Manifest, plan: &Plan) -> Manifest {
     let mut manifest = manifest.clone();
-    let stays = |name: Generated| published.present.contains(&name) && !plan.names.contains(&name);
+    let stays = |name: Generated| present.contains(&name) && !plan.names.contains(&name);
     manifest.previous.retain(|previous| !plan.generations.contains(&previous.generation));
     manifest.retained.retain(|file, _| hashed(file).is_none_or(stays));
     manifest

@@ -66,9 +66,9 @@ pub fn keys(text: &[u8]) -> impl Iterator<Item = Key> {
 /// of.
 #[must_use]
 pub fn plan(manifest: &Manifest, named: &BTreeSet<Key>, now: u64, grace: u64) -> Vec<Name> {
-    let old = manifest.retained.iter().filter(|(_, since)| now.saturating_sub(**since) >= grace);
-    let names = old.filter_map(|(name, _)| Name::parse(name));
-    names.filter(|name| !named.contains(&name.key) && !manifest.names.contains(&name.text)).collect()
+    let replaced = manifest.retained.iter().filter(|(_, since)| now.saturating_sub(**since) >= grace);
+    let parsed = replaced.filter_map(|(name, _)| Name::parse(name));
+    parsed.filter(|name| !named.contains(&name.key) && !manifest.names.contains(&name.text)).collect()
 }
 
 /// Collects, or only plans to. Whoever calls has locked the directory. `named` are the keys that vendor directories name.

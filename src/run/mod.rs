@@ -63,7 +63,7 @@ fn answered(arguments: Arguments, tree: &Path, reporter: &dyn Reporter) -> Resul
             farm::build(tree, &build, means().waiting(&build), reporter)
         }
         Command::Build(build) => run_build(tree, &build, means().waiting(&build), reporter),
-        Command::Plan(plan) if is_farm(tree, &plan.inputs)? => farm::plan(tree, &plan, means(), reporter),
+        Command::Plan(plan) if is_farm(tree, &plan.inputs)? => farm::plan(tree, &plan, &means(), reporter),
         Command::Plan(plan) => {
             let request = request(tree, &plan.inputs, means())?;
             let build = planned(&request, reporter)?;

@@ -81,7 +81,8 @@ pub fn examine(request: &Request, reporter: &dyn Reporter) -> Result<Examination
     let missing = tree::take_missing(&mut rules, &paths, &scan);
     let gatherer = Gatherer { model: &tree, paths: &paths, scan: &scan, territories: &territories };
     let objects = Objects::new(&tree, &rules, &gatherer, super::base(&directory, &tree))?;
-    let texts = SetTexts::new(&objects, super::php::runtime::key());
+    let base = objects.selection(&graph.closure(&[]));
+    let texts = SetTexts::new(&objects, &base, super::php::runtime::key());
     let (farm, unknown) = known(&request.farm, &tree);
     let plan = Plan::new(&plan::Inputs {
         objects: &objects,

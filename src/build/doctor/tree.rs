@@ -36,9 +36,9 @@ pub(super) struct Missing {
 pub(super) fn take_missing(rules: &mut Rules, paths: &[ScanPath], scan: &Scan) -> Vec<Missing> {
     let mut missing = Vec::new();
     let mut look = |owner: Owner, resolved: &mut Resolved| {
-        let home = resolved.home.clone();
+        let confine = resolved.confine.clone();
         let is_missing = |path: &str| {
-            let known = paths.binary_search_by(|known| (&*known.path, &*known.confine).cmp(&(path, &*home)));
+            let known = paths.binary_search_by(|known| (&*known.path, &*known.confine).cmp(&(path, &*confine)));
             known.is_ok_and(|at| scan.paths[at].kind == Kind::Missing)
         };
         for (path, _) in resolved.classmap.extract_if(.., |(path, _)| is_missing(path)) {

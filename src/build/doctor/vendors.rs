@@ -155,7 +155,7 @@ impl Vendor {
         let vendor = own.join("vendor");
         let loader = text(&vendor.join("composer/autoload_real.php")).unwrap_or_default();
         let manifest = extension.manifests.iter().find(|manifest| manifest.load_composer_autoloader);
-        let loaded = match (disk::size(&vendor.join("autoload.php")), manifest) {
+        let how = match (disk::size(&vendor.join("autoload.php")), manifest) {
             (None, _) => Loaded::Missing,
             (Some(_), Some(manifest)) => Loaded::Manifest(manifest.file.clone()),
             (Some(_), None) => {
@@ -168,7 +168,7 @@ impl Vendor {
         };
         Self {
             libraries: small(&vendor.join("composer/installed.json")).map(|json| libraries(&json)).unwrap_or_default(),
-            loaded,
+            loaded: how,
             prepends: !loader.contains("->register(false)"),
         }
     }

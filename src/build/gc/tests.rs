@@ -181,7 +181,7 @@ impl Vendor {
             self.present.remove(name);
         }
         if interrupted.is_none() {
-            self.manifest = Some(without(manifest, &plan));
+            self.manifest = Some(without(&self.present, manifest, &plan));
         }
         Some(plan)
     }

@@ -28,8 +28,8 @@ use sha2::{Digest, Sha256};
 
 pub use cache::Cache;
 pub use class_name::ClassName;
-pub use files::LONGEST;
 pub use effects::{Effect, effects};
+pub use files::LONGEST;
 pub use parser::{Unparsable, find_classes};
 pub use psr::{psr0_classes, psr4_classes};
 pub use store::Store;

@@ -33,7 +33,7 @@ pub(in crate::run) fn build(
 ) -> Result<Output, Vec<Problem>> {
     refuse_output(&flags.inputs)?;
     if flags.dry_run || flags.locked {
-        return planned(tree, &flags.inputs, means, flags.format, flags.locked, reporter);
+        return planned(tree, &flags.inputs, &means, flags.format, flags.locked, reporter);
     }
     let options =
         options::read(&super::directory(&flags.inputs.config)).map_err(|error| vec![super::of_options(&error)])?;
@@ -86,7 +86,7 @@ pub(in crate::run) fn build(
 pub(in crate::run) fn plan(
     tree: &Path,
     flags: &cli::Plan,
-    means: Means,
+    means: &Means,
     reporter: &dyn Reporter,
 ) -> Result<Output, Vec<Problem>> {
     refuse_output(&flags.inputs)?;
@@ -96,7 +96,7 @@ pub(in crate::run) fn plan(
 fn planned(
     tree: &Path,
     inputs: &cli::Inputs,
-    means: Means,
+    means: &Means,
     format: Format,
     locked: bool,
     reporter: &dyn Reporter,
@@ -109,7 +109,7 @@ fn planned(
     for version in failed.keys() {
         compilation.drop_version(version);
     }
-    let built = on_trees(&mut compilation, &mut failed, inputs, &means, build::plan, reporter);
+    let built = on_trees(&mut compilation, &mut failed, inputs, means, build::plan, reporter);
     let plan = compilation.plan(program().as_deref());
     let mut stale = Vec::new();
     if locked {
