@@ -2,6 +2,7 @@
 
 use std::fs::{File, FileTimes};
 use std::io::{self, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -135,19 +136,33 @@ impl Staging {
     }
 
     /// Takes a hashed file or directory out of its place by one rename, so that it is never there in part. It is
-    /// removed with the staging directory.
+    /// removed with the staging directory. No link is followed on the way from the directory, not even one that has
+    /// appeared meanwhile.
     ///
     /// # Errors
     /// Those of the system, and when the name is not of the kind expected.
     pub fn withdraw(&self, name: &str, directory: bool) -> io::Result<()> {
+        use rustix::fs::{AtFlags, FileType, Mode, OFlags};
         let path = self.vendor.join(name);
-        match look(&path)? {
-            None => Ok(()),
-            Some(metadata) if metadata.is_dir() == directory && metadata.is_file() != directory => {
-                fs::rename(&path, self.directory.join(name))
-            }
-            Some(_) => Err(named(&path, &io::Error::other("is not what mwfarm made there"))),
+        let system = |errno: rustix::io::Errno| named(&path, &errno.into());
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let open = |at: &OwnedFd, name: &str| rustix::fs::openat(at, name, flags, Mode::empty());
+        let mut from = rustix::fs::open(&self.vendor, flags, Mode::empty()).map_err(system)?;
+        let mut to = open(&from, STAGING).map_err(system)?;
+        let mut last = name;
+        while let Some((above, rest)) = last.split_once('/') {
+            (from, to) = (open(&from, above).map_err(system)?, open(&to, above).map_err(system)?);
+            last = rest;
         }
+        let kind = match rustix::fs::statat(&from, last, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(found) => FileType::from_raw_mode(found.st_mode),
+            Err(rustix::io::Errno::NOENT) => return Ok(()),
+            Err(errno) => return Err(system(errno)),
+        };
+        if kind != if directory { FileType::Directory } else { FileType::RegularFile } {
+            return Err(named(&path, &io::Error::other("is not what mwfarm made there")));
+        }
+        rustix::fs::renameat(&from, last, &to, last).map_err(system)
     }
 
     /// Removes the staging directory.
@@ -164,5 +179,58 @@ impl Staging {
     /// Those of the system.
     pub fn discard(vendor: &Path) -> io::Result<()> {
         clear(&vendor.join(STAGING))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A directory of ours, beside one that is not.
+    fn place() -> (tempfile::TempDir, PathBuf) {
+        let directory = tempfile::tempdir().unwrap();
+        let vendor = directory.path().join("vendor");
+        for path in ["vendor/settings", "elsewhere/settings"] {
+            fs::create_dir_all(directory.path().join(path)).unwrap();
+        }
+        fs::write(directory.path().join("elsewhere/settings/a.php"), "").unwrap();
+        (directory, vendor)
+    }
+
+    #[test]
+    fn what_is_withdrawn_is_gone_with_the_staging_directory() {
+        let (directory, vendor) = place();
+        fs::write(vendor.join("settings/a.php"), "").unwrap();
+        fs::create_dir(vendor.join("set")).unwrap();
+        let staging = Staging::new(&vendor).unwrap();
+        staging.directory("settings").unwrap();
+        staging.withdraw("settings/a.php", false).unwrap();
+        staging.withdraw("set", true).unwrap();
+        staging.withdraw("nothing", true).unwrap();
+        staging.remove().unwrap();
+        assert_eq!(fs::read_dir(vendor.join("settings")).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(&vendor).unwrap().count(), 1);
+        assert!(directory.path().join("elsewhere/settings/a.php").exists());
+    }
+
+    #[test]
+    fn nothing_is_withdrawn_through_a_link() {
+        let (directory, vendor) = place();
+        let elsewhere = directory.path().join("elsewhere/settings/a.php");
+        fs::remove_dir(vendor.join("settings")).unwrap();
+        std::os::unix::fs::symlink("../elsewhere/settings", vendor.join("settings")).unwrap();
+        std::os::unix::fs::symlink("../elsewhere/settings/a.php", vendor.join("b.php")).unwrap();
+        let staging = Staging::new(&vendor).unwrap();
+        staging.directory("settings").unwrap();
+        for (name, directory) in [("settings/a.php", false), ("b.php", false), ("settings", true)] {
+            staging.withdraw(name, directory).unwrap_err();
+            assert!(elsewhere.exists());
+        }
+        // The directory itself has become one meanwhile.
+        fs::rename(&vendor, directory.path().join("moved")).unwrap();
+        std::os::unix::fs::symlink("elsewhere", &vendor).unwrap();
+        fs::create_dir_all(directory.path().join("elsewhere/.mwfarm_staging/settings")).unwrap();
+        staging.withdraw("settings/a.php", false).unwrap_err();
+        assert!(elsewhere.exists());
     }
 }
