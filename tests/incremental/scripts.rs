@@ -56,7 +56,7 @@ struct Tally {
 
 fn run(world: &World, seed: u64, tally: &mut Tally) {
     let mut random = Random::new(seed);
-    let place = Place::of(&world.tree(), seed % 10 != 0);
+    let place = Place::of(&world.tree(), seed % 25 != 0);
     let extensions: Vec<String> = world.farm.all().into_iter().collect();
     let mut editor = Editor::new(&place, extensions, random.clone());
     let optimize = random.chance(80);
