@@ -24,6 +24,7 @@ namespace {
         $GLOBALS['loaded'][] = ['skin', ...$arguments];
     }
 
+    define('MW_INSTALL_PATH', __DIR__);
     $loaded = [];
     $wgInvalidateCacheOnLocalSettingsChange = false;
     $before = array_merge(array_keys(get_defined_vars()), ['before', 'after', 'expected', 'wgMediaWikiFarm']);

@@ -6,12 +6,16 @@
 mod autoload;
 mod cases;
 mod farms;
+mod graphs;
 mod json;
+mod mutation;
 mod names;
 mod odd;
 mod php;
 mod publishing;
+mod quoting;
 mod scanning;
+mod web;
 mod yard;
 
 use cases::{Case, check};

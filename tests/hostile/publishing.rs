@@ -248,14 +248,22 @@ pub(super) fn cases() -> Vec<Case> {
 #[test]
 fn no_verb_follows_a_manifest_out_of_vendor() {
     for (name, change) in lies() {
-        for verbs in [&["verify", "eject"][..], &["build", "eject"], &["build", "verify", "build", "eject"]] {
+        for verbs in [
+            &["verify", "gc", "eject"][..],
+            &["build", "gc", "rollback", "eject"],
+            &["rollback", "doctor", "build", "gc", "eject"],
+        ] {
             let yard = Yard::new();
             edit(&yard, change);
-            let before = yard.listing(".", &["tree/vendor"]);
+            let before = yard.listing(".", &["tree/vendor", "cache"]);
             for verb in verbs {
                 let ran = yard.mwfarm(&[verb]);
                 assert_eq!(faults(&ran), [""; 0], "{name}: {verb}: {}", ran.err);
-                assert!(yard.listing(".", &["tree/vendor"]) == before, "{name}: {verb} reaches out\n{}", ran.err);
+                assert!(
+                    yard.listing(".", &["tree/vendor", "cache"]) == before,
+                    "{name}: {verb} reaches out\n{}",
+                    ran.err
+                );
                 let strange = |path: &Path| path.ends_with("x.php") || path.ends_with("canary");
                 assert!(!yard.listing("tree", &[]).keys().any(|path| strange(path)), "{name}: {verb}");
             }

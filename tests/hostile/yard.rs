@@ -203,7 +203,7 @@ impl Yard {
         let mut command = Command::new("prlimit");
         command.args([format!("--data={MEMORY}"), format!("--cpu={SECONDS}"), "--core=0".to_owned()]);
         command.arg(env!("CARGO_BIN_EXE_mwfarm")).args(arguments).args(["-d", "tree"]);
-        command.current_dir(self.directory.path());
+        command.current_dir(self.directory.path()).env("XDG_CACHE_HOME", self.path("cache"));
         run(&mut command)
     }
 

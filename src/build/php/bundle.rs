@@ -68,7 +68,8 @@ pub fn text(bundle: &Bundle<'_>) -> String {
     if !names.is_empty() {
         let _ = write!(out, " for {}", names.join(", "));
     }
-    out.push_str("\n\n");
+    // Whoever asks for the file itself, from the web, gets nothing and registers nothing.
+    out.push_str("\n\nif (!class_exists(\\MwFarm\\Extensions::class, false)) {\n    return;\n}\n\n");
     check(&mut out, bundle.platform, runtime);
     class_loader(&mut out, from, runtime);
     let _ = write!(out, "\nfinal class MwFarmBundle_{hash}\n{{\n");
