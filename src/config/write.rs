@@ -141,6 +141,9 @@ fn publish_in(plan: &Plan, output: &Path, staging: &Staging) -> Result<usize, Er
     for (wiki, settings) in &plan.links {
         link(format!("{LINKS}/{wiki}.php"), &format!("../{settings}"))?;
     }
+    if written > 0 {
+        staging.make_durable().map_err(system)?;
+    }
     for wiki in &plan.gone {
         if let Some(Found::Link(_)) = disk::find(&output.join(LINKS).join(format!("{wiki}.php"))).map_err(system)? {
             disk::discard(&output.join(LINKS).join(format!("{wiki}.php"))).map_err(system)?;

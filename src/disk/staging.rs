@@ -1,5 +1,6 @@
 //! Publishing: everything new is made in a directory beside its place, and gets there by `rename`.
 
+use std::collections::BTreeSet;
 use std::fs::{File, FileTimes};
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
@@ -81,10 +82,13 @@ impl Staging {
     /// Those of the system.
     pub fn publish_hashed<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> io::Result<()> {
         self.make_durable()?;
+        let mut directories = BTreeSet::new();
         for name in names {
-            fs::rename(self.directory.join(name), self.vendor.join(name))?;
+            let target = self.vendor.join(name);
+            fs::rename(self.directory.join(name), &target)?;
+            directories.extend(target.parent().map(Path::to_owned));
         }
-        sync_directory(&self.vendor)
+        directories.iter().try_for_each(|directory| sync_directory(directory))
     }
 
     /// Replaces one file of a fixed name, durably. Its time of modification is greater than that of the one it

@@ -3,6 +3,7 @@
 //!
 //! `MWFARM_FAULTS=all` tries every error at every system call, on a larger farm.
 
+mod order;
 mod snapshot;
 mod sound;
 mod stopped;
