@@ -123,7 +123,8 @@ impl Cache {
                 continue;
             }
             let Ok(there) = rustix::fs::statat(&self.directory, name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
-            let modified = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(there.st_mtime.max(0) as u64));
+            let modified =
+                SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(there.st_mtime.max(0).cast_unsigned()));
             let age = modified.and_then(|modified| now.duration_since(modified).ok());
             if age.is_some_and(|age| age > KEPT) {
                 rustix::fs::unlinkat(&self.directory, name, AtFlags::empty())?;

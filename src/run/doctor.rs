@@ -60,7 +60,7 @@ pub(super) fn run(
     reporter: &dyn Reporter,
 ) -> Result<Output, Vec<Problem>> {
     let inputs = Inputs { output: flags.output.clone(), ..Inputs::default() };
-    let request = request_of(tree, &inputs, wikis(tree, flags)?, Means { wait: true, cache: None });
+    let request = request_of(tree, &inputs, wikis(tree, flags)?, &Means { wait: true, cache: None });
     let examination = doctor::examine(&request, reporter).map_err(|error| problems(tree, error))?;
     let jobs = jobs.map_or_else(|| std::thread::available_parallelism().map_or(1, Into::into), Into::into);
     let lists = class_lists(&flags.php, tree, &examination, jobs);

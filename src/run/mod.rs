@@ -60,12 +60,12 @@ fn answered(arguments: Arguments, tree: &Path, reporter: &dyn Reporter) -> Resul
     let means = || Means { wait: true, cache: cache::find(arguments.global.no_cache) };
     match arguments.command {
         Command::Build(build) if is_farm(tree, &build.inputs)? => {
-            farm::build(tree, &build, means().waiting(&build), reporter)
+            farm::build(tree, &build, &means().waiting(&build), reporter)
         }
-        Command::Build(build) => run_build(tree, &build, means().waiting(&build), reporter),
+        Command::Build(build) => run_build(tree, &build, &means().waiting(&build), reporter),
         Command::Plan(plan) if is_farm(tree, &plan.inputs)? => farm::plan(tree, &plan, &means(), reporter),
         Command::Plan(plan) => {
-            let request = request(tree, &plan.inputs, means())?;
+            let request = request(tree, &plan.inputs, &means())?;
             let build = planned(&request, reporter)?;
             Ok(Output::done(answer::summary(&build, Vec::new(), plan.format, Tense::Planned)?))
         }
@@ -86,7 +86,7 @@ fn answered(arguments: Arguments, tree: &Path, reporter: &dyn Reporter) -> Resul
             ConfigCommand::Check(check) => farm::check(tree, &check),
             ConfigCommand::Compile(compile) => {
                 let build = compile.into();
-                farm::build(tree, &build, means().waiting(&build), reporter)
+                farm::build(tree, &build, &means().waiting(&build), reporter)
             }
             ConfigCommand::Show(show) => farm::show(tree, &show, reporter),
             ConfigCommand::Explain(explain) => farm::explain(tree, &explain),
@@ -123,7 +123,7 @@ impl Means {
     }
 }
 
-fn run_build(tree: &Path, flags: &cli::Build, means: Means, reporter: &dyn Reporter) -> Result<Output, Vec<Problem>> {
+fn run_build(tree: &Path, flags: &cli::Build, means: &Means, reporter: &dyn Reporter) -> Result<Output, Vec<Problem>> {
     let request = request(tree, &flags.inputs, means)?;
     if flags.dry_run || flags.locked {
         let build = planned(&request, reporter)?;
@@ -212,7 +212,7 @@ fn run_man(man: &cli::Man, reporter: &dyn Reporter) -> Result<Output, Vec<Proble
 /// The list of wikis beside `composer.json`.
 const WIKIS: &str = "wikis.yml";
 
-fn request(tree: &Path, inputs: &Inputs, means: Means) -> Result<Request, Vec<Problem>> {
+fn request(tree: &Path, inputs: &Inputs, means: &Means) -> Result<Request, Vec<Problem>> {
     let farm = match &inputs.wikis {
         // MediaWikiFarm has a list of its own, and names what a wiki loads.
         None if inputs.mediawikifarm && !tree.join(WIKIS).exists() => Farm::default(),
@@ -222,7 +222,7 @@ fn request(tree: &Path, inputs: &Inputs, means: Means) -> Result<Request, Vec<Pr
 }
 
 /// What is to be built for these wikis.
-fn request_of(tree: &Path, inputs: &Inputs, farm: Farm, means: Means) -> Request {
+fn request_of(tree: &Path, inputs: &Inputs, farm: Farm, means: &Means) -> Request {
     Request {
         tree: tree.to_owned(),
         output: inputs.output.clone(),
@@ -237,7 +237,7 @@ fn request_of(tree: &Path, inputs: &Inputs, farm: Farm, means: Means) -> Request
         absolute_paths: inputs.absolute_paths,
         mediawikifarm: inputs.mediawikifarm,
         wait: means.wait,
-        cache: means.cache,
+        cache: means.cache.clone(),
     }
 }
 

@@ -138,7 +138,11 @@ impl Editor {
                         listing.directories.push(path.clone());
                     }
                     waiting.push(path);
-                } else if kind.is_file() && !generated && !in_vendor && name.ends_with(".php") {
+                } else if kind.is_file()
+                    && !generated
+                    && !in_vendor
+                    && path.extension().is_some_and(|extension| extension == "php")
+                {
                     listing.php.push(path);
                 }
             }
@@ -395,6 +399,7 @@ impl Editor {
         said(path)
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "what edits return")]
     fn change_wikis(&mut self, _: &Listing) -> Option<String> {
         write_wikis(&self.tree, &self.extensions, &mut self.random);
         Some("the list".to_owned())

@@ -8,6 +8,7 @@ mod permutations;
 mod scripts;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -171,11 +172,11 @@ fn world(seed: u64) -> World {
 /// Lists some wikis, each with some of the extensions.
 fn write_wikis(tree: &Path, extensions: &[String], random: &mut Random) {
     let mut text = String::from("wikis:\n");
-    for wiki in 0..1 + random.below(4) {
+    for wiki in 0..=random.below(4) {
         let wanted = random.some_of(extensions.len(), extensions.len());
         let wanted: Vec<String> = wanted.iter().map(|&at| format!("\"{}\"", extensions[at])).collect();
         let wanted = wanted.join(", ");
-        text += &format!("  w{wiki}: {{ hosts: [w{wiki}.example.org], extensions: [{wanted}] }}\n");
+        let _ = writeln!(text, "  w{wiki}: {{ hosts: [w{wiki}.example.org], extensions: [{wanted}] }}");
     }
     fs::write(tree.join("wikis.yml"), text).expect("wikis.yml");
 }

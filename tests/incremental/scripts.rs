@@ -35,7 +35,7 @@ fn after_any_edits_a_build_is_that_of_a_clean_tree() {
         let world = &farm.as_ref().expect("a farm").1;
         run(world, seed, &mut tally);
     }
-    println!("{} scripts: {tally:?}", seeds.end - seeds.start);
+    tally.tell();
     if seeds.end - seeds.start >= 100 {
         // Scripts that end in an error, or change nothing, show little.
         assert!(tally.refused * 4 < tally.scripts, "{tally:?}");
@@ -54,9 +54,16 @@ struct Tally {
     changed: usize,
 }
 
+impl Tally {
+    #[expect(clippy::print_stdout, reason = "the result of a campaign")]
+    fn tell(&self) {
+        println!("{self:?}");
+    }
+}
+
 fn run(world: &World, seed: u64, tally: &mut Tally) {
     let mut random = Random::new(seed);
-    let place = Place::of(&world.tree(), seed % 25 != 0);
+    let place = Place::of(&world.tree(), !seed.is_multiple_of(25));
     let extensions: Vec<String> = world.farm.all().into_iter().collect();
     let mut editor = Editor::new(&place, extensions, random.clone());
     let optimize = random.chance(80);
@@ -77,27 +84,27 @@ fn run(world: &World, seed: u64, tally: &mut Tally) {
         a_moment();
         built.map(drop)
     };
-    let mut built = build(&mut log, &mut random);
+    let mut outcome = build(&mut log, &mut random);
     for _ in 0..=random.below(EDITS) {
         log.push(editor.edit());
         tally.edits += 1;
         if random.chance(20) {
-            built = build(&mut log, &mut random);
-            if built.is_err() {
+            outcome = build(&mut log, &mut random);
+            if outcome.is_err() {
                 editor.put_back();
             }
         }
     }
-    if log.last().is_some_and(|last| !last.starts_with("built")) || built.is_err() {
-        built = build(&mut log, &mut random);
+    if log.last().is_some_and(|last| !last.starts_with("built")) || outcome.is_err() {
+        outcome = build(&mut log, &mut random);
     }
-    let built = built.map(|()| place.generation());
+    let incremental = outcome.map(|()| place.generation());
     let clean = place.clean(optimize);
     tally.scripts += 1;
-    tally.refused += usize::from(built.is_err());
+    tally.refused += usize::from(incremental.is_err());
     tally.changed += usize::from(generations.len() > 1);
-    let different = match (built, clean) {
-        (Ok(built), Ok(clean)) => difference(&built, &clean),
+    let different = match (incremental, clean) {
+        (Ok(one), Ok(other)) => difference(&one, &other),
         (Err(one), Err(other)) => (one != other).then(|| format!("{one}\n{other}")),
         (one, other) => Some(format!("one only is built: {:?}, {:?}", one.err(), other.err())),
     };

@@ -28,7 +28,7 @@ const SCHEMA: &str = "1.0.0";
 pub(in crate::run) fn build(
     tree: &Path,
     flags: &cli::Build,
-    means: Means,
+    means: &Means,
     reporter: &dyn Reporter,
 ) -> Result<Output, Vec<Problem>> {
     refuse_output(&flags.inputs)?;
@@ -56,13 +56,13 @@ pub(in crate::run) fn build(
 
     refuse_nothing(&compilation)?;
     write_settings(&compilation.plan(program().as_deref()), &options.output)?;
-    let built = on_trees(&mut compilation, &mut failed, &flags.inputs, &means, build::build, reporter);
+    let built = on_trees(&mut compilation, &mut failed, &flags.inputs, means, build::build, reporter);
     let plan = compilation.plan(program().as_deref());
     let files = write::publish(&plan, &options.output).map_err(|error| vec![of_write(&error)])?;
     let mut told = Vec::new();
     let mut untold = Vec::new();
     let of_trees = built.iter().map(|(version, build)| {
-        Publication::of_build(&request(&compilation, version, &flags.inputs, means.clone()).vendor(), &build.plan)
+        Publication::of_build(&request(&compilation, version, &flags.inputs, means).vendor(), &build.plan)
     });
     // In the order in which they were published: what is not known yet is asked for by nobody.
     for published in of_trees.chain([Publication::of_farm(&options.output, &plan)]) {
@@ -228,7 +228,7 @@ fn on_tree(
     reporter: &dyn Reporter,
 ) -> Result<Option<Build>, Vec<Problem>> {
     loop {
-        let request = request(compilation, version, inputs, means.clone());
+        let request = request(compilation, version, inputs, means);
         if compilation.tree(version).is_none() {
             return Ok(None);
         }
@@ -258,7 +258,7 @@ fn program() -> Option<std::path::PathBuf> {
     std::env::current_exe().ok()
 }
 
-fn request(compilation: &Compilation<'_>, version: &str, inputs: &cli::Inputs, means: Means) -> Request {
+fn request(compilation: &Compilation<'_>, version: &str, inputs: &cli::Inputs, means: &Means) -> Request {
     let tree = compilation.tree(version).unwrap_or(Path::new("."));
     let mut request = super::super::request_of(tree, inputs, compilation.farm(version), means);
     let always = &compilation.configuration.options.build;
