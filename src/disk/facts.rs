@@ -45,7 +45,8 @@ pub fn files_below(directory: &Path, ends: &str, pass_over: &[&str]) -> BTreeMap
             let kind = entry.file_type().ok();
             let is_link = kind.is_some_and(|kind| kind.is_symlink());
             let metadata = if is_link { fs::metadata(entry.path()).ok() } else { None };
-            let is_directory = kind.is_some_and(|kind| kind.is_dir()) || metadata.as_ref().is_some_and(|m| m.is_dir());
+            let is_directory =
+                kind.is_some_and(|kind| kind.is_dir()) || metadata.as_ref().is_some_and(std::fs::Metadata::is_dir);
             if is_directory {
                 if !pass_over.iter().any(|name| path == Path::new(name)) {
                     open.push(path);

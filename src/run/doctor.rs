@@ -56,11 +56,12 @@ const FEW: usize = 500;
 pub(super) fn run(
     tree: &Path,
     flags: &cli::Doctor,
+    means: Means,
     jobs: Option<std::num::NonZeroUsize>,
     reporter: &dyn Reporter,
 ) -> Result<Output, Vec<Problem>> {
     let inputs = Inputs { output: flags.output.clone(), ..Inputs::default() };
-    let request = request_of(tree, &inputs, wikis(tree, flags)?, &Means { wait: true, cache: None });
+    let request = request_of(tree, &inputs, wikis(tree, flags)?, &means);
     let examination = doctor::examine(&request, reporter).map_err(|error| problems(tree, error))?;
     let jobs = jobs.map_or_else(|| std::thread::available_parallelism().map_or(1, Into::into), Into::into);
     let lists = class_lists(&flags.php, tree, &examination, jobs);
@@ -102,7 +103,7 @@ fn class_lists(php: &Path, tree: &Path, examination: &Examination, jobs: usize) 
     let lists: Vec<Result<ClassLists, String>> = std::thread::scope(|scope| {
         let shares = files.chunks(share).map(|share| scope.spawn(|| class_lists_of(php, &tree, share)));
         let running: Vec<_> = shares.collect();
-        let joined = running.into_iter().map(|thread| thread.join());
+        let joined = running.into_iter().map(std::thread::ScopedJoinHandle::join);
         joined.map(|joined| joined.unwrap_or_else(|_| Err("a thread died".to_owned()))).collect()
     });
     let mut all = ClassLists::new();

@@ -17,6 +17,9 @@ const SHOWN: usize = 3;
 /// extensions together, is no wiki's.
 type Orders<'o> = BTreeMap<Vec<&'o str>, Vec<usize>>;
 
+/// Who declares a class and in which combinations, whatever the class.
+type Story<'o> = Vec<(Vec<&'o str>, &'o [usize])>;
+
 /// Classes that more than one file declares, where a combination has both.
 pub(super) fn duplicates(examination: &Examination) -> Vec<Finding> {
     let ambiguous = ambiguous(&examination.objects);
@@ -43,7 +46,7 @@ pub(super) fn duplicates(examination: &Examination) -> Vec<Finding> {
     }
     // Packages often have many classes in common: those with the same story are told of together.
     let owners = Owners::new(examination);
-    let mut stories: BTreeMap<Vec<(Vec<&str>, &[usize])>, Vec<&ClassName>> = BTreeMap::new();
+    let mut stories: BTreeMap<Story<'_>, Vec<&ClassName>> = BTreeMap::new();
     for (class, orders) in &classes {
         let story = orders.iter().map(|(files, bundles)| {
             let mut names: Vec<&str> = files.iter().map(|file| owners.of(file)).collect();
@@ -237,6 +240,9 @@ fn same_content(examination: &Examination, files: &BTreeSet<&str>) -> bool {
 /// A class with the file that the map has and the one that it would have if PHP had read the files.
 type Difference = (ClassName, Option<String>, Option<String>);
 
+/// The file that the map has, the one that it would have, and the combinations in which that is so.
+type Differing = (Option<String>, Option<String>, Vec<usize>);
+
 /// Where PHP's tokenizer finds other classes than Composer's scanner, and what that means for whom.
 pub(super) fn differences(examination: &Examination, lists: &ClassLists) -> Vec<Finding> {
     let mut of_php = examination.scan.clone();
@@ -271,18 +277,14 @@ pub(super) fn differences(examination: &Examination, lists: &ClassLists) -> Vec<
         }
     }
     // By file and combinations: a file that is read wrongly often is for several classes.
-    let mut grouped: BTreeMap<(Option<String>, Option<String>, Vec<usize>), Vec<String>> = BTreeMap::new();
+    let mut grouped: BTreeMap<Differing, Vec<String>> = BTreeMap::new();
     for ((class, mapped, declared), bundles) in found {
         grouped.entry((mapped, declared, bundles)).or_default().push(class.to_string_lossy().into_owned());
     }
     grouped.into_iter().map(|(key, classes)| difference(examination, key, classes)).collect()
 }
 
-fn difference(
-    examination: &Examination,
-    (mapped, declared, bundles): (Option<String>, Option<String>, Vec<usize>),
-    classes: Vec<String>,
-) -> Finding {
+fn difference(examination: &Examination, (mapped, declared, bundles): Differing, classes: Vec<String>) -> Finding {
     let (are, they) = if classes.len() == 1 { ("is", "it") } else { ("are", "they") };
     let shown = format!("{} {are}", some_of(classes.iter().map(String::as_str), SHOWN));
     let authoritative = examination.objects.base.loader.authoritative;

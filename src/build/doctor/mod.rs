@@ -76,7 +76,7 @@ pub fn examine(request: &Request, reporter: &dyn Reporter) -> Result<Examination
     let graph = DependencyGraph::new(&tree);
     let territories = Territories::new(&tree);
     reporter.begin(Phase::Scan, 1);
-    let (paths, mut scan, unreadable) = scanned(&directory, &tree, &rules);
+    let (paths, mut scan, unreadable) = scanned(request, &tree, &rules, reporter);
     reporter.end();
     let missing = tree::take_missing(&mut rules, &paths, &scan);
     let gatherer = Gatherer { model: &tree, paths: &paths, scan: &scan, territories: &territories };
@@ -178,15 +178,24 @@ fn published_loader(vendor: &Path, published: &Published) -> Option<LoaderSettin
 
 /// Scans all that rules name, PSR directories too: which of several files of a class is loaded is the same without a
 /// class map. When something cannot be scanned, only what a build has to is; when not even that can, nothing.
-fn scanned(directory: &Path, tree: &Tree, rules: &Rules) -> (Vec<ScanPath>, Scan, Option<Finding>) {
+fn scanned(
+    request: &Request,
+    tree: &Tree,
+    rules: &Rules,
+    reporter: &dyn Reporter,
+) -> (Vec<ScanPath>, Scan, Option<Finding>) {
+    // What builds keep is read, and left as it is.
+    let store = super::store(request, false, reporter);
+    let cache = store.as_ref().map(scan::Store::cache);
+    let scan = |paths: &[ScanPath]| scan::scan_with(&request.tree, paths, cache.as_ref()).map(|(scan, _)| scan);
     let mut all = tree.clone();
     all.loader.optimize = true;
     let paths = candidates::scan_paths(&all, rules);
-    if let Ok(scan) = scan::scan(directory, &paths) {
+    if let Ok(scan) = scan(&paths) {
         return (paths, scan, None);
     }
     let paths = candidates::scan_paths(tree, rules);
-    match scan::scan(directory, &paths) {
+    match scan(&paths) {
         Ok(scan) => (paths, scan, None),
         Err(error) => {
             let what = format!("{error}: {}", error.reason);

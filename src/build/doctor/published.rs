@@ -6,7 +6,7 @@ use super::Examination;
 use super::finding::{Case, Code, Concern, Finding, Severity, some_of};
 use crate::build::generated::Generated;
 use crate::build::published::{self, DISPATCHER, FIXED, MANIFEST, Manifest};
-use crate::build::set::{Autoload, Package, Set};
+use crate::build::set::{Autoload, Set};
 use crate::build::verify::{self, Difference, Wrong};
 use crate::disk::{self, Lock, STAGING};
 use crate::farm::WikiId;
@@ -120,7 +120,10 @@ fn not_live(examination: &Examination, manifest: &Manifest, wikis: &Served<'_>) 
     let uncovered = if by_composer { uncovered(examination, manifest) } else { BTreeMap::new() };
     let mut cases = Vec::new();
     if !uncovered.is_empty() {
-        what = format!("{what}; Composer's loader does not cover {} packages that are on disk", uncovered.len());
+        what = format!(
+            "{what}; Composer's loader does not cover {} of the packages and extensions that are on disk",
+            uncovered.len()
+        );
         for (name, path) in &uncovered {
             let what = format!("classes of `{name}` in `{path}` cannot be loaded");
             cases.push(Case { what, wikis: wikis.of_package(name) });
@@ -154,21 +157,28 @@ fn uncovered(examination: &Examination, manifest: &Manifest) -> BTreeMap<String,
     for set in &manifest.sets {
         let json = disk::read_optional(&vendor.join(format!("composer{}/set.json", set.key))).ok().flatten();
         let set = json.and_then(|json| serde_json::from_slice::<Set>(&json).ok());
-        for package in set.iter().flat_map(|set| &set.packages) {
-            let Some(path) = package.install_path.as_deref() else { continue };
+        let packages = set.iter().flat_map(|set| &set.packages);
+        let packages = packages
+            .filter_map(|package| Some((package.name.as_str(), package.install_path.as_deref()?, &package.autoload)));
+        // What the merge plugin adds is gone when Composer ran without it.
+        let parts = set
+            .iter()
+            .flat_map(|set| &set.parts)
+            .filter_map(|part| Some((part.file.as_str(), part.file.strip_suffix("/composer.json")?, &part.autoload)));
+        for (name, path, autoload) in packages.chain(parts) {
             let place = path.strip_prefix("vendor/").map_or_else(|| directory.join(path), |inside| vendor.join(inside));
-            let paths = rule_paths(package);
+            let paths = rule_paths(autoload);
             if !paths.is_empty() && disk::is_directory(&place) && !paths.iter().any(|path| names(&loader, path)) {
-                uncovered.insert(package.name.clone(), path.to_owned());
+                uncovered.insert(name.to_owned(), path.to_owned());
             }
         }
     }
     uncovered
 }
 
-/// The directories and files that a package's rules name.
-fn rule_paths(package: &Package) -> Vec<&str> {
-    let Autoload { classmap, files, psr0, psr4, .. } = &package.autoload;
+/// The directories and files that rules name.
+fn rule_paths(autoload: &Autoload) -> Vec<&str> {
+    let Autoload { classmap, files, psr0, psr4, .. } = autoload;
     let psr = psr4.iter().chain(psr0).flat_map(|(_, directories)| directories).map(|directory| &directory.path);
     let mapped = classmap.iter().flat_map(|directory| &directory.files).map(|file| &file.path);
     psr.chain(mapped).chain(files.iter().map(|file| &file.path)).map(String::as_str).collect()

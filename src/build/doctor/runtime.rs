@@ -256,7 +256,7 @@ fn opcache(sizes: &Sizes, php: &Php) -> Vec<Finding> {
             PhpKind::Cli => format!("{hint}; web servers have settings of their own: name their php-fpm with `--fpm`"),
         };
         let mut finding = Finding::new(Code::Opcache, severity, format!("{what}: limits of {whose}"), hint);
-        finding.file = php.ini.clone();
+        finding.file.clone_from(&php.ini);
         finding.field = Some(format!("opcache.{setting}"));
         finding
     };

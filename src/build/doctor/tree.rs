@@ -99,10 +99,8 @@ fn missing_files(examination: &Examination, told: &Told) -> Vec<Finding> {
     }
     for missing in told.missing.iter().filter(|missing| !is_absent(missing.owner)) {
         let Missing { owner, field, path, refused } = missing;
-        let (severity, hint) = match refused {
-            true => (Severity::Error, INSTALL),
-            false => (Severity::Note, "nothing, if the package was shipped without it; else run `composer install`"),
-        };
+        let shipped = "nothing, if the package was shipped without it; else run `composer install`";
+        let (severity, hint) = if *refused { (Severity::Error, INSTALL) } else { (Severity::Note, shipped) };
         let shown = if path.is_empty() { "the tree" } else { path };
         let code = if *refused { Code::MissingFile } else { Code::MissingDirectory };
         let finding = Finding::new(code, severity, format!("`{shown}` does not exist"), hint);
@@ -152,9 +150,10 @@ fn requirements(examination: &Examination) -> Vec<Finding> {
     for dangling in &checked.dangling {
         let wikis = concerns.of(&dangling.extension);
         let severity = if wikis.is_none() { Severity::Note } else { Severity::Error };
-        let hint = match wikis.is_none() {
-            true => "add it to the tree before a wiki turns this extension on",
-            false => "add the missing extension to the tree, or turn this one off for these wikis",
+        let hint = if wikis.is_none() {
+            "add it to the tree before a wiki turns this extension on"
+        } else {
+            "add the missing extension to the tree, or turn this one off for these wikis"
         };
         let finding = Finding::new(Code::MissingRequirement, severity, dangling.to_string(), hint).wikis(wikis);
         findings.push(finding.at(dangling.file.clone(), dangling.field.clone()).extension(&dangling.extension));
@@ -187,13 +186,14 @@ fn warnings(examination: &Examination, of_scan: &[String]) -> Vec<Finding> {
     others
         .map(|text| {
             let (wikis, extension) = concerns.of_text(text);
-            let (code, hint) = match text.ends_with("should be in lower case") {
-                true => (Code::UpperCaseName, "write it in lower case"),
-                false => (Code::OddTree, "mend what the message names, or leave it if it is meant"),
+            let (code, hint) = if text.ends_with("should be in lower case") {
+                (Code::UpperCaseName, "write it in lower case")
+            } else {
+                (Code::OddTree, "mend what the message names, or leave it if it is meant")
             };
             let mut finding = Finding::new(code, Severity::Warning, text.clone(), hint).wikis(wikis);
             finding.extension = extension;
-            finding.file = text.split('`').nth(1).filter(|file| file.ends_with(".json")).map(str::to_owned);
+            finding.file = text.split('`').nth(1).filter(|file| file.contains(".json")).map(str::to_owned);
             finding
         })
         .collect()

@@ -153,14 +153,14 @@ impl Vendor {
     fn read(own: &Path, extension: &Extension) -> Self {
         let text = |path: &Path| small(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         let vendor = own.join("vendor");
-        let loader = text(&vendor.join("composer/autoload_real.php")).unwrap_or_default();
+        let real = text(&vendor.join("composer/autoload_real.php")).unwrap_or_default();
         let manifest = extension.manifests.iter().find(|manifest| manifest.load_composer_autoloader);
-        let how = match (disk::size(&vendor.join("autoload.php")), manifest) {
+        let loaded = match (disk::size(&vendor.join("autoload.php")), manifest) {
             (None, _) => Loaded::Missing,
             (Some(_), Some(manifest)) => Loaded::Manifest(manifest.file.clone()),
             (Some(_), None) => {
                 let names = disk::names(own).unwrap_or_default();
-                let mut php = names.iter().filter(|name| name.ends_with(".php"));
+                let mut php = names.iter().filter(|name| is_php(name));
                 let by =
                     php.find(|name| text(&own.join(name)).is_some_and(|text| text.contains("vendor/autoload.php")));
                 by.map_or(Loaded::Nobody, |name| Loaded::File(format!("{}/{name}", extension.id)))
@@ -168,10 +168,15 @@ impl Vendor {
         };
         Self {
             libraries: small(&vendor.join("composer/installed.json")).map(|json| libraries(&json)).unwrap_or_default(),
-            loaded: how,
-            prepends: !loader.contains("->register(false)"),
+            loaded,
+            prepends: !real.contains("->register(false)"),
         }
     }
+}
+
+/// PHP files by name; case counts, as for `require`.
+fn is_php(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|end| end == "php")
 }
 
 fn small(path: &Path) -> Option<Vec<u8>> {

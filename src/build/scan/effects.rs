@@ -160,7 +160,7 @@ impl<'t> Reader<'t> {
         match word.as_str() {
             "namespace" => self.skip_past(&[";", "{"]),
             "use" => self.skip_use(),
-            "declare" => {
+            "declare" | "catch" => {
                 self.at += 1;
                 self.skip_group();
             }
@@ -171,10 +171,6 @@ impl<'t> Reader<'t> {
             "if" | "elseif" | "while" | "for" | "foreach" | "switch" => {
                 self.at += 1;
                 self.group();
-            }
-            "catch" => {
-                self.at += 1;
-                self.skip_group();
             }
             "else" | "try" | "finally" | "do" | "default" => self.at += 1,
             "endif" | "endwhile" | "endfor" | "endforeach" | "endswitch" | "break" | "continue" | "goto" => {

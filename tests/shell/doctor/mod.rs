@@ -1,6 +1,7 @@
 //! `mwfarm doctor`: each finding appears when there is what it is about, says which wikis it concerns, and disappears.
 
 mod classes;
+mod composer;
 mod published;
 mod real;
 mod runtime;
@@ -56,7 +57,8 @@ fn exit_codes_say_how_bad_it_is() {
     tree.write("vendor/composer/installed.json", "{");
     let unreadable = tree.mwfarm(&["doctor"]);
     assert_eq!((unreadable.status.code(), unreadable.stdout.len()), (Some(1), 0));
-    assert!(String::from_utf8_lossy(&unreadable.stderr).starts_with("error: cannot read the tree\ncaused by: "));
+    let message = String::from_utf8_lossy(&unreadable.stderr);
+    assert!(message.starts_with("error: `vendor/composer/installed.json` is not JSON: "), "{message}");
 }
 
 /// A tree without wikis can be looked at; then no wiki is concerned.

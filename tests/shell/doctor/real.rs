@@ -127,3 +127,23 @@ fn php_files(directory: &Path) -> Vec<PathBuf> {
     files.sort();
     files
 }
+
+/// What nobody can mend is no reason to warn.
+#[test]
+fn builds_of_trees_as_they_were_unpacked_are_silent() {
+    for version in ["1.39", "1.43"] {
+        let wikis = tempfile::NamedTempFile::with_suffix(".yml").expect("a file");
+        wikis
+            .as_file()
+            .write_all(b"wikis: { a: { hosts: [a.example.org], extensions: [AbuseFilter] } }\n")
+            .expect("written");
+        let output = Command::new(env!("CARGO_BIN_EXE_mwfarm"))
+            .args(["plan", "--no-cache", "--wikis"])
+            .arg(wikis.path())
+            .arg("-d")
+            .arg(composer::trees().join(version))
+            .output()
+            .expect("mwfarm runs");
+        assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
+    }
+}

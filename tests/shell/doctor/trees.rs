@@ -70,12 +70,6 @@ fn what_rules_name_and_is_missing_is_told_all_at_once() {
     let found = tree.doctor();
     assert_eq!((&found.only("missing-file")["severity"], found.code), (&json!("warning"), Some(0)));
     tree.build();
-
-    tree.package("acme/c", "vendor/acme/c", json!({}), json!({"psr-4": {"NoBackslash": "src/"}}));
-    tree.write("vendor/acme/c/src/C.php", "<?php\n");
-    tree.install();
-    let found = tree.doctor();
-    assert!(found.text.contains("prefix `NoBackslash` does not end with"), "{}", found.text);
 }
 
 #[test]
