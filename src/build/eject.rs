@@ -7,6 +7,7 @@ use std::path::Path;
 use super::copy::MARK;
 use super::generated::Generated;
 use super::published::{self, FIXED, MANIFEST, Manifest, Published};
+use super::strangers::stranger;
 use crate::disk::{self, Lock, LockError, Staging};
 
 /// Why nothing is taken out, or not everything.
@@ -41,6 +42,8 @@ pub struct Ejected {
     pub restored: Vec<String>,
     /// Names removed: of files and links that were not there before, and hashed ones.
     pub removed: Vec<String>,
+    /// Hashed names that stay because something is in them which mwfarm did not make, each with it.
+    pub strangers: Vec<(String, String)>,
 }
 
 /// Puts the originals back, the dispatcher first, then removes every hashed name that the manifest lists, then the
@@ -71,7 +74,7 @@ pub fn eject(vendor: &Path, wait: bool) -> Result<Ejected, Error> {
 }
 
 fn take_out(published: &Published, manifest: &Manifest, staging: &Staging, vendor: &Path) -> io::Result<Ejected> {
-    let (mut restored, mut removed) = (Vec::new(), Vec::new());
+    let (mut restored, mut removed, mut strangers) = (Vec::new(), Vec::new(), Vec::new());
     for name in FIXED {
         if !published.in_place.contains_key(name) {
             continue;
@@ -90,10 +93,14 @@ fn take_out(published: &Published, manifest: &Manifest, staging: &Staging, vendo
         removed.push(name.to_owned());
     }
     for name in names.iter().filter(|name| published.present.contains(name)) {
+        if let Some(stranger) = stranger(vendor, published, name)? {
+            strangers.push((name.to_string(), stranger));
+            continue;
+        }
         staging.withdraw(&name.to_string(), name.is_directory())?;
         removed.push(name.to_string());
     }
     disk::discard(&vendor.join(MARK))?;
     disk::discard(&vendor.join(MANIFEST))?;
-    Ok(Ejected { restored, removed })
+    Ok(Ejected { restored, removed, strangers })
 }

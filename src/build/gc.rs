@@ -11,6 +11,7 @@ use super::generated::Generated;
 use super::history::{self, Generation};
 use super::mediawikifarm::Place;
 use super::published::{self, DISPATCHER, MANIFEST, Manifest, Published, hashed};
+use super::strangers::stranger;
 use crate::disk::{self, LockError, Staging};
 use crate::key::Key;
 use crate::report::Reporter;
@@ -214,14 +215,17 @@ pub fn collect(
     )?;
     let mut collected = Collected { plan: Plan::default(), files: 0, bytes: 0, strangers: Vec::new() };
     for name in std::mem::take(&mut plan.names) {
-        match measure(vendor, &published, &name).map_err(system)? {
-            Measured::Ours { files, bytes } => {
-                collected.files += files;
-                collected.bytes += bytes;
-                plan.names.insert(name);
-            }
-            Measured::Stranger(stranger) => collected.strangers.push((name, stranger)),
+        if let Some(stranger) = stranger(vendor, &published, &name).map_err(system)? {
+            collected.strangers.push((name, stranger));
+            continue;
         }
+        for file in published.digests(&name).unwrap_or_default().keys() {
+            if let Some(found) = disk::look(&vendor.join(file)).map_err(system)? {
+                collected.files += 1;
+                collected.bytes += found.len();
+            }
+        }
+        plan.names.insert(name);
     }
     collected.plan = plan;
     if !dry_run && (!collected.plan.names.is_empty() || !collected.plan.generations.is_empty()) {
@@ -283,41 +287,6 @@ fn switched(vendor: &Path) -> io::Result<u64> {
     use std::os::unix::fs::MetadataExt;
     let found = disk::look(&vendor.join(DISPATCHER))?;
     Ok(found.map_or(0, |found| u64::try_from(found.mtime().max(found.ctime())).unwrap_or_default()))
-}
-
-/// What is below a name.
-enum Measured {
-    /// What a build made.
-    Ours {
-        /// How many files.
-        files: usize,
-        /// How large they are.
-        bytes: u64,
-    },
-    /// Something else, too.
-    Stranger(String),
-}
-
-fn measure(vendor: &Path, published: &Published, name: &Generated) -> io::Result<Measured> {
-    let path = vendor.join(name.to_string());
-    let known = published.digests(name).unwrap_or_default();
-    let is_kind = disk::look(&path)?.is_some_and(|found| found.is_dir() == name.is_directory() && !found.is_symlink());
-    if !is_kind {
-        return Ok(Measured::Stranger(name.to_string()));
-    }
-    let files: Vec<String> = if name.is_directory() {
-        disk::entries(&path)?.iter().map(|file| format!("{name}/{}", file.display())).collect()
-    } else {
-        vec![name.to_string()]
-    };
-    let mut bytes = 0;
-    for file in &files {
-        match disk::look(&vendor.join(file))? {
-            Some(found) if found.is_file() && known.contains_key(file) => bytes += found.len(),
-            _ => return Ok(Measured::Stranger(file.clone())),
-        }
-    }
-    Ok(Measured::Ours { files: files.len(), bytes })
 }
 
 #[cfg(test)]

@@ -127,7 +127,8 @@ pub fn collect(
         }
     }
     collected.names = going.iter().map(|name| name.text.clone()).collect();
-    if !dry_run && !(going.is_empty() && gone.is_empty()) {
+    let nothing = going.is_empty() && gone.is_empty();
+    if !dry_run && !nothing {
         gone.extend(collected.names.iter().cloned());
         let staging = Staging::new(output)?;
         let result = remove(&staging, manifest, &going, &gone);

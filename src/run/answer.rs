@@ -248,6 +248,9 @@ pub(super) fn ejected(ejected: &eject::Ejected) -> String {
         let _ = writeln!(text, "restored {}", restored.join(", "));
     }
     let _ = writeln!(text, "removed {} names that builds had made", ejected.removed.len());
+    for (name, stranger) in &ejected.strangers {
+        let _ = writeln!(text, "kept {}: mwfarm did not make {}", escaped(name), escaped(stranger));
+    }
     text
 }
 

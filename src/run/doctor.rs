@@ -56,12 +56,12 @@ const FEW: usize = 500;
 pub(super) fn run(
     tree: &Path,
     flags: &cli::Doctor,
-    means: Means,
+    means: &Means,
     jobs: Option<std::num::NonZeroUsize>,
     reporter: &dyn Reporter,
 ) -> Result<Output, Vec<Problem>> {
     let inputs = Inputs { output: flags.output.clone(), ..Inputs::default() };
-    let request = request_of(tree, &inputs, wikis(tree, flags)?, &means);
+    let request = request_of(tree, &inputs, wikis(tree, flags)?, means);
     let examination = doctor::examine(&request, reporter).map_err(|error| problems(tree, error))?;
     let jobs = jobs.map_or_else(|| std::thread::available_parallelism().map_or(1, Into::into), Into::into);
     let lists = class_lists(&flags.php, tree, &examination, jobs);

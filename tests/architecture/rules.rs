@@ -32,6 +32,7 @@ const EFFECTS: &[&str] = &[
     "src/build/write",
     "src/build/copy",
     "src/build/eject",
+    "src/build/strangers",
     "src/build/gc",
     "src/build/rollback",
     "src/build/verify",

@@ -133,6 +133,18 @@ fn what_mwfarm_did_not_make_stays() {
 }
 
 #[test]
+fn eject_leaves_it_too() {
+    let tree = built(1);
+    let set = names(&tree).into_iter().find(|name| name.len() == 40 && name.starts_with("composer")).expect("a set");
+    let notes = tree.path().join("vendor").join(&set).join("notes.txt");
+    fs::write(&notes, "x").expect("a file");
+    let told = tree.succeed(&["eject"]);
+    assert!(told.contains(&format!("kept {set}: mwfarm did not make {set}/notes.txt")), "{told}");
+    assert!(notes.exists());
+    assert!(!tree.path().join("vendor/mwfarm.json").exists());
+}
+
+#[test]
 fn it_writes_through_no_link_and_works_where_a_build_is() {
     let tree = built(1);
     let elsewhere = tree.path().join("elsewhere");

@@ -405,8 +405,8 @@ fn settings_that_nothing_leads_to_are_collected() {
     let dispatcher = fs::read_to_string(case.path("tree/vendor/autoload.php")).expect("a dispatcher");
     let table = dispatcher.split("/wikis_").nth(1).and_then(|rest| rest.get(..32)).expect("a table");
     let table = fs::read_to_string(case.path("tree/vendor").join(format!("wikis_{table}.php"))).expect("a table");
-    let named = settings().into_iter().filter(|name| table.contains(name.as_str())).count();
-    assert_eq!(named, 1, "the settings of the earlier generation are there");
+    let led_to = settings().into_iter().filter(|name| table.contains(name.as_str())).count();
+    assert_eq!(led_to, 1, "the settings of the earlier generation are there");
     gc("--grace 0");
     assert_eq!(settings().len(), 2);
     case.run("build --config-dir config");

@@ -33,7 +33,7 @@ pub(in crate::run) fn build(
 ) -> Result<Output, Vec<Problem>> {
     refuse_output(&flags.inputs)?;
     if flags.dry_run || flags.locked {
-        return planned(tree, &flags.inputs, &means, flags.format, flags.locked, reporter);
+        return planned(tree, &flags.inputs, means, flags.format, flags.locked, reporter);
     }
     let options =
         options::read(&super::directory(&flags.inputs.config)).map_err(|error| vec![super::of_options(&error)])?;

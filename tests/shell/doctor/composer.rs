@@ -102,7 +102,12 @@ fn reruns(seed: u64, command: &[&str]) -> usize {
     assert_eq!(again["generation"], once["generation"], "{what}");
     for file in once["files"].as_object().expect("files").keys() {
         let read = |tree: &Path| fs::read(tree.join("vendor").join(file)).expect("a file");
-        assert!(read(&tree) == read(&clean), "{what}: {file} differs from that of a clean build\n{}\n---\n{}", text(&read(&tree)), text(&read(&clean)));
+        assert!(
+            read(&tree) == read(&clean),
+            "{what}: {file} differs from that of a clean build\n{}\n---\n{}",
+            text(&read(&tree)),
+            text(&read(&clean))
+        );
     }
 
     // What Composer wrote is back. `dump-autoload` does not write this one: then it is that of before the first build.
