@@ -11,7 +11,7 @@ use crate::disk;
 ///
 /// # Errors
 /// Those of the system.
-pub fn stranger(vendor: &Path, published: &Published, name: &Generated) -> io::Result<Option<String>> {
+pub(super) fn stranger(vendor: &Path, published: &Published, name: &Generated) -> io::Result<Option<String>> {
     let path = vendor.join(name.to_string());
     let Some(found) = disk::look(&path)? else { return Ok(None) };
     if name.is_directory() != found.is_dir() || name.is_directory() == found.is_file() {
