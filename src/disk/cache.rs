@@ -133,3 +133,93 @@ impl Cache {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn opened(directory: &Path) -> Cache {
+        Cache::open(directory, true).unwrap().unwrap()
+    }
+
+    fn names(directory: &Path) -> Vec<String> {
+        let mut names: Vec<String> =
+            fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn it_is_made_only_when_it_is_to_be() {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = parent.path().join("a/b");
+        assert!(Cache::open(&directory, false).unwrap().is_none());
+        assert!(!parent.path().join("a").exists());
+        let cache = opened(&directory);
+        assert_eq!(cache.read("x", 10).unwrap(), None);
+        assert!(cache.replace("x", b"one").unwrap());
+        assert!(cache.replace("x", b"two!").unwrap());
+        assert_eq!(cache.read("x", 4).unwrap().as_deref(), Some(&b"two!"[..]));
+        assert_eq!(cache.read("x", 3).unwrap(), None, "it is too large");
+        assert_eq!(names(&directory), ["x"]);
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_read() {
+        let parent = tempfile::tempdir().unwrap();
+        let cache = opened(parent.path());
+        fs::create_dir(parent.path().join("directory")).unwrap();
+        assert_eq!(cache.read("directory", 10).unwrap(), None);
+        std::os::unix::fs::symlink("/etc/passwd", parent.path().join("link")).unwrap();
+        assert!(cache.read("link", 1 << 20).is_err());
+        rustix::fs::mkfifoat(rustix::fs::CWD, parent.path().join("pipe"), Mode::RWXU).unwrap();
+        assert_eq!(cache.read("pipe", 10).unwrap(), None, "and does not wait");
+    }
+
+    #[test]
+    fn only_one_writes_at_a_time() {
+        let parent = tempfile::tempdir().unwrap();
+        let cache = opened(parent.path());
+        let other = File::create(parent.path().join("x.new")).unwrap();
+        rustix::fs::flock(&other, FlockOperation::NonBlockingLockExclusive).unwrap();
+        assert!(!cache.replace("x", b"one").unwrap());
+        // The other one is done: what it wrote has its name now.
+        fs::rename(parent.path().join("x.new"), parent.path().join("x")).unwrap();
+        drop(other);
+        assert!(cache.replace("x", b"one").unwrap());
+        // Or it was killed.
+        fs::write(parent.path().join("x.new"), "half of something longer").unwrap();
+        assert!(cache.replace("x", b"two").unwrap());
+        assert_eq!(
+            (fs::read(parent.path().join("x")).unwrap(), names(parent.path())),
+            (b"two".to_vec(), vec!["x".into()])
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_written_leaves_nothing() {
+        let parent = tempfile::tempdir().unwrap();
+        let cache = opened(parent.path());
+        fs::create_dir(parent.path().join("x")).unwrap();
+        assert!(cache.replace("x", b"one").is_err());
+        assert_eq!(names(parent.path()), ["x"]);
+    }
+
+    #[test]
+    fn what_is_old_goes() {
+        let parent = tempfile::tempdir().unwrap();
+        let cache = opened(parent.path());
+        let old = SystemTime::now() - KEPT - Duration::from_secs(100);
+        for name in ["old", "old.new", "other", "young"] {
+            fs::write(parent.path().join(name), "").unwrap();
+            if name != "young" {
+                let file = File::open(parent.path().join(name)).unwrap();
+                file.set_times(fs::FileTimes::new().set_modified(old)).unwrap();
+            }
+        }
+        cache.sweep(|name| name != "other").unwrap();
+        assert_eq!(names(parent.path()), ["other", "young"]);
+    }
+}
