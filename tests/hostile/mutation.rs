@@ -1,7 +1,7 @@
 //! Real manifests with something wrong in them, many thousand of them, through all that a plan does: each is refused
 //! with the file's name, or planned; none makes the program stop, and none takes long.
 //!
-//! `MWFARM_CASES=n` tries n of each kind.
+//! `MWFARM_CASES=n` tries n of each kind, `MWFARM_SEED=n` others.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use mwfarm::report::{ExitCode, Silent};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestCaseError, TestRunner};
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use serde_json::{Map, Value, json};
 
 use super::cases::faults;
@@ -381,6 +381,11 @@ fn demo(name: &str) -> Vec<Value> {
     files.iter().map(|file| serde_json::from_slice(&fs::read(file).expect("a file")).expect("JSON")).collect()
 }
 
+/// The bytes that random changes begin with.
+fn seed_of(seed: u64) -> [u8; 32] {
+    std::array::from_fn(|at| seed.to_le_bytes()[at % 8])
+}
+
 /// Tries changed documents of a kind.
 fn tried(kind: &Kind) -> Tried {
     let yard = Yard::new();
@@ -393,7 +398,9 @@ fn tried(kind: &Kind) -> Tried {
     let cases = std::env::var("MWFARM_CASES").ok().map_or(CASES, |cases| cases.parse().expect("a number"));
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 2000, ..Config::default() };
     let strategy = (any::<prop::sample::Index>(), changes(), damage());
-    let outcome = TestRunner::new(config).run(&strategy, |(index, changes, damage)| {
+    let seed = std::env::var("MWFARM_SEED").ok().map_or(0, |seed| seed.parse::<u64>().expect("a number"));
+    let random = TestRng::from_seed(RngAlgorithm::ChaCha, &seed_of(seed));
+    let outcome = TestRunner::new_with_rng(config, random).run(&strategy, |(index, changes, damage)| {
         let mut document = index.get(&kind.documents).clone();
         changes.iter().for_each(|change| change.make(&mut document));
         let mut text = serde_json::to_vec(&document).expect("JSON");
