@@ -11,6 +11,7 @@ mod hostile;
 mod incremental;
 mod linking;
 mod mediawiki;
+mod mount;
 mod oracle;
 mod php;
 mod shell;

@@ -3,15 +3,19 @@
 //!
 //! `MWFARM_FAULTS=all` tries every error at every system call, on a larger farm.
 
+mod confined;
+mod disks;
+mod lock;
 mod order;
 mod snapshot;
 mod sound;
 mod stopped;
+mod together;
 mod tree;
 
 use std::env;
 
-use stopped::{Case, beside, built, copied, dumped, killed, linked, refused, thrice, twice};
+use stopped::{Case, beside, built, copied, deaths, dumped, killed, linked, prepared, refused, thrice, twice};
 
 /// How much is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +86,22 @@ const COLLECT: Case =
 
 const BACK: Case =
     Case { words: &["rollback", "--to", "%"], prepare: twice, place: "tree/vendor", done: Some("already") };
+
+const WRITER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/faults/writer.php");
+
+/// The checks themselves find what is wrong: a program that writes over what is there does not pass.
+#[test]
+fn a_program_that_writes_in_place_is_noticed() {
+    let words = &["php", "-n", WRITER, "in-place", "@/next", "@/tree/vendor"];
+    let wrong = deaths(&Case { words, prepare: prepared, place: "tree/vendor", done: None });
+    assert!(wrong.len() > 10, "{} moments:\n{}", wrong.len(), wrong.join("\n\n"));
+}
+
+#[test]
+fn a_program_that_writes_aside_and_renames_is_not() {
+    let words = &["php", "-n", WRITER, "careful", "@/next", "@/tree/vendor"];
+    killed(&Case { words, prepare: prepared, place: "tree/vendor", done: None });
+}
 
 #[test]
 fn a_build_that_is_killed_leaves_the_old_or_the_new_generation() {

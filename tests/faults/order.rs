@@ -183,9 +183,10 @@ fn an_order_in_which_something_could_be_lost_is_noticed() {
 }
 
 /// The paths among the arguments of a call. Those of calls whose name ends so are below the descriptor before.
-fn paths(call: &str, arguments: &str) -> Vec<PathBuf> {
+pub(super) fn paths(call: &str, arguments: &str) -> Vec<PathBuf> {
     let mut paths = Vec::new();
     let mut descriptor: Option<PathBuf> = None;
+    let arguments = arguments.trim_end_matches(" <unfinished ...>");
     for argument in arguments.split(", ") {
         if let Some(text) = argument.strip_prefix('"') {
             let text = text.split('"').next().unwrap_or_default();

@@ -98,6 +98,20 @@ impl Sides {
         }
     }
 
+    /// Lets PHP look at one wiki while the tree changes between the two sides.
+    ///
+    /// # Errors
+    /// It shows what is of neither.
+    pub(super) fn is_old_or_new(&self, tree: &Tree, place: &str, wiki: &'static str) -> Result<(), String> {
+        let shown = shown(tree, place, wiki)?;
+        let (old, new) = (&self.old.shown[wiki], &self.new.shown[wiki]);
+        if shown == *old || shown == *new {
+            Ok(())
+        } else {
+            Err(format!("{wiki} shows {shown:#}, not {old:#} or {new:#}"))
+        }
+    }
+
     /// Whether a state has not been asked for before.
     pub(super) fn is_unseen(&self, state: &Snapshot) -> bool {
         self.seen.lock().expect("no panic while it is held").insert(state.digest())

@@ -142,6 +142,12 @@ impl Tree {
                 let _ = fs::remove_file(self.root().join(name));
             }
         }
+        self.list(state);
+    }
+
+    /// Lists the wikis of a state, and leaves the rest of the tree as it is.
+    pub(super) fn list(&self, state: State) {
+        let second = state == State::Second;
         let mut text = "wikis:\n".to_owned();
         for (place, wiki) in WIKIS.iter().enumerate() {
             let on = (0..self.extensions).filter(|number| match (place, second) {
@@ -153,6 +159,12 @@ impl Tree {
             let _ = writeln!(text, "  {wiki}: {{ hosts: [{wiki}.example.org], extensions: [{}] }}", on.join(", "));
         }
         self.write("wikis.yml", &text);
+    }
+
+    /// Lists one more wiki.
+    pub(super) fn list_also(&self, wiki: &str) {
+        let wikis = fs::read_to_string(self.root().join("wikis.yml")).expect("wikis");
+        self.write("wikis.yml", &format!("{wikis}  {wiki}: {{ hosts: [{wiki}.example.org], extensions: [] }}\n"));
     }
 
     /// Lists all packages but that of one extension as installed: its directory is then one that somebody has unpacked.
@@ -185,26 +197,45 @@ impl Tree {
         command
     }
 
-    /// The program's words: `@` in them is the directory beside which the tree is, `%` what is in the file `generation`
-    /// there.
+    /// mwfarm's words.
     fn words(&self, words: &[&str]) -> Vec<String> {
-        let place = self.directory.path().to_str().expect("UTF-8");
-        let generation = fs::read_to_string(self.beside("generation")).unwrap_or_default();
-        words
-            .iter()
-            .map(|word| word.replace('@', place).replace('%', &generation))
-            .chain(["-d".to_owned(), format!("{place}/tree")])
-            .collect()
+        let tree = self.root().to_str().expect("UTF-8").to_owned();
+        self.replaced(words).into_iter().chain(["-d".to_owned(), tree]).collect()
     }
 
-    /// Runs mwfarm on the tree under strace.
+    /// Words: `@` in them is the directory beside which the tree is, `%` what is in the file `generation`
+    /// there.
+    fn replaced(&self, words: &[&str]) -> Vec<String> {
+        let place = self.directory.path().to_str().expect("UTF-8");
+        let generation = fs::read_to_string(self.beside("generation")).unwrap_or_default();
+        words.iter().map(|word| word.replace('@', place).replace('%', &generation)).collect()
+    }
+
+    /// Runs what words say: mwfarm on the tree or, after the word `php`, a PHP script.
+    pub(super) fn run(&self, words: &[&str]) -> Said {
+        let (program, words) = self.program(words);
+        let mut command = Command::new(program);
+        command.args(words).stdin(Stdio::null());
+        self.environment(&mut command);
+        Said::of(command.output().expect("a program"))
+    }
+
+    fn program(&self, words: &[&str]) -> (&'static str, Vec<String>) {
+        match words {
+            ["php", script @ ..] => ("php", self.replaced(script)),
+            _ => (env!("CARGO_BIN_EXE_mwfarm"), self.words(words)),
+        }
+    }
+
+    /// Runs the same under strace.
     pub(super) fn traced(&self, words: &[&str], expressions: &[impl AsRef<str>]) -> Said {
         let mut command = Command::new("strace");
         command.args(["-f", "-qq", "-s", "256", "-o"]).arg(self.beside("trace"));
         for expression in expressions {
             command.args(["-e", expression.as_ref()]);
         }
-        command.arg(env!("CARGO_BIN_EXE_mwfarm")).args(self.words(words)).stdin(Stdio::null());
+        let (program, words) = self.program(words);
+        command.arg(program).args(words).stdin(Stdio::null());
         self.environment(&mut command);
         Said::of(command.output().expect("strace runs"))
     }

@@ -3,43 +3,18 @@
 use std::fs;
 use std::io::Write as _;
 use std::net::TcpListener;
-use std::path::PathBuf;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::sound::sound;
 use super::{Farm, Plan, core, git};
-
-/// A file system of few megabytes, in memory, as long as it lives.
-struct Small(PathBuf);
-
-impl Small {
-    /// None where even root may not mount one, as in many containers: there the system's refusals are those that
-    /// `kill` injects.
-    fn at(path: PathBuf, megabytes: u32) -> Option<Self> {
-        let size = format!("size={megabytes}m,mode=755");
-        let output =
-            Command::new("mount").args(["-t", "tmpfs", "-o", &size, "none"]).arg(&path).output().expect("mount");
-        let said = String::from_utf8_lossy(&output.stderr);
-        let forbidden =
-            ["permission denied", "not permitted", "must be superuser"].iter().any(|why| said.contains(why));
-        assert!(output.status.success() || forbidden, "{said}");
-        output.status.success().then_some(Self(path))
-    }
-}
-
-impl Drop for Small {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
-    }
-}
+use crate::mount::Mount;
 
 #[test]
 fn a_full_disk_is_told_and_nothing_of_the_release_stays() {
     let farm = Farm::start(&Plan::plain());
     // Where releases and repositories are.
     fs::create_dir(farm.at("srv")).expect("a directory");
-    let Some(_small) = Small::at(farm.at("srv"), 12) else {
+    let Some(_small) = Mount::memory(&farm.at("srv"), "size=12m") else {
         let _ = writeln!(std::io::stderr(), "no file system can be mounted here: disks that fill up are not tried");
         return;
     };
