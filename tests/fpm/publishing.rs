@@ -42,6 +42,12 @@ fn a_pool_that_looks_at_files_now_and_then_serves_one_generation_per_request() {
     serves_one_generation(&settings, Noticed::Within(Duration::from_secs(3)));
 }
 
+/// Every so many publications there is a collection.
+const COLLECTED: usize = 5;
+
+/// How long a request may take.
+const REQUEST: Duration = Duration::from_secs(2);
+
 /// When a pool has to serve what was published.
 #[derive(Debug, Clone, Copy)]
 enum Noticed {
@@ -67,6 +73,13 @@ impl Progress {
         let now = Instant::now();
         let ended = self.ended.lock().expect("no panic while it is held");
         ended.iter().rposition(|&end| end + self.lag <= now).unwrap_or(0)
+    }
+
+    /// How many generations, the latest, requests may be served or go on with.
+    fn in_use(&self) -> usize {
+        let now = Instant::now();
+        let ended = self.ended.lock().expect("no panic while it is held");
+        2 + ended.iter().filter(|end| **end + self.lag + REQUEST > now).count()
     }
 
     /// The latest publication that a request which has ended can have seen.
@@ -125,6 +138,9 @@ fn serves_one_generation(settings: &Settings, noticed: Noticed) {
             progress.begun.store(publication, Ordering::SeqCst);
             tree.build(told);
             progress.ended.lock().expect("no panic while it is held").push(Instant::now());
+            if publication.is_multiple_of(COLLECTED) {
+                tree.collect(progress.in_use());
+            }
         }
         // Nothing tells when a pool has noticed the last one; it has this long.
         thread::sleep(lag);

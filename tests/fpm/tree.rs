@@ -152,6 +152,13 @@ impl Tree {
         serde_json::from_slice(&output.stdout).expect("a summary")
     }
 
+    /// Removes all generations but so many.
+    #[track_caller]
+    pub(super) fn collect(&self, keep: usize) {
+        let output = self.run(&["gc", "--grace", "0", "--keep", &keep.to_string()]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
     /// What a pool shows for a wiki.
     #[track_caller]
     pub(super) fn shown(&self, pool: &Pool, wiki: usize) -> Shown {
