@@ -1,6 +1,6 @@
 //! The files that a path stands for, found as Symfony's Finder finds them for Composer, and their contents.
 
-use std::fs::{DirEntry, Metadata};
+use std::fs::{DirEntry, FileType, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,8 @@ const VERSION_CONTROL: [&str; 9] =
 /// What a path stands for.
 pub(super) struct Listing {
     pub(super) kind: Kind,
-    /// The canonical path of a single file or directory, see [`File::real`].
+    /// The canonical path of a single file or directory: relative to the real path of the tree, or absolute when
+    /// outside.
     pub(super) real: Option<String>,
     /// Ordered by path.
     pub(super) files: Vec<File>,
@@ -40,10 +41,21 @@ pub(super) struct Listing {
 pub(super) struct File {
     /// As found, relative to the tree.
     pub(super) path: String,
-    /// Canonical: relative to the real path of the tree, or absolute when outside.
-    pub(super) real: String,
+    /// Canonical, when that is another: relative to the real path of the tree, or absolute when outside.
+    pub(super) real: Option<String>,
     /// What the listing says of it; none when nobody asked or the system does not tell.
     pub(super) hint: Option<Hint>,
+}
+
+impl File {
+    fn new(path: String, real: String, hint: Option<Hint>) -> Self {
+        Self { real: (real != path).then_some(real), path, hint }
+    }
+
+    /// Its canonical path.
+    pub(super) fn real(&self) -> &str {
+        self.real.as_deref().unwrap_or(&self.path)
+    }
 }
 
 /// The tree and its real path.
@@ -70,7 +82,7 @@ impl Places {
                 let real = walk.enter(&path.path)?;
                 single = Some(real.clone());
                 if has_extension(path.path.as_bytes()) {
-                    walk.files.push(File { path: path.path.clone(), real, hint: self.hint(&metadata) });
+                    walk.files.push(File::new(path.path.clone(), real, self.hint(&metadata)));
                 }
                 Kind::File
             }
@@ -120,7 +132,7 @@ impl Places {
         existing(self.tree.join(path).metadata()).map_err(|error| failed(path, Reason::Unreadable(error)))
     }
 
-    /// A canonical path as text, see [`File::real`].
+    /// A canonical path as text, see [`Listing::real`].
     fn real_text(&self, real: &Path) -> Result<String, Reason> {
         real.strip_prefix(&self.real).unwrap_or(real).to_str().map(str::to_owned).ok_or(Reason::NotUtf8)
     }
@@ -181,7 +193,7 @@ impl Walk<'_> {
                 return Err(failed(root, Reason::TooMany));
             }
             // Of several errors, the first in this order is reported.
-            list.sort_by_key(DirEntry::file_name);
+            list.sort_by_cached_key(DirEntry::file_name);
             let mut found = Vec::new();
             for entry in list {
                 found.extend(self.entry(&seen, next, &entry)?);
@@ -202,9 +214,11 @@ impl Walk<'_> {
         let name = entry.file_name();
         let scannable = has_extension(name.as_encoded_bytes());
         let kind = entry.file_type();
+        if !scannable && kind.as_ref().is_ok_and(FileType::is_file) {
+            return Ok(None);
+        }
         let Some(name) = name.to_str() else {
-            let matters = scannable || !kind.is_ok_and(|kind| kind.is_file());
-            if matters && !name.as_encoded_bytes().starts_with(b".") {
+            if !name.as_encoded_bytes().starts_with(b".") {
                 self.skip(&join(&within.path, &name.to_string_lossy()), "its name is not UTF-8");
             }
             return Ok(None);
@@ -252,7 +266,7 @@ impl Walk<'_> {
                     // Of the entry, not of a path: the system need not find its way again.
                     hint = entry.metadata().ok().filter(Metadata::is_file).map(|metadata| hint_of(&metadata));
                 }
-                self.files.push(File { path, real, hint });
+                self.files.push(File::new(path, real, hint));
             } else {
                 self.skip(&path, "it is not a regular file");
             }

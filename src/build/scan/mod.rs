@@ -19,7 +19,7 @@ mod strip;
 mod tokens;
 mod yield_from;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -174,12 +174,19 @@ pub fn scan_with(tree: &Path, paths: &[ScanPath], cache: Option<&Cache<'_>>) -> 
         .map(|(path, listing)| Ok((path, listing?)))
         .collect::<Result<BTreeMap<&ScanPath, Listing>, Error>>()?;
 
-    let mut files = listings.values().flat_map(|listing| &listing.files).collect::<Vec<_>>();
+    let mut ways = listings.values().flat_map(|listing| &listing.files).enumerate().collect::<Vec<_>>();
     // Stable: of several ways to a file, the first is kept. Listings are sorted already, for the most part.
-    files.sort_by(|a, b| a.real.cmp(&b.real));
-    files.dedup_by(|a, b| a.real == b.real);
+    ways.sort_by(|(_, a), (_, b)| a.real().cmp(b.real()));
+    let mut files: Vec<&File> = Vec::with_capacity(ways.len());
+    let mut places_of_ways = vec![0; ways.len()];
+    for (way, file) in ways {
+        if files.last().is_none_or(|last| last.real() != file.real()) {
+            files.push(file);
+        }
+        places_of_ways[way] = files.len() - 1;
+    }
     let known = match cache {
-        Some(cache) => cache.recall(files.iter().map(|file| file.real.as_str())),
+        Some(cache) => cache.recall(files.iter().map(|file| file.real())),
         None => vec![None; files.len()],
     };
     let read = files
@@ -192,26 +199,31 @@ pub fn scan_with(tree: &Path, paths: &[ScanPath], cache: Option<&Cache<'_>>) -> 
         })
         .collect::<Vec<_>>();
     let found = read.into_iter().collect::<Result<Vec<Found>, Error>>()?;
-
     let kept = cache.and_then(|cache| {
         let files = files.iter().zip(&known).zip(&found);
-        cache.replaced(files.map(|((file, known), found)| (file.real.as_str(), *known, found)))
+        cache.replaced(files.map(|((file, known), found)| (file.real(), *known, found)))
     });
-    let classes = files.iter().zip(found).map(|(file, found)| (file.real.as_str(), found.classes));
-    let classes = classes.collect::<HashMap<&str, Arc<[ClassName]>>>();
-    let scanned = |path: &ScanPath| {
-        let listing = &listings[path];
-        let files = listing.files.iter().map(|file| ScannedFile {
-            path: file.path.clone(),
-            real: (file.real != file.path).then(|| file.real.clone()),
-            classes: Arc::clone(&classes[file.real.as_str()]),
+
+    let mut warnings = Vec::new();
+    let mut places_of_ways = places_of_ways.into_iter();
+    let mut scanned = BTreeMap::new();
+    for (path, listing) in listings {
+        warnings.extend(listing.warnings);
+        let files = listing.files.into_iter().zip(&mut places_of_ways).map(|(file, place)| ScannedFile {
+            path: file.path,
+            real: file.real,
+            classes: Arc::clone(&found[place].classes),
         });
-        Scanned { kind: listing.kind, real: listing.real.clone(), files: files.collect() }
-    };
-    let mut warnings = listings.values().flat_map(|listing| listing.warnings.clone()).collect::<Vec<_>>();
+        scanned.insert(path, Scanned { kind: listing.kind, real: listing.real, files: files.collect() });
+    }
     warnings.sort();
     warnings.dedup();
-    Ok((Scan { paths: paths.iter().map(scanned).collect(), warnings }, kept))
+    let paths = if scanned.len() == paths.len() {
+        paths.iter().filter_map(|path| scanned.remove(path)).collect()
+    } else {
+        paths.iter().map(|path| scanned[path].clone()).collect()
+    };
+    Ok((Scan { paths, warnings }, kept))
 }
 
 /// Keeps the memory that reading needs from file to file.
@@ -224,7 +236,7 @@ struct Reader {
 impl Reader {
     /// Reads a file; parses it unless its content is known.
     fn read(&mut self, places: &Places, file: &File, cache: Option<&Cache<'_>>) -> Result<Found, Reason> {
-        let hint = places.read(&file.real, &mut self.contents)?;
+        let hint = places.read(file.real(), &mut self.contents)?;
         let hash: Hash = if cache.is_some() { Sha256::digest(&self.contents).into() } else { [0; 32] };
         let classes = match cache.and_then(|cache| cache.by_hash(&hash)) {
             Some(classes) => classes,
