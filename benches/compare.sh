@@ -1,6 +1,8 @@
 #!/bin/bash
 # compare.sh - mwfarm against Composer as whole processes, as one Markdown table
 set -euo pipefail
+# Scans are not kept: benches/incremental.sh measures what that is worth.
+export MWFARM_CACHE_DIR=/dev/null
 usage() { cat <<'U'
 usage: benches/compare.sh [--rounds N] [--sizes "N..."] [--farm N] [DIRECTORY]
   Measures whole processes, interleaved, warm cache, and prints one Markdown table: medians, and the median, least and

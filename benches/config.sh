@@ -1,6 +1,8 @@
 #!/bin/bash
 # config.sh - `mwfarm config compile` as a whole process, for farms of growing size, as one Markdown table
 set -euo pipefail
+# Scans are not kept: benches/incremental.sh measures what that is worth.
+export MWFARM_CACHE_DIR=/dev/null
 usage() { cat <<'U'
 usage: benches/config.sh [--rounds N] [--sizes "N..."] [DIRECTORY]
   Measures `mwfarm config compile` of farms with 500 settings for each wiki in 40 files (see benches/make_config.rs):

@@ -1,6 +1,8 @@
 #!/bin/bash
 # deploy.sh - what deploying costs: against `git archive | tar`, in git objects, and with many wikis in the registry
 set -euo pipefail
+# Scans are not kept: benches/incremental.sh measures what that is worth.
+export MWFARM_CACHE_DIR=/dev/null
 usage() { cat <<'U'
 usage: benches/deploy.sh [--rounds N] [--sizes "N..."] [DIRECTORY]
   1. `mwfarm deploy` of a push to a core repository as large as MediaWiki, in turns with `git archive | tar` of the same

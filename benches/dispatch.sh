@@ -1,6 +1,8 @@
 #!/bin/bash
 # dispatch.sh - the runtime against Composer's best autoloader in a PHP-FPM worker, as one Markdown table
 set -euo pipefail
+# Scans are not kept: benches/incremental.sh measures what that is worth.
+export MWFARM_CACHE_DIR=/dev/null
 usage() { cat <<'U'
 usage: benches/dispatch.sh [--rounds N] [--wikis N] [--sizes "N..."] [--farm N] [--short] [DIRECTORY]
   Measures, in requests to one PHP-FPM worker, vendor/autoload.php and then up to 300 classes that exist and 100 that

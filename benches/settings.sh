@@ -1,6 +1,8 @@
 #!/bin/bash
 # settings.sh - what it costs a request to find its wiki and to load its settings, as one Markdown table
 set -euo pipefail
+# Scans are not kept: benches/incremental.sh measures what that is worth.
+export MWFARM_CACHE_DIR=/dev/null
 usage() { cat <<'U'
 usage: benches/settings.sh [--rounds N] [--wikis N] [DIRECTORY]
   Measures, in requests to one PHP-FPM worker with OPcache, what MediaWiki's start does first: vendor/autoload.php, then

@@ -18,8 +18,8 @@
 //!
 //! **Invariants**, kept by `tests/architecture`: modules that decide never look at disk, environment or clock; verbs
 //! do not know each other; `build` starts no process, opens no connection, runs nothing of the tree, and writes below
-//! one vendor directory only; the same input gives the same bytes, whatever the threads, the order of directories,
-//! the locale, the umask, the clock and the path.
+//! one vendor directory and into its cache only; the same input gives the same bytes, whatever the threads, the order
+//! of directories, the locale, the umask, the clock and the path.
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
