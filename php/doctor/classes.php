@@ -19,8 +19,8 @@
     $find = static function (string $code) use ($keywords, $skipped, $parts): ?array {
         $names = [];
         $namespace = '';
-        $before = null; // The last token but one that says something, then what is awaited behind it.
-        $state = '';
+        $before = null; // The last token that says something; then what is awaited behind it, and what came of that.
+        $state = $awaited = '';
         foreach (token_get_all($code) as $token) {
             $id = is_array($token) ? $token[0] : $token;
             if (isset($skipped[$id])) {
@@ -61,8 +61,13 @@
         }
         // Most of a file usually comes behind its last declaration.
         $names = [];
-        if (preg_match_all('/\b(?:class|interface|trait|enum)\b/i', $code, $found, PREG_OFFSET_CAPTURE)) {
-            $brace = strpos($code, '{', end($found[0])[1]);
+        $last = -1;
+        foreach (['class', 'interface', 'trait', 'enum'] as $word) {
+            $place = strripos($code, $word);
+            $last = $place === false ? $last : max($last, $place);
+        }
+        if ($last >= 0) {
+            $brace = strpos($code, '{', $last);
             $names = $brace === false ? null : $find(substr($code, 0, $brace + 1));
             $names = $names ?? $find($code) ?? [];
         }
