@@ -90,10 +90,22 @@ struct Made {
     found: bool,
 }
 
-/// Works with this many threads from now on, this one among them; the first call of a process counts.
-pub fn use_threads(threads: NonZeroUsize) {
-    // A second call finds the pool made already, which only a test does.
-    let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.get()).use_current_thread().build_global();
+/// Works with this many threads from now on, this one among them, or with another one for each processor; the first
+/// call of a process counts.
+///
+/// # Errors
+/// The system gives no more threads.
+pub fn use_threads(threads: Option<NonZeroUsize>) -> io::Result<()> {
+    let pool = rayon::ThreadPoolBuilder::new();
+    let pool = match threads {
+        Some(threads) => pool.num_threads(threads.get()).use_current_thread(),
+        None => pool,
+    };
+    match pool.build_global() {
+        Err(error) if std::error::Error::source(&error).is_some() => Err(io::Error::other(error)),
+        // Or a second call, which only a test makes, finds the threads already there.
+        _ => Ok(()),
+    }
 }
 
 /// Writes what the plan creates and publishes the generation.

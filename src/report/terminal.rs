@@ -392,7 +392,15 @@ mod tests {
 
     #[test]
     fn a_panic_becomes_a_problem_wherever_it_happens() {
+        use rayon::prelude::*;
+
         assert_eq!(caught(|| ExitCode::Unmet), Ok(ExitCode::Unmet));
+        // Of many at once, one is told.
+        let problem = caught(|| {
+            (0..1000).into_par_iter().for_each(|_| panic!("in a pool"));
+            ExitCode::Done
+        });
+        assert_eq!(problem.unwrap_err().what, "this is a bug in mwfarm: in a pool");
         let problem = caught(|| {
             let thread = std::thread::spawn(|| panic!("index {} is {}", 3, "out of bounds"));
             std::panic::resume_unwind(thread.join().unwrap_err())

@@ -15,6 +15,7 @@ mod php;
 mod publishing;
 mod quoting;
 mod scanning;
+mod traced;
 mod web;
 mod yard;
 

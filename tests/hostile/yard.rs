@@ -58,7 +58,12 @@ fn template() -> &'static Path {
 impl Yard {
     /// A copy of the template.
     pub(super) fn new() -> Self {
-        let yard = Self { directory: tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory") };
+        Self::below(Path::new(env!("CARGO_TARGET_TMPDIR")))
+    }
+
+    /// A copy somewhere else.
+    pub(super) fn below(directory: &Path) -> Self {
+        let yard = Self { directory: tempfile::tempdir_in(directory).expect("a directory") };
         copy(template(), yard.directory.path());
         yard
     }
