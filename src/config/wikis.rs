@@ -21,8 +21,11 @@ use serde::{Deserialize, Deserializer};
 
 use crate::farm::{ExtensionId, Farm, Host, Wanted, Wiki, WikiId};
 
-/// Larger files are refused; 100,000 wikis with twenty extensions each take about half of it.
-const MAX_BYTES: u64 = 64 * 1024 * 1024;
+/// Larger files are refused; 50,000 wikis with twenty extensions each take about half of it.
+const MAX_BYTES: u64 = 32 * 1024 * 1024;
+
+/// How many names, lists and maps the file may hold, so that short ones cannot take all memory.
+const MAX_VALUES: usize = 2_000_000;
 
 /// What aliases may add to the file, in YAML events, so that a small file cannot grow without end.
 const MAX_REPEATED: usize = 2_000_000;
@@ -209,11 +212,10 @@ fn in_words(error: &serde_saphyr::Error) -> String {
 }
 
 fn options() -> serde_saphyr::Options {
-    let events = usize::try_from(MAX_BYTES).unwrap_or(usize::MAX);
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {
-            max_events: events,
-            max_nodes: events,
+            max_events: MAX_VALUES,
+            max_nodes: MAX_VALUES,
             max_depth: 16,
             flow_nesting_limit: 16,
             max_documents: 1,
