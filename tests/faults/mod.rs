@@ -15,7 +15,9 @@ mod tree;
 
 use std::env;
 
-use stopped::{Case, beside, built, copied, deaths, dumped, killed, linked, prepared, refused, thrice, twice};
+use stopped::{
+    Case, beside, built, copied, deaths, dumped, killed, killed_at_random, linked, prepared, refused, thrice, twice,
+};
 
 /// How much is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,6 +108,11 @@ fn a_program_that_writes_aside_and_renames_is_not() {
 #[test]
 fn a_build_that_is_killed_leaves_the_old_or_the_new_generation() {
     killed(&AGAIN);
+}
+
+#[test]
+fn a_build_of_many_threads_that_is_killed_leaves_the_old_or_the_new_generation() {
+    killed_at_random(&AGAIN);
 }
 
 #[test]

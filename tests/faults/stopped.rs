@@ -3,6 +3,7 @@
 
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
+use std::process::Stdio;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -44,6 +45,8 @@ struct Known<'c> {
     moments: Vec<(usize, Moment)>,
     /// The first moment after the switch.
     switched: usize,
+    /// How long it takes when nothing happens, more or less.
+    took: Duration,
 }
 
 /// What happens at a moment.
@@ -52,6 +55,8 @@ enum Fault {
     Kill,
     /// The system refuses with this error, once or from then on.
     Refuse(&'static str, bool),
+    /// Eight threads are at work, and this part of a thousand of the time that it takes is over.
+    KillAt(u32),
 }
 
 /// Errors, with what the system calls them.
@@ -74,6 +79,20 @@ pub(super) fn deaths(case: &Case) -> Vec<String> {
     let known = Known::of(case);
     let faults: Vec<(usize, Fault)> = (0..known.moments.len()).map(|moment| (moment, Fault::Kill)).collect();
     known.bears(&faults)
+}
+
+/// Kills at random times, while several threads are at work.
+pub(super) fn killed_at_random(case: &Case) {
+    let known = Known::of(case);
+    let times = if size() == Size::All { 500 } else { 60 };
+    let mut random = super::seed() as u64 + 1;
+    let faults = (0..times).map(|_| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (0, Fault::KillAt(u32::try_from((random >> 33) % 1000).expect("a number")))
+    });
+    let faults: Vec<(usize, Fault)> = faults.collect();
+    let wrong = known.bears(&faults);
+    assert!(wrong.is_empty(), "{} of {times}:\n{}", wrong.len(), wrong.join("\n\n"));
 }
 
 /// Refuses at every moment with every error, or at some.
@@ -119,7 +138,11 @@ impl<'c> Known<'c> {
         assert!(after != before, "{:?} does something", case.words);
         let sides = begun(&tree);
         before.restore(&tree.beside(""));
-        Self { case, tree, original, before, after, sides, moments, switched }
+        let begun = Instant::now();
+        tree.run(case.words).well();
+        let took = begun.elapsed();
+        before.restore(&tree.beside(""));
+        Self { case, tree, original, before, after, sides, moments, switched, took }
     }
 
     /// Tries faults, each from the state before. What is wrong afterwards.
@@ -156,8 +179,19 @@ impl<'c> Known<'c> {
     /// Tries one fault. Says whether it struck.
     fn bears_one(&self, tree: &Tree, moment: usize, fault: Fault) -> Result<bool, String> {
         let (position, at) = &self.moments[moment];
-        let mut done = false;
+        // At a time it may be anywhere, and at its end.
+        let mut done = matches!(fault, Fault::KillAt(_));
         let struck = match fault {
+            Fault::KillAt(part) => {
+                let words: Vec<&str> =
+                    self.case.words.iter().map(|word| if *word == "1" { "8" } else { *word }).collect();
+                let mut command = tree.command(&words);
+                let mut running =
+                    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().map_err(|error| error.to_string())?;
+                thread::sleep(self.took * part / 1000);
+                running.kill().and_then(|()| running.wait()).map_err(|error| error.to_string())?;
+                true
+            }
             Fault::Kill => tree.traced(self.case.words, &at.killing()).code == -9,
             Fault::Refuse(error, lasts) => {
                 let said = tree.traced(self.case.words, &at.refusing(error, lasts));
