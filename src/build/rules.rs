@@ -229,7 +229,10 @@ impl Block<'_> {
         let refused = |reason: &str| self.error("files", format!("`{}` {reason}", file.escape_debug()));
         let unread = |error: io::Error| match error.kind() {
             io::ErrorKind::NotFound => refused("does not exist"),
-            kind => refused(&format!("cannot be read ({kind})")),
+            _ => refused(&format!(
+                "cannot be read ({})",
+                error.raw_os_error().map_or(error, io::Error::from_raw_os_error)
+            )),
         };
         let path = tree.join(&file);
         // Asked before opening: a pipe may wait, a device may do anything.

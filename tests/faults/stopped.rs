@@ -41,7 +41,7 @@ struct Known<'c> {
     before: Snapshot,
     after: Snapshot,
     sides: Sides,
-    /// What changes something, in order.
+    /// What changes something or opens a file to read it, in order.
     moments: Vec<(usize, Moment)>,
     /// The first moment after the switch.
     switched: usize,
@@ -77,7 +77,9 @@ pub(super) fn killed(case: &Case) {
 /// Kills at every moment. What is wrong afterwards.
 pub(super) fn deaths(case: &Case) -> Vec<String> {
     let known = Known::of(case);
-    let faults: Vec<(usize, Fault)> = (0..known.moments.len()).map(|moment| (moment, Fault::Kill)).collect();
+    let changes = |moment: &usize| is_change(&known.moments[*moment].1);
+    let faults: Vec<(usize, Fault)> =
+        (0..known.moments.len()).filter(changes).map(|moment| (moment, Fault::Kill)).collect();
     known.bears(&faults)
 }
 
@@ -130,10 +132,11 @@ impl<'c> Known<'c> {
         let switched = moments.iter().position(|moment| {
             moment.is_of("rename") && moment.text.contains(&format!("{}/autoload.php\")", case.place))
         });
-        let changes = |moment: &Moment| moment.is_change() || moment.is_of("flock");
+        let place = tree.beside("").display().to_string();
+        let matters = |moment: &Moment| is_change(moment) || moment.text.contains(&place);
         // A collection does not switch.
         let switched = switched.map_or(usize::MAX, |position| position + 1);
-        let moments = moments.into_iter().enumerate().filter(|(_, moment)| changes(moment)).collect();
+        let moments = moments.into_iter().enumerate().filter(|(_, moment)| matters(moment)).collect();
         let after = everything(&tree);
         assert!(after != before, "{:?} does something", case.words);
         let sides = begun(&tree);
@@ -234,15 +237,25 @@ impl<'c> Known<'c> {
         // Nothing can be said where nothing can be written.
         let silent = at.is_of("write") && (lasts || at.text.starts_with("2,"));
         match said.code {
-            0 if state.without(STAGING) == self.after.below(self.case.place) => Ok(()),
+            0 if state.without(STAGING).without(MARK) == self.after.below(self.case.place) => Ok(()),
             0 => Err("success without".to_owned()),
-            1 => {
+            // The list of wikis is another matter than the tree.
+            5 if !at.text.contains("/wikis.yml") => Err("exit code 5".to_owned()),
+            1 | 5 => {
                 let text = ERRORS.iter().find(|(name, _)| *name == error).expect("an error").1;
                 let path = tree.beside("").display().to_string();
                 let path = path.trim_end_matches('/');
+                // What is in the tree is named as seen from there.
+                let relative = at.text.split_once("/tree/").and_then(|(_, rest)| rest.split_once('"'));
                 let result = at.is_of("write") && at.text.starts_with("1,");
-                let told = said.err.contains(text) && (said.err.contains(path) || result);
-                if told || silent { Ok(()) } else { Err(format!("no word of `{text}` and a path")) }
+                let named = said.err.contains(path)
+                    || relative.is_some_and(|(file, _)| said.err.contains(&format!("`{file}`")))
+                    || result;
+                if (said.err.contains(text) && named) || silent {
+                    Ok(())
+                } else {
+                    Err(format!("no word of `{text}` and a path"))
+                }
             }
             code => Err(format!("exit code {code}")),
         }
@@ -305,6 +318,11 @@ impl<'c> Known<'c> {
         }
         Ok(())
     }
+}
+
+/// Whether a call changes something, or locks.
+fn is_change(moment: &Moment) -> bool {
+    moment.is_change() || moment.is_of("flock")
 }
 
 /// Everything beside the tree and in it.
