@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use serde::{Serialize, Serializer};
 
-use super::escaped;
+use super::{escaped, escaped_json};
 use crate::farm::{ExtensionId, WikiId};
 
 /// The version of the JSON form.
@@ -139,7 +139,7 @@ impl Diagnosis {
     /// # Errors
     /// None that are known: every part can be written as JSON.
     pub fn json(&self) -> serde_json::Result<String> {
-        Ok(serde_json::to_string_pretty(self)? + "\n")
+        Ok(escaped_json(&serde_json::to_string_pretty(self)?).into_owned() + "\n")
     }
 
     /// The text form: findings of a kind together, what to do once for those that have the same to be done, and last how

@@ -28,6 +28,27 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
+/// JSON with every such character within its texts written as `\u202e`: the same values, and safe to show.
+#[must_use]
+pub fn escaped_json(json: &str) -> Cow<'_, str> {
+    // Control characters below U+0020 are escaped in any JSON; line ends between values are not within texts.
+    let shows = |character: char| character != '\n' && is_hidden(character);
+    if !json.contains(shows) {
+        return Cow::Borrowed(json);
+    }
+    let mut safe = String::with_capacity(json.len() + 8);
+    for character in json.chars() {
+        if shows(character) {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                let _ = write!(safe, "\\u{unit:04x}");
+            }
+        } else {
+            safe.push(character);
+        }
+    }
+    Cow::Owned(safe)
+}
+
 /// Whether a character has no shape of its own or changes the place of others.
 fn is_hidden(character: char) -> bool {
     character.is_control()
@@ -62,6 +83,17 @@ mod tests {
         assert_eq!(escaped("a\u{2066}b\u{2069}\u{200f}\u{61c}"), "a\\u{2066}b\\u{2069}\\u{200f}\\u{61c}");
         assert_eq!(escaped("Ci\u{200b}te\u{feff}\u{e0041}"), "Ci\\u{200b}te\\u{feff}\\u{e0041}");
         assert_eq!(escaped("\u{2028}\u{2029}"), "\\u{2028}\\u{2029}");
+    }
+
+    #[test]
+    fn json_is_safe_and_says_the_same() {
+        let value = serde_json::json!({"a\u{202e}": ["\u{9b}2J", "\u{e0041}", "é\n\u{7f}"]});
+        let json = serde_json::to_string_pretty(&value).unwrap();
+        let safe = escaped_json(&json);
+        assert!(!safe.contains(|character| character != '\n' && is_hidden(character)), "{safe}");
+        assert!(safe.contains("\\u202e") && safe.contains("\\udb40\\udc41"), "{safe}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&safe).unwrap(), value);
+        assert!(matches!(escaped_json("{\n}"), Cow::Borrowed(_)));
     }
 
     #[test]

@@ -15,7 +15,7 @@ mod terminal;
 pub mod verification;
 pub mod why;
 
-pub use escape::escaped;
+pub use escape::{escaped, escaped_json};
 pub use problem::Problem;
 pub use terminal::{Terminal, catch_bugs, usage};
 

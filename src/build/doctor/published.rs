@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Examination;
 use super::finding::{Case, Code, Concern, Finding, Severity, some_of};
+use crate::build::copy::MARK;
 use crate::build::generated::Generated;
 use crate::build::published::{self, DISPATCHER, FIXED, MANIFEST, Manifest};
 use crate::build::set::{Autoload, Set};
@@ -85,6 +86,11 @@ fn strangers(examination: &Examination) -> Vec<Finding> {
         let what = format!("`vendor/{STAGING}` was left by a build that was killed");
         let finding = Finding::new(Code::Leftover, Severity::Note, what, "run `mwfarm build`, which removes it");
         findings.push(finding.at(format!("vendor/{STAGING}"), "").wikis(Concern::none()));
+    }
+    if examination.published.manifest.is_none() && disk::size(&vendor.join(MARK)).is_some() {
+        let what = "the copy in `--output` was begun, and not finished".to_owned();
+        let hint = "run `mwfarm build` with the same `--output`, which finishes it";
+        findings.push(Finding::new(Code::Leftover, Severity::Warning, what, hint).at(MARK, ""));
     }
     let unlisted: Vec<String> =
         published.present.iter().filter(|name| published.digests(name).is_none()).map(ToString::to_string).collect();

@@ -149,6 +149,21 @@ fn what_killed_builds_left_is_told() {
 }
 
 #[test]
+fn a_copy_that_was_begun_is_told() {
+    let tree = Tree::new();
+    let copy = tree.beside("copy");
+    fs::create_dir(&copy).expect("a directory");
+    fs::write(copy.join(".mwfarm_copy"), "").expect("written");
+    let settings = [("enable", "On"), ("max_accelerated_files", "10000"), ("memory_consumption", "128")];
+    let fpm = tree.fpm("8.4.1", "Zend OPcache", &settings);
+    let asked = ["--output", copy.to_str().unwrap(), "--fpm", fpm.to_str().unwrap()];
+    assert_eq!(tree.doctor_with(&asked).only("leftover")["severity"], "warning");
+    let built = tree.mwfarm(&["build", "--output", copy.to_str().unwrap()]);
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    assert_eq!(tree.doctor_with(&asked).codes(), [""; 0]);
+}
+
+#[test]
 fn files_that_not_everybody_may_read_are_told() {
     let tree = built();
     let set = tree.path(&set(&tree, "extensions/Two"));

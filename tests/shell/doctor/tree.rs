@@ -17,6 +17,8 @@ pub(super) struct Tree {
 pub(super) struct Diagnosis {
     pub(super) code: Option<i32>,
     pub(super) json: Value,
+    /// The same as it was printed.
+    pub(super) raw: String,
     pub(super) text: String,
     pub(super) err: String,
 }
@@ -179,6 +181,7 @@ impl Tree {
         Diagnosis {
             code: json.status.code(),
             json: serde_json::from_slice(&json.stdout).unwrap_or_else(|error| panic!("{error}: {err}")),
+            raw: String::from_utf8(json.stdout).expect("UTF-8"),
             text: String::from_utf8(text.stdout).expect("UTF-8"),
             err,
         }
