@@ -15,6 +15,7 @@ mod vendors;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use super::candidates::{self, Gatherer};
 use super::graph::DependencyGraph;
@@ -52,6 +53,8 @@ pub struct Examination {
     plan: Plan,
     published: Published,
     concerns: Concerns,
+    /// Counted when somebody asks.
+    sizes: OnceLock<Sizes>,
     findings: Vec<Finding>,
 }
 
@@ -111,6 +114,7 @@ pub fn examine(request: &Request, reporter: &dyn Reporter) -> Result<Examination
         plan,
         published,
         concerns,
+        sizes: OnceLock::new(),
         findings: Vec::new(),
     };
     let mut findings = tree::findings(&examination, &tree::Told { refused, missing, unknown, scan_warnings });
@@ -136,7 +140,7 @@ impl Examination {
     /// Numbers and bytes of files, for OPcache's limits.
     #[must_use]
     pub fn sizes(&self) -> Sizes {
-        Sizes::of(self)
+        *self.sizes.get_or_init(|| Sizes::of(self))
     }
 
     /// Everything that was found, the worst first. Without PHP, what only PHP can tell is missing.

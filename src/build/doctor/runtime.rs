@@ -111,7 +111,7 @@ fn mapped(autoload: &Autoload) -> impl Iterator<Item = &str> {
 
 pub(super) fn findings(examination: &Examination, php: &Php) -> Vec<Finding> {
     let mut findings = platform(examination, php);
-    findings.extend(opcache(&Sizes::of(examination), php));
+    findings.extend(opcache(&examination.sizes(), php));
     findings
 }
 
