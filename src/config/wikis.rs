@@ -429,9 +429,7 @@ mod tests {
         for i in 0..10_000 {
             writeln!(text, "  w{i}: {{hosts: [], extensions: *x}}").expect("a string");
         }
-        let started = std::time::Instant::now();
         refused(&text, "`wikis.yml`");
-        assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
         refused("wikis: &w\n  a: *w\n", "`wikis.yml`");
         refused(&format!("wikis: {}{}\n", "[".repeat(5000), "]".repeat(5000)), "`wikis.yml`");
     }
