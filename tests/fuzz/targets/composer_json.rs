@@ -33,7 +33,9 @@ const ROOT: &str = r#"{"name": "mediawiki/core", "require": {"acme/lib": "^1.0",
 
 static TREE: LazyLock<PathBuf> = LazyLock::new(|| {
     let tree = tempfile::tempdir().expect("a directory").keep();
-    for directory in ["extensions/Bad/src", "vendor/composer", "vendor/acme/lib/src", "vendor/wikimedia/composer-merge-plugin"] {
+    for directory in
+        ["extensions/Bad/src", "vendor/composer", "vendor/acme/lib/src", "vendor/wikimedia/composer-merge-plugin"]
+    {
         fs::create_dir_all(tree.join(directory)).expect("a directory");
     }
     fs::write(tree.join("extensions/Bad/src/Bad.php"), "<?php class Bad {}").expect("a file");
@@ -66,7 +68,9 @@ fuzz_target!(|data: &[u8]| {
             let all: Vec<usize> = (0..tree.extensions.len()).collect();
             let _ = (graph.closure(&all), graph.order(), graph.cycles());
         }
-        Err(build::Error::Manifest(error)) => assert!(error.to_string().contains(".json") || error.to_string().contains(".php")),
+        Err(build::Error::Manifest(error)) => {
+            assert!(error.to_string().contains(".json") || error.to_string().contains(".php"))
+        }
         Err(error) => panic!("{error:?}"),
     }
 });

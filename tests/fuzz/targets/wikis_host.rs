@@ -51,14 +51,22 @@ fuzz_target!(|data: &[u8]| {
         _ => {
             let Ok(text) = std::str::from_utf8(text) else { return };
             if let Ok(host) = Host::new(text) {
-                assert!(host.as_str().bytes().all(|b| b.is_ascii_graphic() && !b"'\"\\$<>{}`;&|*?#%".contains(&b)), "{host:?}");
+                assert!(
+                    host.as_str().bytes().all(|b| b.is_ascii_graphic() && !b"'\"\\$<>{}`;&|*?#%".contains(&b)),
+                    "{host:?}"
+                );
                 assert_eq!(Host::new(host.as_str()).as_ref(), Ok(&host));
             }
             if let Ok(id) = WikiId::new(text) {
-                assert!(id.as_str().bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b)));
+                assert!(
+                    id.as_str().bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b))
+                );
             }
             if let Ok(id) = ExtensionId::new(text) {
-                assert!(!id.as_str().starts_with('/') && !id.as_str().split('/').any(|part| matches!(part, "" | "." | "..")));
+                assert!(
+                    !id.as_str().starts_with('/')
+                        && !id.as_str().split('/').any(|part| matches!(part, "" | "." | ".."))
+                );
             }
         }
     }
