@@ -26,11 +26,13 @@ pub fn permissions(path: &Path) -> Option<u32> {
 }
 
 /// The regular files below a directory whose names end so, with their sizes in bytes, by path relative to it. Links
-/// to directories are followed once, hidden directories and those named in `pass_over` not entered; what cannot be
+/// to directories are followed once, and only where extensions and packages are: in the first two levels, and not to
+/// what the directory itself lies in. Hidden directories and those named in `pass_over` are not entered; what cannot be
 /// read is left out.
 #[must_use]
 pub fn files_below(directory: &Path, ends: &str, pass_over: &[&str]) -> BTreeMap<PathBuf, u64> {
     let mut files = BTreeMap::new();
+    let real = fs::canonicalize(directory).unwrap_or_default();
     let mut seen = std::collections::HashSet::new();
     let mut open = vec![PathBuf::new()];
     while let Some(below) = open.pop() {
@@ -44,7 +46,9 @@ pub fn files_below(directory: &Path, ends: &str, pass_over: &[&str]) -> BTreeMap
             let path = below.join(text);
             let kind = entry.file_type().ok();
             let is_link = kind.is_some_and(|kind| kind.is_symlink());
-            let metadata = if is_link { fs::metadata(entry.path()).ok() } else { None };
+            let around = || fs::canonicalize(entry.path()).is_ok_and(|target| real.starts_with(target));
+            let followed = is_link && path.components().count() <= 2 && !around();
+            let metadata = if followed { fs::metadata(entry.path()).ok() } else { None };
             let is_directory =
                 kind.is_some_and(|kind| kind.is_dir()) || metadata.as_ref().is_some_and(std::fs::Metadata::is_dir);
             if is_directory {

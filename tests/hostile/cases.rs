@@ -51,9 +51,9 @@ const WRITTEN: &str = "tree/vendor";
 /// Where it keeps what its scans have found.
 const CACHE: &str = "cache";
 
-/// Looks at all cases of a table, each in a farm of its own that has a generation published.
+/// Looks at all cases of a table, each in a farm of its own that has a generation published, and lets `doctor` look.
 #[track_caller]
-pub(super) fn check(cases: &[Case]) {
+pub(super) fn check(cases: &[Case], doctor: bool) {
     let mut wrong = Vec::new();
     for case in cases {
         let yard = Yard::new();
@@ -95,6 +95,17 @@ pub(super) fn check(cases: &[Case]) {
                 } else {
                     say(format!("exit {:?}", ran.code));
                 }
+            }
+        }
+        if doctor {
+            // It gets as far as it gets, and changes nothing.
+            let before = yard.listing(".", &[CACHE]);
+            let examined = yard.mwfarm(&["doctor"]);
+            for fault in faults(&examined) {
+                say(format!("doctor: {fault}: {}", shortened(&examined.err)));
+            }
+            if yard.listing(".", &[CACHE]) != before {
+                say("doctor has changed something".to_owned());
             }
         }
         if yard.listing(".", &[]).keys().any(|path| path.file_name().is_some_and(|name| name == CANARY)) {
