@@ -22,6 +22,7 @@ struct Holder {
 impl Holder {
     /// Starts one, and waits until it has the lock.
     fn start(tree: &Tree) -> Self {
+        let _ = fs::remove_file(tree.beside("trace"));
         let build = tree.command(&["build", "-j", "1"]);
         let mut command = Command::new("strace");
         command.args(["-qq", "-o"]).arg(tree.beside("trace"));
@@ -30,8 +31,9 @@ impl Holder {
         let tracer = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("strace");
         let mut holder = Self { tracer, process: 0 };
         holder.process = until(|| {
-            let staged = tree.vendor().join(STAGING).exists();
-            staged.then(|| children(holder.tracer.id()).into_iter().find(|child| is_mwfarm(*child))).flatten()
+            // All is made then, and nothing has its name.
+            let waits = fs::read_to_string(tree.beside("trace")).is_ok_and(|trace| trace.starts_with("syncfs("));
+            waits.then(|| children(holder.tracer.id()).into_iter().find(|child| is_mwfarm(*child))).flatten()
         });
         holder
     }
