@@ -215,9 +215,7 @@ fn objects(
 
     reporter.begin(Phase::Scan, paths.len());
     let store = store(request, keep, reporter);
-    let cache = store.as_ref().map(scan::Store::cache);
-    let (scan, kept) = scan::scan_with(directory, &paths, cache.as_ref())?;
-    drop(cache);
+    let (scan, kept) = scan::scan_with(directory, &paths, store.as_ref())?;
     if let (Some(store), Some(kept)) = (store, kept.filter(|_| keep))
         && let Err(error) = store.keep(&kept)
     {

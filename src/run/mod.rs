@@ -152,7 +152,10 @@ fn run_build(tree: &Path, flags: &cli::Build, means: &Means, reporter: &dyn Repo
             Err(error) => untold.push(invalidate::problem(pool, &published, error)),
         }
     }
-    Ok(Output::done(answer::summary(&build, invalidated, flags.format, Tense::Done)?).but(untold))
+    let output = Output::done(answer::summary(&build, invalidated, flags.format, Tense::Done)?).but(untold);
+    // The process is about to end, and gives all its memory back at once: a large farm is millions of small pieces.
+    std::mem::forget(build);
+    Ok(output)
 }
 
 fn planned(request: &Request, reporter: &dyn Reporter) -> Result<Build, Vec<Problem>> {

@@ -190,8 +190,7 @@ fn scanned(
 ) -> (Vec<ScanPath>, Scan, Option<Finding>) {
     // What builds keep is read, and left as it is.
     let store = super::store(request, false, reporter);
-    let cache = store.as_ref().map(scan::Store::cache);
-    let scan = |paths: &[ScanPath]| scan::scan_with(&request.tree, paths, cache.as_ref()).map(|(scan, _)| scan);
+    let scan = |paths: &[ScanPath]| scan::scan_with(&request.tree, paths, store.as_ref()).map(|(scan, _)| scan);
     let mut all = tree.clone();
     all.loader.optimize = true;
     let paths = candidates::scan_paths(&all, rules);

@@ -81,8 +81,8 @@ struct Body<'c> {
 #[derive(Debug, Serialize, Deserialize)]
 struct Content<'c> {
     hash: Hash,
-    #[serde(borrow)]
-    classes: Vec<&'c [u8]>,
+    /// Their names, a NUL behind each: no name holds one.
+    classes: &'c [u8],
 }
 
 /// A file.
@@ -101,7 +101,7 @@ pub(super) struct File<'c> {
 
 /// What is known of files, for one scan.
 #[derive(Debug)]
-pub struct Cache<'c> {
+pub(super) struct Cache<'c> {
     body: Body<'c>,
     /// Just before the scan begins.
     now: Moment,
@@ -188,7 +188,10 @@ impl<'c> Cache<'c> {
 }
 
 fn classes(content: &Content<'_>) -> Option<Arc<[ClassName]>> {
-    content.classes.iter().map(|name| ClassName::new(name)).collect()
+    if content.classes.is_empty() {
+        return Some(Arc::default());
+    }
+    content.classes.strip_suffix(b"\0")?.split(|&byte| byte == 0).map(ClassName::new).collect()
 }
 
 fn encode<'f>(now: Moment, files: impl Iterator<Item = (&'f str, &'f Found)> + Clone) -> Option<Vec<u8>> {
@@ -208,9 +211,18 @@ fn encode<'f>(now: Moment, files: impl Iterator<Item = (&'f str, &'f Found)> + C
         }
     });
     let files = files.collect();
-    let contents = contents
-        .into_iter()
-        .map(|(hash, classes)| Content { hash: *hash, classes: classes.iter().map(ClassName::as_bytes).collect() });
+    let mut names: Vec<u8> = Vec::new();
+    let mut end_of = |classes: &[ClassName]| {
+        classes.iter().for_each(|class| names.extend(class.as_bytes().iter().chain(b"\0")));
+        names.len()
+    };
+    let ends: Vec<(&Hash, usize)> = contents.into_iter().map(|(hash, classes)| (hash, end_of(classes))).collect();
+    let mut begin = 0;
+    let contents = ends.into_iter().map(|(hash, end)| {
+        let classes = &names[begin..end];
+        begin = end;
+        Content { hash: *hash, classes }
+    });
     let body = Body { now, contents: contents.collect(), files };
     let mut bytes = [&MAGIC[..], &SCANNER.to_be_bytes(), &[0; 32]].concat();
     let at = bytes.len();
@@ -431,7 +443,7 @@ mod tests {
         let file = |shared, rest, content| File { shared, rest, hint: old, settled: true, content };
         let body = Body {
             now: NOW,
-            contents: vec![Content { hash: [1; 32], classes: vec![b"A\0B"] }],
+            contents: vec![Content { hash: [1; 32], classes: b"A" }],
             files: vec![file(7, b"b", 0), file(0, b"a", 0), file(1, b"c", 9)],
         };
         let rest = postcard::to_allocvec(&body).unwrap();

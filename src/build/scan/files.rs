@@ -48,8 +48,8 @@ pub(super) struct File {
 }
 
 impl File {
-    fn new(path: String, real: String, hint: Option<Hint>) -> Self {
-        Self { real: (real != path).then_some(real), path, hint }
+    fn new(path: String, real: Option<String>, hint: Option<Hint>) -> Self {
+        Self { real: real.filter(|real| *real != path), path, hint }
     }
 
     /// Its canonical path.
@@ -82,7 +82,7 @@ impl Places {
                 let real = walk.enter(&path.path)?;
                 single = Some(real.clone());
                 if has_extension(path.path.as_bytes()) {
-                    walk.files.push(File::new(path.path.clone(), real, self.hint(&metadata)));
+                    walk.files.push(File::new(path.path.clone(), Some(real), self.hint(&metadata)));
                 }
                 Kind::File
             }
@@ -229,7 +229,7 @@ impl Walk<'_> {
         let path = join(&within.path, name);
         let unreadable = |error| failed(&path, Reason::Unreadable(error));
         let mut kind = kind.map_err(unreadable)?;
-        let mut real = join(&within.real, name);
+        let mut real = (within.real != within.path).then(|| join(&within.real, name));
         let mut linked = within.linked;
         let mut hint = None;
         if kind.is_symlink() {
@@ -247,13 +247,14 @@ impl Walk<'_> {
                 self.skip(&path, "its real path is not UTF-8");
                 return Ok(None);
             };
-            real = text;
+            real = Some(text);
             linked = true;
         }
         if kind.is_dir() {
             if VERSION_CONTROL.contains(&name) {
                 return Ok(None);
             }
+            let real = real.unwrap_or_else(|| path.clone());
             let around = std::iter::successors(Some(within), |directory| Some(&seen[directory.parent?]));
             if linked && around.into_iter().any(|directory| directory.real == real) {
                 return Err(failed(&path, Reason::Loop { real }));

@@ -26,7 +26,6 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-pub use cache::Cache;
 pub use class_name::ClassName;
 pub use effects::{Effect, effects};
 pub use files::LONGEST;
@@ -34,7 +33,7 @@ pub use parser::{Unparsable, find_classes};
 pub use psr::{psr0_classes, psr4_classes};
 pub use store::Store;
 
-use cache::{Found, Hash};
+use cache::{Cache, Found, Hash};
 use files::{File, Listing, Places};
 use parser::Parser;
 
@@ -160,15 +159,17 @@ pub fn scan(tree: &Path, paths: &[ScanPath]) -> Result<Scan, Error> {
     Ok(scan_with(tree, paths, None)?.0)
 }
 
-/// [`scan`], with the same result, but without reading the files that a cache knows. Besides it gives what is to be
-/// kept instead of what the cache was made of, when that is anything else.
+/// [`scan`], with the same result, but without reading the files that the scan before has read. Besides it gives what is
+/// to be kept for the next one, when that is anything else than what is kept.
 ///
 /// # Errors
 /// Those of [`scan`].
-pub fn scan_with(tree: &Path, paths: &[ScanPath], cache: Option<&Cache<'_>>) -> Result<(Scan, Option<Vec<u8>>), Error> {
-    let places = Places::of(tree, cache.is_some())?;
+pub fn scan_with(tree: &Path, paths: &[ScanPath], store: Option<&Store>) -> Result<(Scan, Option<Vec<u8>>), Error> {
+    let places = Places::of(tree, store.is_some())?;
     let listings = paths.iter().collect::<BTreeSet<_>>();
-    let listings = listings.into_par_iter().map(|path| (path, places.list(path))).collect::<Vec<_>>();
+    let list = || listings.into_par_iter().map(|path| (path, places.list(path))).collect::<Vec<_>>();
+    let (cache, listings) = rayon::join(|| store.map(Store::cache), list);
+    let cache = cache.as_ref();
     let listings = listings
         .into_iter()
         .map(|(path, listing)| Ok((path, listing?)))

@@ -32,8 +32,7 @@ impl Store {
     }
 
     /// What is known of the tree's files.
-    #[must_use]
-    pub fn cache(&self) -> Cache<'_> {
+    pub(super) fn cache(&self) -> Cache<'_> {
         Cache::new(&self.content, self.now)
     }
 
