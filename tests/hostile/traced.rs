@@ -86,7 +86,7 @@ fn files_that_may_not_be_read_are_named() {
         let yard = reachable();
         let path = yard.path(file);
         let mode = fs::metadata(&path).expect("an entry").permissions();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0)).expect("permissions");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o0)).expect("permissions");
         let before = yard.listing("tree/vendor", &[]);
         let ran = by_nobody(&yard, &[], &["build"]);
         assert_eq!(faults(&ran), [""; 0], "{file}: {}", ran.err);
