@@ -213,7 +213,9 @@ fn encode<'f>(now: Moment, files: impl Iterator<Item = (&'f str, &'f Found)> + C
     let files = files.collect();
     let mut names: Vec<u8> = Vec::new();
     let mut end_of = |classes: &[ClassName]| {
-        classes.iter().for_each(|class| names.extend(class.as_bytes().iter().chain(b"\0")));
+        for class in classes.iter() {
+            names.extend(class.as_bytes().iter().chain(b"\0"));
+        }
         names.len()
     };
     let ends: Vec<(&Hash, usize)> = contents.into_iter().map(|(hash, classes)| (hash, end_of(classes))).collect();
