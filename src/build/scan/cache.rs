@@ -213,7 +213,7 @@ fn encode<'f>(now: Moment, files: impl Iterator<Item = (&'f str, &'f Found)> + C
     let files = files.collect();
     let mut names: Vec<u8> = Vec::new();
     let mut end_of = |classes: &[ClassName]| {
-        for class in classes.iter() {
+        for class in classes {
             names.extend(class.as_bytes().iter().chain(b"\0"));
         }
         names.len()
