@@ -138,12 +138,17 @@ impl Plan {
         // Those that are counted: the one that is served, and those that `rollback` goes to from there.
         let served = live.unwrap_or(&manifest.generation);
         let (mut counts, mut left) = (false, keep.generations);
+        // After a rollback, those that it has left are counted apart: one may want to go there again.
+        let mut undone = keep.generations - 1;
         for generation in generations {
             let in_use = matches!(generation, Generation::Current(_)) || named.contains(generation.key());
             let rest = rest(generation.replaced().unwrap_or(switched));
             let reason = if in_use {
                 Reason::InUse
-            } else if counts && left > 0 && !generation.is_undone() {
+            } else if counts && left > 0 && !generation.is_undone() && !generation.is_skipped() {
+                Reason::Latest
+            } else if generation.is_undone() && undone > 0 {
+                undone -= 1;
                 Reason::Latest
             } else if rest > 0 {
                 Reason::Grace(rest)
@@ -152,7 +157,7 @@ impl Plan {
                 continue;
             };
             counts |= generation.key() == served;
-            if counts && !generation.is_undone() {
+            if counts && !generation.is_undone() && !generation.is_skipped() {
                 left = left.saturating_sub(1);
             }
             needed.extend(generation.names());

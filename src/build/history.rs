@@ -22,9 +22,13 @@ pub struct Previous {
     /// When another took its place, in seconds since 1970; none when that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaced: Option<u64>,
-    /// Whether `rollback` does not go to it: it has left it, or a build that would have published it was interrupted.
+    /// Whether `rollback` has left it, and no build has published another one since.
     #[serde(default)]
     pub undone: bool,
+    /// Whether `rollback` goes to it only when it is named: the build that would have published it was interrupted, or
+    /// it was left and another one has been built since.
+    #[serde(default)]
+    pub skipped: bool,
 }
 
 /// How many earlier generations are recorded in full: the record of a farm of many wikis is large, and every build
@@ -79,6 +83,7 @@ impl Previous {
             record: (!manifest.fixed.is_empty()).then(|| Box::new(Record::of(manifest))),
             replaced: Some(now),
             undone: false,
+            skipped: false,
         }
     }
 }
@@ -91,12 +96,15 @@ impl Previous {
 pub fn before(generation: &Key, manifest: &Manifest, live: Option<&Key>, now: u64) -> Vec<Previous> {
     let mut latest = Previous::of(manifest, now);
     // Interrupted, it has not been served; but a rollback leads to one that was.
-    latest.undone = manifest.previous.iter().any(|known| Some(&known.generation) == live && !known.undone);
+    latest.skipped = manifest.previous.iter().any(|known| Some(&known.generation) == live && !known.undone);
     let previous = std::iter::once(latest).chain(manifest.previous.iter().cloned());
     let mut previous: Vec<Previous> = previous.filter(|known| known.generation != *generation).collect();
     for (index, known) in previous.iter_mut().enumerate() {
         if Some(&known.generation) == live && live != Some(generation) {
             known.replaced = Some(now);
+        }
+        if manifest.generation != *generation {
+            known.skipped |= std::mem::take(&mut known.undone);
         }
         if index >= RECORDED {
             known.record = None;
@@ -124,7 +132,7 @@ pub fn again(manifest: &Manifest, target: Generation<'_>, record: Record, live: 
         if generation.key() == live {
             other.replaced = Some(now);
         }
-        other.undone |= newer;
+        other.undone = newer;
         previous.push(other);
     }
     let names = target.names();
@@ -191,7 +199,13 @@ impl<'m> Generation<'m> {
         }
     }
 
-    /// Whether `rollback` does not go to it, see [`Previous::undone`].
+    /// Whether `rollback` goes to it only when it is named, see [`Previous::skipped`].
+    #[must_use]
+    pub fn is_skipped(self) -> bool {
+        matches!(self, Self::Previous(previous) if previous.skipped)
+    }
+
+    /// Whether `rollback` has left it, see [`Previous::undone`].
     #[must_use]
     pub fn is_undone(self) -> bool {
         matches!(self, Self::Previous(previous) if previous.undone)

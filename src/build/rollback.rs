@@ -57,6 +57,9 @@ pub enum Error {
     /// It is served.
     #[error("wikis are served generation {0} already")]
     Served(Key),
+    /// The build that would have published it was interrupted.
+    #[error("generation {0} was never finished")]
+    Unfinished(Key),
     /// Its manifest is not kept.
     #[error("of generation {0} only the files are kept")]
     Unrecorded(Key),
@@ -150,6 +153,9 @@ pub fn plan(request: &Request) -> Result<Plan, Error> {
         Generation::Previous(previous) => previous.record.as_deref().cloned(),
     };
     let Some(record) = record else { return Err(Error::Unrecorded(target.key().clone())) };
+    if target.is_skipped() && !target.names().is_subset(&published.present) {
+        return Err(Error::Unfinished(target.key().clone()));
+    }
     let mapped = check(vendor, &published, target)?;
     let missing: Vec<String> =
         mapped.into_iter().filter(|path| !verify::place(&request.tree, vendor, path).is_file()).collect();
@@ -213,9 +219,13 @@ pub fn rollback(request: &Request, reporter: &dyn Reporter) -> Result<Plan, Erro
 
 /// The generation to go to: the one named, else the first after the one that is served which was not left before.
 fn choose<'m>(generations: &[Generation<'m>], live: &Key, to: Option<&str>) -> Result<Generation<'m>, Error> {
-    let Some(name) = to else {
+    let to = to.map(str::to_ascii_lowercase);
+    let Some(name) = to.as_deref() else {
         let after = generations.iter().skip_while(|generation| generation.key() != live).skip(1);
-        return after.copied().find(|generation| !generation.is_undone()).ok_or_else(|| Error::NoEarlier(live.clone()));
+        return after
+            .copied()
+            .find(|generation| !generation.is_undone() && !generation.is_skipped())
+            .ok_or_else(|| Error::NoEarlier(live.clone()));
     };
     let matches: Vec<Generation<'m>> = generations
         .iter()

@@ -6,8 +6,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::generated::Generated;
+use super::history::{self, Generation};
 use super::mediawikifarm::Place;
-use super::published::{self, FIXED, Published, digest};
+use super::published::{self, DISPATCHER, FIXED, MANIFEST, Published, digest};
 use super::set::Set;
 use crate::disk;
 use crate::key::Key;
@@ -51,6 +52,8 @@ pub enum Wrong {
     NoLink(String),
     /// It has a hashed name and is in no manifest.
     Unlisted,
+    /// The manifest is of this generation, which is not served yet.
+    Interrupted(Key),
     /// It maps this path, where nothing is.
     Maps(String),
 }
@@ -65,6 +68,9 @@ impl fmt::Display for Wrong {
             Self::Stranger => f.write_str("is not mwfarm's"),
             Self::NoLink(target) => write!(f, "is no longer a link to `{target}`"),
             Self::Unlisted => f.write_str("is in no manifest"),
+            Self::Interrupted(generation) => {
+                write!(f, "is of generation {generation}: what would have published it was interrupted")
+            }
             Self::Maps(path) => write!(f, "maps `{path}`, which is missing"),
         }
     }
@@ -96,12 +102,27 @@ pub enum Error {
 pub fn verify(tree: &Path, vendor: &Path) -> Result<Verified, Error> {
     let published = Published::read(vendor)?;
     let Some(manifest) = &published.manifest else { return Err(Error::Nothing(vendor.display().to_string())) };
-    let mut verified =
-        Verified { generation: manifest.generation.clone(), files: 0, mapped: 0, differences: Vec::new() };
+    let generations = history::generations(manifest);
+    // When a build was interrupted, wikis are served another generation than the manifest's, and that one counts.
+    let is_served = |known: &&Generation<'_>| Some(known.key()) == published.live.as_ref();
+    let served = generations.iter().find(is_served).copied().unwrap_or(Generation::Current(manifest));
+    let mut verified = Verified { generation: served.key().clone(), files: 0, mapped: 0, differences: Vec::new() };
     let difference = |file: String, wrong: Wrong| Difference { file, wrong };
     let mut mapped: BTreeSet<(String, String)> = BTreeSet::new();
 
-    for (file, expected) in &manifest.files {
+    let mut files = manifest.files.clone();
+    if let Generation::Previous(previous) = served {
+        let interrupted = Wrong::Interrupted(manifest.generation.clone());
+        verified.differences.push(difference(MANIFEST.to_owned(), interrupted));
+        files = served.names().iter().filter_map(|name| published.digests(name)).flatten().collect();
+        // The other files of fixed names may be those of either.
+        let fixed = previous.record.as_ref().and_then(|record| record.fixed.get(DISPATCHER));
+        files.extend(fixed.map(|text| (DISPATCHER.to_owned(), digest(text.as_bytes()))));
+        for name in served.names().iter().filter(|name| published.digests(name).is_none()) {
+            verified.differences.push(difference(name.to_string(), Wrong::Unlisted));
+        }
+    }
+    for (file, expected) in &files {
         verified.files += 1;
         let wrong = match disk::read_optional(&vendor.join(file)) {
             Err(error) => Wrong::Unreadable(error.to_string()),
@@ -126,7 +147,8 @@ pub fn verify(tree: &Path, vendor: &Path) -> Result<Verified, Error> {
         let strangers = names.filter(|file| !known.contains_key(file));
         verified.differences.extend(strangers.map(|file| difference(file, Wrong::Stranger)));
     }
-    for (name, target) in &manifest.links {
+    let links = manifest.links.iter().filter(|_| matches!(served, Generation::Current(_)));
+    for (name, target) in links {
         let leads = matches!(published.places.get(name), Some(Place::Link(to)) if to.to_string() == *target);
         if !leads {
             verified.differences.push(difference(name.clone(), Wrong::NoLink(target.clone())));

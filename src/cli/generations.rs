@@ -18,7 +18,8 @@ pub struct Gc {
     /// Collect in the vendor tree in DIR instead of the tree's own
     #[arg(long, value_name = "DIR", conflicts_with = "config_dir")]
     pub output: Option<PathBuf>,
-    /// Keep the N latest generations whatever their age: what is served, and what `rollback` goes to [default: 2]
+    /// Keep the N latest generations whatever their age: what is served, and what `rollback` goes to; after a rollback
+    /// N - 1 of those that it has left, too [default: 2]
     #[arg(long, value_name = "N", value_parser = generations)]
     pub keep: Option<usize>,
     /// Keep a generation for TIME after another has taken its place: 0, or a number with m, h, d or w. Shorter than the
@@ -83,5 +84,5 @@ fn generations(text: &str) -> Result<usize, String> {
 
 /// A time, in seconds.
 fn grace(text: &str) -> Result<u64, String> {
-    if text == "0" { Ok(0) } else { super::deploy::time(text) }
+    if text == "0" { Ok(0) } else { super::deploy::time(text).map_err(|error| format!("{error}; or 0")) }
 }

@@ -108,10 +108,15 @@ impl Collection {
             for Stranger { name, file } in &directory.strangers {
                 let _ = writeln!(text, "  kept {}: mwfarm did not make {}", escaped(name), escaped(file));
             }
-            let count =
-                |count: usize, one: &str| if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") };
-            let (names, files) = (count(directory.names.len(), "name"), count(directory.files, "file"));
-            let _ = writeln!(text, "  {verb} {names}: {files}, {}", HumanBytes(directory.bytes));
+            if directory.names.is_empty() {
+                text.push_str("  nothing to remove\n");
+                continue;
+            }
+            for name in directory.names.iter().filter(|_| tense == Tense::Planned) {
+                let _ = writeln!(text, "  {verb} {}", escaped(name));
+            }
+            let files = if directory.files == 1 { "1 file".to_owned() } else { format!("{} files", directory.files) };
+            let _ = writeln!(text, "  {verb} {files}, {}", HumanBytes(directory.bytes));
         }
         text
     }
@@ -207,8 +212,11 @@ pub struct Generation {
 pub enum GenerationState {
     /// They are.
     Served,
-    /// `rollback` has left it, or a build that would have published it was interrupted.
+    /// `rollback` has left it.
     Undone,
+    /// `rollback` goes to it only when it is named: a build that would have published it was interrupted, or it was
+    /// undone and another one has been built since.
+    Skipped,
     /// A build that was interrupted would have published it.
     Interrupted,
     /// It was served before.
@@ -231,6 +239,7 @@ impl Generations {
             let state = match generation.state {
                 GenerationState::Served => "served",
                 GenerationState::Undone => "undone",
+                GenerationState::Skipped => "skipped",
                 GenerationState::Interrupted => "interrupted",
                 GenerationState::Earlier => "earlier",
             };

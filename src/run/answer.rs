@@ -9,6 +9,8 @@ use super::formatted;
 use crate::build::generated::Generated;
 use crate::build::graph::{DependencyGraph, Node};
 use crate::build::package::Tree;
+use crate::build::published::FIXED;
+use crate::build::verify::Wrong;
 use crate::build::{Build, eject, plan, verify};
 use crate::cli::{self, Format, GraphFormat};
 use crate::farm::{ExtensionId, Farm, WikiId};
@@ -222,6 +224,21 @@ fn wanted(tree: &Tree, wiki: &crate::farm::Wiki) -> Vec<usize> {
 
 /// What `verify` found.
 pub(super) fn verification(verified: verify::Verified, format: Format) -> Result<Output, Vec<Problem>> {
+    // A build never touches what is there under a hashed name.
+    let is_damaged = |found: &verify::Difference| {
+        matches!(found.wrong, Wrong::Changed | Wrong::Stranger) && !FIXED.contains(&found.file.as_str())
+    };
+    let damaged = verified.differences.iter().any(is_damaged);
+    let hint = match verified.differences.first().map(|found| &found.wrong) {
+        _ if damaged => "remove each of these files, or bring it back as it was, and run `mwfarm build`",
+        Some(Wrong::Maps(_)) => "run `mwfarm build` if these files are meant to be gone, else bring them back",
+        _ => "run `mwfarm build`",
+    };
+    let what = if verified.differences.iter().all(|found| matches!(found.wrong, Wrong::Maps(_))) {
+        "files that wikis load are gone"
+    } else {
+        "what is published is not as mwfarm made it"
+    };
     let differences = verified.differences.into_iter();
     let answer = Verification {
         schema: verification::SCHEMA,
@@ -235,9 +252,7 @@ pub(super) fn verification(verified: verify::Verified, format: Format) -> Result
     if exit == ExitCode::Done {
         return Ok(output);
     }
-    let problem = Problem::new(exit, "what is published is not as mwfarm made it")
-        .hint("run `mwfarm build`; a damaged file of a hashed name has to be removed before, then it is made anew");
-    Ok(output.but(vec![problem]))
+    Ok(output.but(vec![Problem::new(exit, what).hint(hint)]))
 }
 
 /// What `eject` did.

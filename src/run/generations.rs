@@ -113,13 +113,16 @@ fn generations(vendor: &Path, published: &Published) -> Result<Generations, roll
             _ if published.live.as_ref() == Some(generation.key()) => GenerationState::Served,
             Generation::Current(_) if published.live.is_some() => GenerationState::Interrupted,
             _ if generation.is_undone() => GenerationState::Undone,
+            _ if generation.is_skipped() => GenerationState::Skipped,
             _ => GenerationState::Earlier,
         };
+        // What is served has not been replaced, whatever a build that was interrupted has noted.
+        let replaced = generation.replaced().filter(|_| state != GenerationState::Served);
         report::generations::Generation {
             generation: generation.key().clone(),
             state,
-            replaced: generation.replaced(),
-            ago: generation.replaced().map(|then| now.saturating_sub(then)),
+            replaced,
+            ago: replaced.map(|then| now.saturating_sub(then)),
             wikis: generation.wikis().map(<[_]>::len),
         }
     });

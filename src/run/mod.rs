@@ -43,11 +43,11 @@ pub fn run(arguments: Arguments, reporter: &dyn Reporter) -> Result<Output, Vec<
 /// Whether a command is for what it changes, and its answer, a text, for people who watch.
 fn changes(command: &Command) -> bool {
     match command {
-        Command::Build(build) => !build.dry_run && !build.locked && build.format == Format::Text,
+        Command::Build(build) => !build.dry_run && build.format == Format::Text,
         Command::Config(config) => {
             matches!(&config.command, ConfigCommand::Compile(compile) if {
                 let build = cli::Build::from(compile.clone());
-                !build.dry_run && !build.locked && build.format == Format::Text
+                !build.dry_run && build.format == Format::Text
             })
         }
         Command::Rollback(flags) => !flags.dry_run && !flags.list && flags.format == Format::Text,

@@ -68,10 +68,13 @@ fn of_directory(tree: &Path) -> String {
 pub(super) fn of_verify(error: &verify::Error) -> Vec<Problem> {
     vec![match error {
         verify::Error::Published(error) => of_published(error),
-        verify::Error::Nothing(_) => Problem::from_error(ExitCode::Failed, error).hint("run `mwfarm build` first"),
+        verify::Error::Nothing(_) => Problem::from_error(ExitCode::Failed, error).hint(NOTHING),
         verify::Error::Read { .. } => Problem::from_error(ExitCode::Failed, error),
     }]
 }
+
+/// What helps where there is no build.
+const NOTHING: &str = "run `mwfarm build` first; `-d` names the directory of the tree's composer.json";
 
 /// An error of `eject`.
 pub(super) fn of_eject(error: &eject::Error) -> Vec<Problem> {
@@ -80,7 +83,8 @@ pub(super) fn of_eject(error: &eject::Error) -> Vec<Problem> {
         eject::Error::Lock(error) => of_lock(error),
         eject::Error::Link(Linked::Link(_)) => Problem::from_error(ExitCode::Failed, error)
             .hint("name the directory itself, with `--output DIR`, if it is yours to change"),
-        eject::Error::Link(Linked::System { .. }) | eject::Error::Nothing(_) | eject::Error::System { .. } => {
+        eject::Error::Nothing(_) => Problem::from_error(ExitCode::Failed, error).hint(NOTHING),
+        eject::Error::Link(Linked::System { .. }) | eject::Error::System { .. } => {
             Problem::from_error(ExitCode::Failed, error)
         }
     }]
@@ -95,7 +99,8 @@ pub(super) fn of_gc(error: &gc::Error) -> Problem {
         gc::Error::Unknown(_) => {
             Problem::from_error(ExitCode::Failed, error).hint("run `mwfarm build`, then collect again")
         }
-        gc::Error::Link(Linked::System { .. }) | gc::Error::Nothing(_) | gc::Error::System { .. } => {
+        gc::Error::Nothing(_) => Problem::from_error(ExitCode::Failed, error).hint(NOTHING),
+        gc::Error::Link(Linked::System { .. }) | gc::Error::System { .. } => {
             Problem::from_error(ExitCode::Failed, error)
         }
     }
@@ -112,7 +117,10 @@ pub(super) fn of_rollback(error: &rollback::Error) -> Problem {
         rollback::Error::Replaced(_) => {
             problem(ExitCode::Failed).hint("run `mwfarm build`; `mwfarm eject` takes mwfarm out")
         }
-        rollback::Error::NoEarlier(_) | rollback::Error::Unknown(_) => {
+        rollback::Error::NoEarlier(_) => {
+            problem(ExitCode::Failed).hint("`mwfarm rollback --list` shows the generations that are there")
+        }
+        rollback::Error::Unknown(_) => {
             problem(ExitCode::Usage).hint("`mwfarm rollback --list` shows the generations that are there")
         }
         rollback::Error::Ambiguous { matches, .. } => {
@@ -125,7 +133,8 @@ pub(super) fn of_rollback(error: &rollback::Error) -> Problem {
         }
         rollback::Error::Damaged { file, what, .. } => problem(ExitCode::Failed)
             .cause(format!("`{file}` {what}"))
-            .hint("bring the tree back to what it was then, and run `mwfarm build`"),
+            .hint("`--to` names another one; with the tree as it was then, remove that file and run `mwfarm build`"),
+        rollback::Error::Unfinished(_) => problem(ExitCode::Usage).hint("run `mwfarm build`"),
         rollback::Error::Missing { files, .. } => {
             let mut shown: Vec<_> = files.iter().take(3).map(|file| format!("`{}`", file.escape_debug())).collect();
             if files.len() > shown.len() {
@@ -135,9 +144,8 @@ pub(super) fn of_rollback(error: &rollback::Error) -> Problem {
                 "bring these files back, as with `composer install` for the composer.lock of then; then roll back",
             )
         }
-        rollback::Error::Link(Linked::System { .. }) | rollback::Error::Nothing(_) | rollback::Error::System { .. } => {
-            problem(ExitCode::Failed)
-        }
+        rollback::Error::Nothing(_) => problem(ExitCode::Failed).hint(NOTHING),
+        rollback::Error::Link(Linked::System { .. }) | rollback::Error::System { .. } => problem(ExitCode::Failed),
     }
 }
 

@@ -47,7 +47,7 @@ fn each_step_goes_further_back() {
         tree.succeed(&["verify"]);
     }
     let output = tree.run(&["rollback"]);
-    assert_eq!(output.status.code(), Some(4));
+    assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("there is no generation before"));
     // Forward again, and a build is what the tree and its list of wikis say.
     tree.succeed(&["rollback", "--to", &states[2].0[..8]]);
@@ -143,4 +143,53 @@ fn an_interrupted_rollback_is_finished() {
     tree.succeed(&["verify"]);
     tree.succeed(&["rollback"]);
     assert_eq!(served(&tree), first);
+}
+
+/// A build that is killed before its switch is no step: neither is it served before, nor does `rollback` go to it.
+#[test]
+fn interrupted_builds_are_no_steps() {
+    let (tree, [_, second, third]) = three();
+    let vendor = tree.path().join("vendor");
+    let dispatcher = fs::read(vendor.join("autoload.php")).expect("the dispatcher");
+    for name in ["four", "five"] {
+        tree.wikis(name, "Harbour");
+        tree.succeed(&["build"]);
+        fs::write(vendor.join("autoload.php"), &dispatcher).expect("written");
+    }
+    let list: serde_json::Value =
+        serde_json::from_str(&tree.succeed(&["rollback", "--list", "--format", "json"])).expect("JSON");
+    let states: Vec<(&str, bool)> = list["generations"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|one| (one["state"].as_str().expect("a text"), one["replaced"].is_null()))
+        .collect();
+    assert_eq!(states[..3], [("interrupted", true), ("skipped", false), ("served", true)]);
+    // What is served is whole, and what is not finished is told.
+    let output = tree.run(&["verify"]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("was interrupted") && text.contains(": 1 difference"), "{text}");
+    assert!(text.contains(&format!("generation {third}")), "{text}");
+    tree.succeed(&["rollback"]);
+    assert_eq!(served(&tree), second);
+}
+
+/// After a rollback, what it has left stays: one may want to go there again.
+#[test]
+fn what_is_left_stays_until_another_build() {
+    let (tree, [first, second, third]) = three();
+    tree.succeed(&["rollback"]);
+    tree.succeed(&["gc", "--grace", "0"]);
+    tree.succeed(&["rollback", "--to", &third.to_uppercase()]);
+    assert_eq!(served(&tree), third);
+    tree.succeed(&["rollback"]);
+    assert_eq!(served(&tree), second);
+    tree.wikis("four", "");
+    tree.succeed(&["build"]);
+    tree.succeed(&["gc", "--grace", "0"]);
+    let output = tree.run(&["rollback", "--to", &third]);
+    assert_eq!(output.status.code(), Some(4), "another build has come");
+    tree.succeed(&["rollback"]);
+    assert_eq!(served(&tree), second);
+    assert_ne!(second, first);
 }

@@ -247,13 +247,15 @@ fn differences(examination: &Examination, wikis: &Served<'_>) -> Vec<Finding> {
                 continue;
             }
             Wrong::Stranger => "remove it, if nobody needs it",
+            Wrong::Interrupted(_) => "run `mwfarm build`",
             Wrong::NoLink(_) => "run `mwfarm build` with `--mediawikifarm`",
             Wrong::Missing | Wrong::Changed if FIXED.contains(&file.as_str()) => "run `mwfarm build`",
             Wrong::Missing | Wrong::Changed | Wrong::Unreadable(_) => {
                 "remove the file or directory of that name from `vendor/`, and run `mwfarm build`, which makes it anew"
             }
         };
-        let severity = if matches!(wrong, Wrong::Stranger) { Severity::Warning } else { Severity::Error };
+        let severity =
+            if matches!(wrong, Wrong::Stranger | Wrong::Interrupted(_)) { Severity::Warning } else { Severity::Error };
         let what = format!("`vendor/{file}` {wrong}");
         findings.push(
             Finding::new(Code::Damaged, severity, what, hint).wikis(wikis.of(&file)).at(format!("vendor/{file}"), ""),
