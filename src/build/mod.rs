@@ -129,14 +129,15 @@ pub struct Build {
 /// # Errors
 /// The tree cannot be read.
 pub fn read(tree: &Path, published: &Published) -> Result<(Tree, resolve::Checked), Error> {
-    let restored = published
-        .originals
-        .iter()
-        .map(|(name, original)| (format!("vendor/{name}"), original.content().map(|(content, _)| content)))
-        .collect();
-    let tree = manifest::read(tree, &manifest::ReadOptions { restored })?;
+    let tree = manifest::read(tree, &manifest::ReadOptions { restored: restored(published) })?;
     let checked = resolve::check(&tree);
     Ok((tree, checked))
+}
+
+/// What was where builds have put files of their own.
+fn restored(published: &Published) -> BTreeMap<String, Option<Vec<u8>>> {
+    let originals = published.originals.iter();
+    originals.map(|(name, original)| (format!("vendor/{name}"), original.content().map(|(text, _)| text))).collect()
 }
 
 /// Plans a build: everything but writing.

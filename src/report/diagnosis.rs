@@ -27,8 +27,8 @@ pub struct Diagnosis {
     pub notes: usize,
     /// The PHP whose modules and limits were looked at.
     pub php: Option<Php>,
-    /// What OPcache needs.
-    pub opcache: Needs,
+    /// What OPcache needs; none when the tree cannot be read.
+    pub opcache: Option<Needs>,
     /// What was found, the worst first.
     pub findings: Vec<Finding>,
 }
@@ -133,6 +133,17 @@ impl Wikis {
     }
 }
 
+/// How much the text form says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// Errors and warnings, and nothing else.
+    Warnings,
+    /// How many notes there are, too.
+    Summary,
+    /// Notes, too.
+    Everything,
+}
+
 impl Diagnosis {
     /// The JSON form, over several lines, with a line end.
     ///
@@ -145,23 +156,45 @@ impl Diagnosis {
     /// The text form: findings of a kind together, what to do once for those that have the same to be done, and last how
     /// many there are.
     #[must_use]
-    pub fn text(&self) -> String {
+    pub fn text(&self, detail: Detail) -> String {
         let mut text = String::new();
-        for group in self.findings.chunk_by(|a, b| (a.severity, a.code) == (b.severity, b.code)) {
-            let first = &group[0];
+        let (notes, shown): (Vec<&Finding>, Vec<&Finding>) =
+            self.findings.iter().partition(|finding| finding.severity == "note" && detail != Detail::Everything);
+        for group in shown.chunk_by(|a, b| (a.severity, a.code) == (b.severity, b.code)) {
+            let first = group[0];
             let _ = writeln!(text, "{}: {}: {}", first.severity, first.code, escaped(first.why));
             for alike in group.chunk_by(|a, b| a.hint == b.hint) {
                 for finding in alike {
                     finding.write(&mut text);
                 }
-                let _ = writeln!(text, "  hint: {}", escaped(&alike[0].hint));
+                // What is to be done is worth a line; that nothing is, is not.
+                if !alike[0].hint.starts_with("nothing") {
+                    let _ = writeln!(text, "  hint: {}", escaped(&alike[0].hint));
+                }
             }
             text.push('\n');
+        }
+        if detail == Detail::Warnings {
+            return text;
+        }
+        if !notes.is_empty() {
+            let kinds = notes.chunk_by(|a, b| a.code == b.code).map(|alike| match alike.len() {
+                1 => alike[0].code.to_owned(),
+                count => format!("{} ({count})", alike[0].code),
+            });
+            let _ = writeln!(text, "notes: {}", kinds.collect::<Vec<_>>().join(", "));
         }
         if let Some(php) = &self.php {
             let _ = writeln!(text, "asked PHP {} (`{}`)", escaped(&php.version), escaped(&php.program));
         }
-        let _ = writeln!(text, "{}", self.total());
+        let hidden = if notes.is_empty() {
+            ""
+        } else if notes.len() == 1 {
+            " (-v shows it)"
+        } else {
+            " (-v shows them)"
+        };
+        let _ = writeln!(text, "{}{hidden}", self.total());
         text
     }
 
@@ -221,14 +254,14 @@ mod tests {
             warnings: count("warning"),
             notes: count("note"),
             php: None,
-            opcache: Needs { files: 1, keys: 2, memory_mib: 3, interned_strings_mib: 4 },
+            opcache: Some(Needs { files: 1, keys: 2, memory_mib: 3, interned_strings_mib: 4 }),
             findings,
         }
     }
 
     #[test]
     fn nothing_is_one_line() {
-        assert_eq!(diagnosis(Vec::new()).text(), "0 errors, 0 warnings, 0 notes\n");
+        assert_eq!(diagnosis(Vec::new()).text(Detail::Summary), "0 errors, 0 warnings, 0 notes\n");
     }
 
     #[test]
@@ -243,11 +276,30 @@ mod tests {
             cased,
         ];
         assert_eq!(
-            diagnosis(all).text(),
+            diagnosis(all).text(Detail::Summary),
             "error: a-code: it matters\n  `a.json` is bad\n    wikis one, two\n  `b.json` is bad\n    a.json\n    no wiki\n  \
              hint: do it\n\nwarning: b-code: it matters\n  `x\\u{202e}`\n    a.json, field `f`\n    - c\\u{7} (wiki one)\n    \
              all wikis\n  hint: do it\n\n2 errors, 1 warning, 0 notes\n"
         );
+    }
+
+    #[test]
+    fn notes_are_counted_and_shown_on_request() {
+        let mut idle = finding("note", "b-code", "`b`", Wikis::All);
+        idle.hint = "nothing: it is meant".into();
+        let all = diagnosis(vec![
+            finding("warning", "c-code", "`a.json`", Wikis::All),
+            finding("note", "a-code", "`a.json`", Wikis::All),
+            idle.clone(),
+            idle,
+        ]);
+        let warning = "warning: c-code: it matters\n  `a.json`\n    all wikis\n  hint: do it\n\n";
+        assert_eq!(all.text(Detail::Warnings), warning);
+        let counted = "notes: a-code, b-code (2)\n0 errors, 1 warning, 3 notes (-v shows them)\n";
+        assert_eq!(all.text(Detail::Summary), format!("{warning}{counted}"));
+        let whole = all.text(Detail::Everything);
+        assert!(whole.ends_with("0 errors, 1 warning, 3 notes\n") && whole.contains("note: b-code"), "{whole}");
+        assert!(!whole.contains("hint: nothing"), "{whole}");
     }
 
     #[test]

@@ -11,11 +11,12 @@ use super::{Means, WIKIS, farm, formatted, request_of};
 use crate::build::doctor::finding::{Case, Code, Concern, Finding, Severity};
 use crate::build::doctor::{self, ClassLists, Examination, Php, PhpKind};
 use crate::build::scan::ClassName;
+use crate::build::{Error, Request, published};
 use crate::cli::{self, Inputs};
 use crate::disk;
 use crate::farm::Farm;
 use crate::process::{Environment, Program, Status};
-use crate::report::diagnosis::{self, Diagnosis};
+use crate::report::diagnosis::{self, Detail, Diagnosis};
 use crate::report::{ExitCode, Output, Problem, Reporter};
 
 /// What PHP runs to list classes.
@@ -57,16 +58,31 @@ pub(super) fn run(
     tree: &Path,
     flags: &cli::Doctor,
     means: &Means,
-    jobs: Option<std::num::NonZeroUsize>,
+    global: &cli::Global,
     reporter: &dyn Reporter,
 ) -> Result<Output, Vec<Problem>> {
     let inputs = Inputs { output: flags.output.clone(), ..Inputs::default() };
-    let request = request_of(tree, &inputs, wikis(tree, flags)?, means);
-    let examination = doctor::examine(&request, reporter).map_err(|error| problems(tree, error))?;
-    let jobs = jobs.map_or_else(|| std::thread::available_parallelism().map_or(1, Into::into), Into::into);
+    // Without its wikis, there is still a tree.
+    let (farm, unlisted) = match wikis(tree, flags) {
+        Ok(farm) => (farm, Vec::new()),
+        Err(problems) if problems.iter().any(|problem| problem.exit == ExitCode::Usage) => return Err(problems),
+        Err(problems) => (Farm::default(), problems),
+    };
+    let request = request_of(tree, &inputs, farm, means);
+    let list = unlisted.into_iter().map(|problem| unreadable(problem, flags.wikis.is_none().then_some(WIKIS)));
+    let mut unread: Vec<Finding> = list.collect();
+    let examination = match doctor::examine(&request, unread.is_empty(), reporter) {
+        Ok(examination) => examination,
+        Err(error) => {
+            unread.extend(stopped(&request, error));
+            return answer(diagnosis(None, None, unread), flags, global);
+        }
+    };
+    let jobs = global.jobs.map_or_else(|| std::thread::available_parallelism().map_or(1, Into::into), Into::into);
     let lists = class_lists(&flags.php, tree, &examination, jobs);
     let php = server(flags);
     let mut findings = examination.findings(lists.as_ref().ok(), php.as_ref().ok());
+    findings.append(&mut unread);
     for (what, error) in [
         ("class lists were not compared with PHP's", lists.as_ref().err()),
         ("platform requirements and OPcache's limits were not checked", php.as_ref().err()),
@@ -77,10 +93,60 @@ pub(super) fn run(
         }
     }
     doctor::finding::sort(&mut findings);
-    let diagnosis = diagnosis(&examination, php.ok(), findings);
+    answer(diagnosis(Some(&examination), php.ok(), findings), flags, global)
+}
+
+fn answer(diagnosis: Diagnosis, flags: &cli::Doctor, global: &cli::Global) -> Result<Output, Vec<Problem>> {
+    let detail = match global.verbose {
+        _ if global.quiet => Detail::Warnings,
+        0 => Detail::Summary,
+        _ => Detail::Everything,
+    };
     let fails = diagnosis.errors > 0 || flags.strict && diagnosis.warnings > 0;
     let exit = if fails { ExitCode::Failed } else { ExitCode::Done };
-    Ok(Output::done(formatted(flags.format, || diagnosis.text(), || diagnosis.json())?).exit(exit))
+    Ok(Output::done(formatted(flags.format, || diagnosis.text(detail), || diagnosis.json())?).exit(exit))
+}
+
+/// What stopped the examination: each manifest that cannot be read, else what a build would say.
+fn stopped(request: &Request, error: Error) -> Vec<Finding> {
+    match error {
+        Error::Manifest(first) => {
+            let errors = doctor::unreadable(request, first).into_iter();
+            errors
+                .flat_map(|error| {
+                    let (file, field) = (error.file().to_owned(), error.field().map(str::to_owned));
+                    let problems = problems(&request.tree, Error::Manifest(error));
+                    problems.into_iter().map(move |problem| {
+                        let mut finding = unreadable(problem, Some(&file));
+                        finding.field.clone_from(&field);
+                        finding
+                    })
+                })
+                .collect()
+        }
+        Error::Published(error) => {
+            let file = match &error {
+                published::Error::OriginalLost(_) | published::Error::Manifest(_) | published::Error::Schema { .. } => {
+                    Some(format!("vendor/{}", published::MANIFEST))
+                }
+                published::Error::Link(name) => Some(format!("vendor/{name}")),
+                published::Error::Read(_) => None,
+            };
+            let problems = problems(&request.tree, Error::Published(error)).into_iter();
+            problems.map(|problem| unreadable(problem, file.as_deref())).collect()
+        }
+        error => problems(&request.tree, error).into_iter().map(|problem| unreadable(problem, None)).collect(),
+    }
+}
+
+fn unreadable(problem: Problem, file: Option<&str>) -> Finding {
+    let what = std::iter::once(problem.what).chain(problem.causes).collect::<Vec<_>>().join(": ");
+    let hint = problem.hint.unwrap_or_else(|| "mend it, and ask again: the rest was not looked at".to_owned());
+    let finding = Finding::new(Code::UnreadableInput, Severity::Error, what, hint);
+    match file {
+        Some(file) => finding.at(file, ""),
+        None => finding,
+    }
 }
 
 /// The wikis of the farm; a tree without any can be looked at, too.
@@ -249,10 +315,9 @@ fn said(program: &Program, input: Option<&[u8]>, time: Duration) -> Result<Vec<u
     Err(format!("`{}` ended with {}: {message}", program.program.display(), captured.status.code()))
 }
 
-fn diagnosis(examination: &Examination, php: Option<Php>, findings: Vec<Finding>) -> Diagnosis {
+fn diagnosis(examination: Option<&Examination>, php: Option<Php>, findings: Vec<Finding>) -> Diagnosis {
     let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
     let (errors, warnings, notes) = (count(Severity::Error), count(Severity::Warning), count(Severity::Note));
-    let sizes = examination.sizes();
     Diagnosis {
         schema: diagnosis::SCHEMA,
         php: php.map(|php| diagnosis::Php {
@@ -265,12 +330,12 @@ fn diagnosis(examination: &Examination, php: Option<Php>, findings: Vec<Finding>
             ini: php.ini,
             opcache: php.opcache,
         }),
-        opcache: diagnosis::Needs {
+        opcache: examination.map(Examination::sizes).map(|sizes| diagnosis::Needs {
             files: sizes.files,
             keys: sizes.keys(),
             memory_mib: sizes.memory(),
             interned_strings_mib: sizes.strings(),
-        },
+        }),
         findings: findings.into_iter().map(shown).collect(),
         errors,
         warnings,

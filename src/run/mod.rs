@@ -79,7 +79,7 @@ fn answered(arguments: Arguments, tree: &Path, reporter: &dyn Reporter) -> Resul
             let links = build::graph::DependencyGraph::new(&model);
             Ok(Output::done(answer::graph(&model, &links, graph.format)))
         }
-        Command::Doctor(doctor) => doctor::run(tree, &doctor, &means(), arguments.global.jobs, reporter),
+        Command::Doctor(doctor) => doctor::run(tree, &doctor, &means(), &arguments.global, reporter),
         Command::Rollback(flags) => generations::rollback(tree, &flags, reporter),
         Command::Gc(flags) => generations::collect(tree, &flags, reporter),
         Command::Eject(eject) => run_eject(tree, &eject, reporter),

@@ -12,7 +12,7 @@ use crate::report::{ExitCode, Problem};
 pub(super) fn problems(tree: &Path, error: Error) -> Vec<Problem> {
     vec![match error {
         Error::Unmet(unmet) => return unmet.iter().map(of_unmet).collect(),
-        Error::Absent(absent) => return absent.iter().map(of_absent).collect(),
+        Error::Absent(absent) => return absent.iter().map(|absent| of_absent(tree, absent)).collect(),
         Error::Dangling(dangling) => return dangling.iter().map(of_dangling).collect(),
         Error::Plan(error) => return of_plan(&error),
         Error::Link(Linked::Link(_)) => Problem::from_error(ExitCode::Failed, &error).hint(
@@ -24,17 +24,15 @@ pub(super) fn problems(tree: &Path, error: Error) -> Vec<Problem> {
         Error::Manifest(error) => {
             let hint = match &error {
                 build::manifest::Error::Read { file, .. } if file == "composer.json" => Some(of_directory(tree)),
-                build::manifest::Error::Read { file, .. } if file.ends_with("installed.json") => {
-                    Some("run `composer install` first".to_owned())
-                }
+                build::manifest::Error::Read { file, .. } if file.ends_with("installed.json") => Some(install(tree)),
                 _ => None,
             };
             with_hint(Problem::from_error(ExitCode::Failed, &error), hint)
         }
         Error::Rule(error) => Problem::from_error(ExitCode::Failed, &error)
-            .hint("run `composer install` to bring missing files back, or correct the rule"),
+            .hint(format!("{}, to bring missing files back; or correct the rule", install(tree))),
         Error::Missing(error) => Problem::from_error(ExitCode::Failed, &error)
-            .hint("run `composer install` to bring missing files back, or correct the rule"),
+            .hint(format!("{}, to bring missing files back; or correct the rule", install(tree))),
         Error::Scan(error) => Problem::from_error(ExitCode::Failed, &error),
         Error::Copy(build::copy::Error::Inside(_)) => Problem::from_error(ExitCode::Failed, &error)
             .hint("name a directory outside it, or leave `--output` out to build in the tree itself"),
@@ -62,6 +60,18 @@ pub(super) fn of_farm(tree: &Path, error: &wikis::Error) -> Problem {
 /// What to do when the tree is not one.
 fn of_directory(tree: &Path) -> String {
     format!("`-d` names the directory of MediaWiki's composer.json; here it is `{}`", tree.display())
+}
+
+/// What brings `vendor/` back. Where Composer did not install it, as in a tarball, it would choose every version anew.
+fn install(tree: &Path) -> String {
+    let there = |name: &str| tree.join(name).exists();
+    if there("composer.lock") || !there("vendor/composer") {
+        "run `composer install`".to_owned()
+    } else {
+        "restore `vendor/` from where it came (the tarball): without `composer.lock`, `composer install` would choose \
+         other versions"
+            .to_owned()
+    }
 }
 
 /// An error of `verify`.
@@ -158,11 +168,11 @@ pub(super) fn out_of_date(build: &build::Build) -> Problem {
         .hint("run `mwfarm build`; with the options of that build, `--locked` is content")
 }
 
-fn of_absent(build::Absent { package, path, wiki }: &build::Absent) -> Problem {
+fn of_absent(tree: &Path, build::Absent { package, path, wiki }: &build::Absent) -> Problem {
     let who = wiki.as_ref().map_or("every wiki".to_owned(), |wiki| format!("wiki `{wiki}`"));
     Problem::new(ExitCode::Failed, format!("package `{package}` is not at `{}`", path.escape_debug()))
         .cause(format!("vendor/composer/installed.json, field `packages[{package}].install-path`; {who} loads it"))
-        .hint("run `composer install`, or copy the tree again as a whole")
+        .hint(format!("{}, or copy the tree again as a whole", install(tree)))
 }
 
 fn of_unmet(unmet: &build::resolve::Unmet) -> Problem {
@@ -218,14 +228,18 @@ fn of_lock(error: &LockError) -> Problem {
     with_hint(Problem::from_error(ExitCode::Failed, error), hint)
 }
 
+/// How to begin again without a manifest.
+const AFRESH: &str = "put `vendor/mwfarm.json` back from a copy; if there is none: first bring Composer's own \
+                      `vendor/autoload.php` and `vendor/composer/installed.php` back, from the tarball, or where there \
+                      is a `composer.lock` by `composer install && composer dump-autoload`; then remove \
+                      `vendor/mwfarm.json`, `vendor/mwfarm_extensions.php`, `vendor/mwfarm_preload.php` and \
+                      `vendor/MediaWikiExtensions.php`; then run `mwfarm build`";
+
 fn of_published(error: &published::Error) -> Problem {
     let hint = match error {
         published::Error::Read(_) => None,
         published::Error::Link(_) => Some("put a plain file there, or remove it, and build again"),
-        published::Error::Manifest(_) | published::Error::OriginalLost(_) => Some(
-            "run `composer install && composer dump-autoload` to put Composer's loader back, remove the file, \
-                  and build again",
-        ),
+        published::Error::Manifest(_) | published::Error::OriginalLost(_) => Some(AFRESH),
         published::Error::Schema { .. } => Some("use the mwfarm that wrote it, or a newer one"),
     };
     with_hint(Problem::from_error(ExitCode::Failed, error), hint.map(str::to_owned))

@@ -97,7 +97,7 @@ fn duplicate(examination: &Examination, owners: &Owners<'_>, names: &[&ClassName
         _ => Severity::Warning,
     };
     let hint = match holders.len() {
-        1 => "nothing, if the package means it, as polyfills do; else name the other file in `exclude-from-classmap`",
+        1 => "unless the package means it, as polyfills do, name the other file in `exclude-from-classmap`",
         _ => {
             "update or remove one of the two, or name its file in `exclude-from-classmap` of the root's `composer.json`"
         }
@@ -293,7 +293,7 @@ fn difference(examination: &Examination, (mapped, declared, bundles): Differing,
             format!(
                 "{shown} mapped to `{mapped}`, in which PHP finds no such class: asking for one loads the file in vain"
             ),
-            "nothing, if nobody asks for it; else name the file in `exclude-from-classmap`",
+            "if somebody asks for it, name the file in `exclude-from-classmap`",
         ),
         (None, Some(declared)) if authoritative => (
             format!("{shown} declared in `{declared}`, and not in the class map: {they} cannot be loaded"),

@@ -59,8 +59,7 @@ fn of_file(examination: &Examination, file: &str, wikis: Concern) -> Option<Find
         ),
         _ => (
             Severity::Note,
-            "nothing, if the package means it; an extension loaded by `wfLoadExtension` should register itself in \
-             `extension.json` instead",
+            "an extension loaded by `wfLoadExtension` should rather register itself in `extension.json`",
         ),
     };
     let shown: Vec<String> = all

@@ -57,6 +57,8 @@ macro_rules! codes {
 }
 
 codes! {
+    UnreadableInput "unreadable-input"
+        "what says what the tree, its wikis or the published files are cannot be read, which stops every build";
     UnmetRequirement "unmet-requirement"
         "extensions that cannot be installed together stop every build";
     UnknownExtension "unknown-extension"
@@ -89,6 +91,8 @@ codes! {
         "`load_composer_autoloader` loads `vendor/autoload.php` of the extension, which does nothing here";
     DuplicateClass "duplicate-class"
         "only one of the files is ever loaded, and which one depends on what else a wiki has on";
+    PsrMismatch "psr-mismatch"
+        "Composer passes over classes that do not comply with PSR-4 or PSR-0, so that they cannot be loaded";
     FilesSideEffect "files-side-effect"
         "`autoload.files` run on every request of the wikis that load them, before MediaWiki's configuration";
     ScannerDifference "scanner-difference"
@@ -96,7 +100,13 @@ codes! {
     ComposerRan "composer-ran"
         "wikis answer through Composer's loader: each loads everything that Composer installed";
     OutOfDate "out-of-date"
-        "what is published was made from files that have changed since";
+        "what is published was made from files or wikis that have changed since";
+    Interrupted "interrupted"
+        "until the next build, wikis are served what was published before";
+    RolledBack "rolled-back"
+        "wikis are served what an earlier build made; the next one takes them forward again";
+    NotBuilt "not-built"
+        "without a build, each wiki loads everything that Composer installed";
     Damaged "damaged"
         "wikis are served files that are not as they were published";
     Leftover "leftover"

@@ -8,8 +8,11 @@ mod classes;
 mod concerns;
 mod files;
 pub mod finding;
+mod outdated;
+mod psr;
 mod published;
 mod runtime;
+mod served;
 mod tree;
 mod vendors;
 
@@ -27,7 +30,7 @@ use super::resolve::Checked;
 use super::rules::{self, Rules, Territories};
 use super::scan::{self, ClassName, Scan, ScanPath, Scanned};
 use super::set::{Base, Set};
-use super::{Error, Request};
+use super::{Error, Request, manifest};
 use crate::disk;
 use crate::farm::Farm;
 use crate::report::{Phase, Reporter};
@@ -53,6 +56,10 @@ pub struct Examination {
     plan: Plan,
     published: Published,
     concerns: Concerns,
+    /// Whether a build would be carried out, as far as that is known.
+    can_be_built: bool,
+    /// Whether the list of wikis could be read.
+    knows_wikis: bool,
     /// Counted when somebody asks.
     sizes: OnceLock<Sizes>,
     findings: Vec<Finding>,
@@ -61,11 +68,12 @@ pub struct Examination {
 /// The classes that PHP finds in files, by real path as the scan has it: relative to the tree, or absolute.
 pub type ClassLists = BTreeMap<String, Vec<ClassName>>;
 
-/// Looks at a tree, and at what is published of it.
+/// Looks at a tree, and at what is published of it. Without `knows_wikis`, the list of wikis could not be read, and the
+/// request has none.
 ///
 /// # Errors
 /// A file that says what the tree is cannot be read. What else stops a build is a finding.
-pub fn examine(request: &Request, reporter: &dyn Reporter) -> Result<Examination, Error> {
+pub fn examine(request: &Request, knows_wikis: bool, reporter: &dyn Reporter) -> Result<Examination, Error> {
     let (directory, vendor) = (request.tree.clone(), request.vendor());
     let published = super::published(request)?;
     reporter.begin(Phase::Read, 1);
@@ -86,7 +94,12 @@ pub fn examine(request: &Request, reporter: &dyn Reporter) -> Result<Examination
     let objects = Objects::new(&tree, &rules, &gatherer, super::base(&directory, &tree))?;
     let base = objects.selection(&graph.closure(&[]));
     let texts = SetTexts::new(&objects, &base, super::php::runtime::key());
-    let (farm, unknown) = known(&request.farm, &tree);
+    let (mut farm, unknown) = known(&request.farm, &tree);
+    if let Ok(inside) = Path::new(&farm.file).strip_prefix(&directory) {
+        farm.file = inside.display().to_string();
+    }
+    let can_be_built =
+        refused.is_empty() && unreadable.is_none() && missing.iter().all(|missing| !missing.is_refused());
     let plan = Plan::new(&plan::Inputs {
         objects: &objects,
         graph: &graph,
@@ -114,6 +127,8 @@ pub fn examine(request: &Request, reporter: &dyn Reporter) -> Result<Examination
         plan,
         published,
         concerns,
+        can_be_built,
+        knows_wikis,
         sizes: OnceLock::new(),
         findings: Vec::new(),
     };
@@ -121,6 +136,7 @@ pub fn examine(request: &Request, reporter: &dyn Reporter) -> Result<Examination
     findings.extend(unreadable);
     findings.extend(classes::duplicates(&examination));
     findings.extend(files::findings(&examination));
+    findings.extend(psr::findings(&examination));
     findings.extend(vendors::findings(&examination));
     findings.extend(published::findings(&examination));
     examination.findings = findings;
@@ -201,13 +217,68 @@ fn scanned(
     match scan(&paths) {
         Ok(scan) => (paths, scan, None),
         Err(error) => {
-            let what = format!("{error}: {}", error.reason);
-            let hint = "mend or remove it; `exclude-from-classmap` does not help, since it is read all the same";
+            let (what, hint) = match &error.reason {
+                scan::Reason::Unreadable(source) => (format!("{error}: it {}", refusal(source)), READ),
+                reason => (
+                    format!("{error}: {reason}"),
+                    "mend or remove it; `exclude-from-classmap` does not help, since it is read all the same",
+                ),
+            };
             let finding = Finding::new(Code::UnreadableTree, Severity::Error, what, hint).at(error.file, "");
             let nothing = |_: &ScanPath| Scanned { kind: scan::Kind::Directory, real: None, files: Vec::new() };
             let scan = Scan { paths: paths.iter().map(nothing).collect(), warnings: Vec::new() };
             (paths, scan, Some(finding))
         }
+    }
+}
+
+/// Every manifest that cannot be read, the one that stopped [`examine`] first. Only of extensions, and of the lock, can
+/// others be read without it.
+#[must_use]
+pub fn unreadable(request: &Request, first: manifest::Error) -> Vec<manifest::Error> {
+    let Ok(published) = super::published(request) else { return vec![first] };
+    let mut restored = super::restored(&published);
+    let mut errors = vec![first];
+    while let Some(last) = errors.last() {
+        let file = last.file().to_owned();
+        let is_part = ["extensions/", "skins/"].iter().any(|parent| file.starts_with(parent));
+        if !(is_part && file.ends_with(".json") || file == "composer.lock") || errors.len() > MOST_UNREADABLE {
+            break;
+        }
+        restored.insert(file, None);
+        match manifest::read(&request.tree, &manifest::ReadOptions { restored: restored.clone() }) {
+            Err(next) if errors.iter().all(|known| known.file() != next.file()) => errors.push(next),
+            _ => break,
+        }
+    }
+    errors
+}
+
+/// More manifests that cannot be read are not looked for.
+const MOST_UNREADABLE: usize = 32;
+
+/// The hint for what is there and cannot be read.
+const READ: &str = "let the user who builds, and the one of PHP-FPM, read it: `chmod -R o+rX`, a group, an ACL";
+
+/// Why something that is not found may be there all the same: the system does not let it be looked for.
+fn closed(path: &Path) -> Option<String> {
+    disk::look(path).err().map(|error| refusal(&error))
+}
+
+fn refusal(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::PermissionDenied => "cannot be read (permission denied)".to_owned(),
+        _ => format!("cannot be read ({error})"),
+    }
+}
+
+/// What brings files of `vendor/` back. Without a lock, Composer would choose every version anew.
+fn restore(directory: &Path) -> &'static str {
+    if disk::size(&directory.join("composer.lock")).is_some() {
+        "run `composer install`"
+    } else {
+        "restore `vendor/` from where it came (the tarball); without `composer.lock`, `composer install` would choose \
+         other versions"
     }
 }
 

@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Examination;
 use super::finding::{Case, Code, Concern, Finding, Severity, some_of};
+use super::served::Served;
+use super::{Examination, READ, closed, outdated, restore};
 use crate::build::copy::MARK;
-use crate::build::generated::Generated;
-use crate::build::published::{self, DISPATCHER, FIXED, MANIFEST, Manifest};
+use crate::build::history::Generation;
+use crate::build::published::{DISPATCHER, FIXED, MANIFEST, Manifest, digest};
 use crate::build::set::{Autoload, Set};
 use crate::build::verify::{self, Difference, Wrong};
 use crate::disk::{self, Lock, STAGING};
-use crate::farm::WikiId;
 
 /// How many names a message shows.
 const SHOWN: usize = 4;
@@ -20,60 +20,19 @@ const GENERATIONS: usize = 5;
 
 pub(super) fn findings(examination: &Examination) -> Vec<Finding> {
     let mut findings = strangers(examination);
-    let Some(manifest) = &examination.published.manifest else { return findings };
-    let wikis = Served::new(manifest);
-    if !examination.published.is_live() {
+    let Some(manifest) = &examination.published.manifest else {
+        findings.extend(not_built(examination));
+        return findings;
+    };
+    let wikis = Served::new(&examination.published, manifest);
+    if wikis.is_current() && !examination.published.is_live() || wikis.generation.is_none() {
         findings.push(not_live(examination, manifest, &wikis));
     }
-    findings.extend(inputs(examination, manifest));
+    findings.extend(outdated::findings(examination, manifest, &wikis));
     findings.extend(differences(examination, &wikis));
     findings.extend(unreadable(examination, manifest));
     findings.extend(generations(manifest));
     findings
-}
-
-/// The wikis that published names serve.
-struct Served<'m> {
-    manifest: &'m Manifest,
-}
-
-impl<'m> Served<'m> {
-    fn new(manifest: &'m Manifest) -> Self {
-        Self { manifest }
-    }
-
-    /// Of a file below `vendor/`.
-    fn of(&self, file: &str) -> Concern {
-        let manifest = self.manifest;
-        let bundles: BTreeSet<&crate::key::Key> = match published::hashed(file) {
-            Some(Generated::Bundle(hash) | Generated::Installed(hash)) => {
-                manifest.bundles.iter().map(|bundle| &bundle.hash).filter(|known| **known == hash).collect()
-            }
-            Some(Generated::Set(key)) => {
-                let set = manifest.sets.iter().find(|set| set.key == key);
-                match set.and_then(|set| set.extension.as_ref()) {
-                    None if set.is_some() => return Concern::All,
-                    None => return Concern::none(),
-                    Some(id) => {
-                        let holds = manifest.bundles.iter().filter(|bundle| bundle.extensions.contains(id));
-                        holds.map(|bundle| &bundle.hash).collect()
-                    }
-                }
-            }
-            _ if manifest.files.contains_key(file) => return Concern::All,
-            _ => return Concern::none(),
-        };
-        let served = manifest.wikis.iter().filter(|wiki| bundles.contains(&wiki.bundle));
-        Concern::Wikis(served.map(|wiki| wiki.id.clone()).collect())
-    }
-
-    /// Those that load a package.
-    fn of_package(&self, name: &str) -> Concern {
-        let loads = self.manifest.bundles.iter().filter(|bundle| bundle.packages.iter().any(|package| package == name));
-        let bundles: BTreeSet<_> = loads.map(|bundle| &bundle.hash).collect();
-        let served = self.manifest.wikis.iter().filter(|wiki| bundles.contains(&wiki.bundle));
-        Concern::Wikis(served.map(|wiki| wiki.id.clone()).collect::<Vec<WikiId>>())
-    }
 }
 
 /// What a killed build left; hashed names that no manifest knows.
@@ -106,13 +65,22 @@ fn strangers(examination: &Examination) -> Vec<Finding> {
     findings
 }
 
+/// Nothing is published.
+fn not_built(examination: &Examination) -> Option<Finding> {
+    if disk::size(&examination.vendor.join(MARK)).is_some() {
+        return None;
+    }
+    let what = "no build has published anything here: all wikis load what Composer installed";
+    Some(Finding::new(Code::NotBuilt, Severity::Note, what, "run `mwfarm build`"))
+}
+
 /// The dispatcher is not the one that the manifest names.
 fn not_live(examination: &Examination, manifest: &Manifest, wikis: &Served<'_>) -> Finding {
     let Examination { published, vendor, .. } = examination;
     let file = format!("vendor/{DISPATCHER}");
     if published.in_place.contains_key(DISPATCHER) {
-        let what = format!("`{file}` is that of another generation than `{MANIFEST}` names");
-        let hint = "run `mwfarm build`: an earlier one was killed before it had switched, or the file was put back";
+        let what = format!("`{file}` is not that of a generation that `{MANIFEST}` knows");
+        let hint = "run `mwfarm build`: the file was put back, or changed";
         return Finding::new(Code::OutOfDate, Severity::Error, what, hint).at(file, "");
     }
     let there = disk::read_optional(&vendor.join(DISPATCHER)).ok().flatten();
@@ -198,37 +166,14 @@ fn names(loader: &[u8], path: &str) -> bool {
         .any(|at| matches!(loader.get(at + text.len()), Some(b'\'' | b'/')))
 }
 
-/// Files that say what to build, and have changed.
-fn inputs(examination: &Examination, manifest: &Manifest) -> Vec<Finding> {
-    let Examination { directory, concerns, .. } = examination;
-    let now = super::super::inputs(directory, &examination.tree).unwrap_or_default();
-    let changed: Vec<&str> = manifest
-        .inputs
-        .iter()
-        .filter(|(file, digest)| now.get(*file) != Some(digest))
-        .map(|(file, _)| file.as_str())
-        .chain(now.keys().filter(|file| !manifest.inputs.contains_key(*file)).map(String::as_str))
-        .collect();
-    if changed.is_empty() {
-        return Vec::new();
-    }
-    let mut wikis = Concern::none();
-    for file in &changed {
-        wikis = wikis.and(match concerns.extension_around(file) {
-            Some(extension) => concerns.of_extension(extension),
-            None => Concern::All,
-        });
-    }
-    let what = format!("since the build, {} changed", some_of(changed.iter().copied(), SHOWN));
-    let hint = "run `mwfarm build`; `mwfarm plan` shows before what that changes";
-    let finding = Finding::new(Code::OutOfDate, Severity::Warning, what, hint).wikis(wikis);
-    vec![finding.at(changed[0], "")]
-}
-
 /// What `verify` finds, but for what has findings of its own.
 fn differences(examination: &Examination, wikis: &Served<'_>) -> Vec<Finding> {
-    let verified = match verify::verify(&examination.directory, &examination.vendor) {
-        Ok(verified) => verified,
+    let compared = match wikis.generation {
+        Some(Generation::Previous(_)) => Ok(of_earlier(examination, wikis)),
+        _ => verify::verify(&examination.directory, &examination.vendor).map(|verified| verified.differences),
+    };
+    let differences = match compared {
+        Ok(differences) => differences,
         Err(error) => {
             let what = format!("what is published cannot be compared: {error}");
             return vec![Finding::new(Code::Damaged, Severity::Error, what, "see what the system says, and mend that")];
@@ -236,7 +181,7 @@ fn differences(examination: &Examination, wikis: &Served<'_>) -> Vec<Finding> {
     };
     let mut findings = Vec::new();
     let mut mapped: BTreeMap<String, Concern> = BTreeMap::new();
-    for Difference { file, wrong } in verified.differences {
+    for Difference { file, wrong } in differences {
         let hint = match &wrong {
             Wrong::Unlisted | Wrong::Replaced => continue,
             // The dispatcher has a finding of its own.
@@ -249,8 +194,9 @@ fn differences(examination: &Examination, wikis: &Served<'_>) -> Vec<Finding> {
             Wrong::Stranger => "remove it, if nobody needs it",
             Wrong::Interrupted(_) => "run `mwfarm build`",
             Wrong::NoLink(_) => "run `mwfarm build` with `--mediawikifarm`",
-            Wrong::Missing | Wrong::Changed if FIXED.contains(&file.as_str()) => "run `mwfarm build`",
-            Wrong::Missing | Wrong::Changed | Wrong::Unreadable(_) => {
+            Wrong::Missing => "run `mwfarm build`, which makes it anew",
+            Wrong::Changed if FIXED.contains(&file.as_str()) => "run `mwfarm build`",
+            Wrong::Changed | Wrong::Unreadable(_) => {
                 "remove the file or directory of that name from `vendor/`, and run `mwfarm build`, which makes it anew"
             }
         };
@@ -262,11 +208,43 @@ fn differences(examination: &Examination, wikis: &Served<'_>) -> Vec<Finding> {
         );
     }
     for (path, wikis) in mapped {
-        let what = format!("`{path}` is mapped by what is published, and is gone");
-        let hint = "run `mwfarm build` if it is meant to be gone, else bring it back: `composer install`";
-        findings.push(Finding::new(Code::MissingFile, Severity::Error, what, hint).wikis(wikis).at(path, ""));
+        let place = verify::place(&examination.directory, &examination.vendor, &path);
+        let (code, state, hint) = match closed(&place) {
+            Some(why) => (Code::UnreadableTree, why, READ.to_owned()),
+            None => {
+                let hint = format!(
+                    "run `mwfarm build` if it is meant to be gone, else bring it back: {}",
+                    restore(&examination.directory)
+                );
+                (Code::MissingFile, "is gone".to_owned(), hint)
+            }
+        };
+        let what = format!("`{path}` is mapped by what is published, and {state}");
+        findings.push(Finding::new(code, Severity::Error, what, hint).wikis(wikis).at(path, ""));
     }
     findings
+}
+
+/// What is not as it was published of an earlier generation that is still served.
+fn of_earlier(examination: &Examination, wikis: &Served<'_>) -> Vec<Difference> {
+    let Examination { published, vendor, directory, .. } = examination;
+    let mut differences = Vec::new();
+    let names = wikis.generation.map(Generation::names).unwrap_or_default();
+    for (file, expected) in names.iter().filter_map(|name| published.digests(name)).flatten() {
+        match disk::read_optional(&vendor.join(&file)) {
+            Err(error) => differences.push(Difference { file, wrong: Wrong::Unreadable(error.to_string()) }),
+            Ok(None) => differences.push(Difference { file, wrong: Wrong::Missing }),
+            Ok(Some(content)) if digest(&content) != expected => {
+                differences.push(Difference { file, wrong: Wrong::Changed });
+            }
+            Ok(Some(content)) => {
+                let gone = verify::mapped(&file, &content).into_iter().collect::<BTreeSet<_>>().into_iter();
+                let gone = gone.filter(|path| !verify::place(directory, vendor, path).is_file());
+                differences.extend(gone.map(|path| Difference { file: file.clone(), wrong: Wrong::Maps(path) }));
+            }
+        }
+    }
+    differences
 }
 
 /// Generated files that not everybody may read.

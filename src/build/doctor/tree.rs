@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::Examination;
 use super::finding::{Code, Concern, Finding, Severity, some_of};
+use super::{Examination, READ, closed, restore};
 use crate::build::plan;
 use crate::build::resolve::Problem;
 use crate::build::rules::{self, Owner, Resolved, Rules};
@@ -30,6 +30,13 @@ pub(super) struct Missing {
     path: String,
     /// Whether Composer refuses it, and a build too.
     refused: bool,
+}
+
+impl Missing {
+    /// Whether a build is refused for it.
+    pub(super) fn is_refused(&self) -> bool {
+        self.refused
+    }
 }
 
 /// Takes class map rules out that lead nowhere, which a build refuses; PSR directories that are missing stay.
@@ -71,12 +78,10 @@ pub(super) fn findings(examination: &Examination, told: &Told) -> Vec<Finding> {
     findings
 }
 
-/// The hint for what Composer installs.
-const INSTALL: &str = "run `composer install` to bring missing files back, or correct the rule";
-
 fn missing_files(examination: &Examination, told: &Told) -> Vec<Finding> {
     let Examination { tree, concerns, .. } = examination;
     let mut findings = Vec::new();
+    let install = format!("bring missing files back: {}; or correct the rule", restore(&examination.directory));
     for &index in &tree.absent {
         let package = &tree.packages[index];
         let wikis = concerns.of_package(index);
@@ -86,24 +91,35 @@ fn missing_files(examination: &Examination, told: &Told) -> Vec<Finding> {
             || told.missing.iter().any(|missing| missing.owner == owner && missing.refused);
         let severity = if wikis.is_none() && !stops { Severity::Warning } else { Severity::Error };
         let path = package.install_path.as_deref().unwrap_or_default();
-        let what = format!("package `{}` is not at `{path}`", package.name);
-        let hint = "run `composer install`, or copy the tree again as a whole";
+        let (code, what, hint) = match closed(&examination.directory.join(path)) {
+            Some(why) => {
+                let what = format!("`{path}` of package `{}` {why}", package.name);
+                (Code::UnreadableTree, what, READ.to_owned())
+            }
+            None => {
+                let hint = format!("{}, or copy the tree again as a whole", restore(&examination.directory));
+                (Code::MissingFile, format!("package `{}` is not at `{path}`", package.name), hint)
+            }
+        };
         let field = format!("packages[{}].install-path", package.name);
-        let finding = Finding::new(Code::MissingFile, severity, what, hint).package(&*package.name).wikis(wikis);
+        let finding = Finding::new(code, severity, what, hint).package(&*package.name).wikis(wikis);
         findings.push(finding.at("vendor/composer/installed.json", field));
     }
     let is_absent = |owner: Owner| matches!(owner, Owner::Package(index) if tree.absent.contains(&index));
     for (owner, error) in told.refused.iter().filter(|(owner, _)| !is_absent(*owner)) {
-        let finding = Finding::new(Code::MissingFile, Severity::Error, error.reason.clone(), INSTALL);
+        let finding = Finding::new(Code::MissingFile, Severity::Error, error.reason.clone(), &*install);
         findings.push(of_owner(examination, *owner, finding).at(error.file.clone(), error.field.clone()));
     }
     for missing in told.missing.iter().filter(|missing| !is_absent(missing.owner)) {
         let Missing { owner, field, path, refused } = missing;
-        let shipped = "nothing, if the package was shipped without it; else run `composer install`";
-        let (severity, hint) = if *refused { (Severity::Error, INSTALL) } else { (Severity::Note, shipped) };
+        let shipped = format!("if the package was not shipped without it: {}", restore(&examination.directory));
+        let (severity, hint) = if *refused { (Severity::Error, install.clone()) } else { (Severity::Note, shipped) };
         let shown = if path.is_empty() { "the tree" } else { path };
         let code = if *refused { Code::MissingFile } else { Code::MissingDirectory };
-        let finding = Finding::new(code, severity, format!("`{shown}` does not exist"), hint);
+        let finding = match closed(&examination.directory.join(path)) {
+            Some(why) => Finding::new(Code::UnreadableTree, severity, format!("`{shown}` {why}"), READ),
+            None => Finding::new(code, severity, format!("`{shown}` does not exist"), hint),
+        };
         let finding = of_owner(examination, *owner, finding);
         let (file, block) = match owner {
             Owner::Package(index) => {
@@ -118,7 +134,7 @@ fn missing_files(examination: &Examination, told: &Told) -> Vec<Finding> {
 }
 
 /// Says whose rule it is.
-fn of_owner(examination: &Examination, owner: Owner, finding: Finding) -> Finding {
+pub(super) fn of_owner(examination: &Examination, owner: Owner, finding: Finding) -> Finding {
     match owner {
         Owner::Package(index) => {
             let name = examination.tree.packages[index].name.clone();
@@ -139,11 +155,11 @@ fn requirements(examination: &Examination) -> Vec<Finding> {
         let finding = Finding::new(Code::UnmetRequirement, Severity::Error, unmet.to_string(), unmet.hint());
         let finding = finding.at(unmet.file.clone(), unmet.field.clone());
         let extension = concerns.extension_around(&unmet.file).map(|index| &examination.objects.extensions[index]);
-        // Whoever has the requirement, nothing is built for anybody.
+        // Nothing is built for anybody; those that have on who requires it are the ones to look at.
         findings.push(match (extension, concerns.package(&unmet.who), &unmet.problem) {
-            (Some(id), _, _) => finding.extension(id),
-            (None, Some(_), Problem::Missing) => finding.package(&*unmet.target),
-            (None, Some(_), _) => finding.package(&*unmet.who),
+            (Some(id), _, _) => finding.extension(id).wikis(concerns.of(id)),
+            (None, Some(who), Problem::Missing) => finding.package(&*unmet.target).wikis(concerns.of_package(who)),
+            (None, Some(who), _) => finding.package(&*unmet.who).wikis(concerns.of_package(who)),
             (None, None, _) => finding,
         });
     }
@@ -245,8 +261,7 @@ fn silent(examination: &Examination) -> Vec<Finding> {
     if let Some((name, directory)) = &tree.other_root {
         let file = "vendor/composer/installed.php";
         let what = format!("`{file}` describes another root package, `{name}` at `{directory}`");
-        let hint = "nothing: `vendor/` was installed apart, as distributions do; `composer install` in the tree makes one \
-                    that knows its root";
+        let hint = "nothing: `vendor/` was installed apart, as distributions do";
         findings.push(Finding::new(Code::OtherRoot, Severity::Note, what, hint).at(file, "root"));
     }
     for unasked in &checked.unasked {

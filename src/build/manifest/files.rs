@@ -37,6 +37,9 @@ impl Files<'_> {
     /// in it that is a link must stay in that directory or in the tree: its author is not the farm's owner.
     pub(super) fn read_foreign(&self, directory: &str, name: &str) -> Result<Option<Vec<u8>>, Error> {
         let file = if directory.is_empty() { name.to_owned() } else { format!("{directory}/{name}") };
+        if let Some(bytes) = self.restored.get(&file) {
+            return Ok(bytes.clone());
+        }
         let path = self.tree.join(&file);
         let fail = |source| Error::Read { file: file.clone(), source };
         match fs::symlink_metadata(&path) {

@@ -54,6 +54,7 @@ fn expected(of: &[(&str, &str)]) -> BTreeSet<(String, String)> {
         ("dead-composer-autoloader", "extensions/AbuseFilter"),
         ("dead-composer-autoloader", "extensions/OATHAuth"),
         ("php", ""),
+        ("not-built", ""),
     ];
     always.iter().chain(of).map(|(code, about)| ((*code).to_owned(), (*about).to_owned())).collect()
 }

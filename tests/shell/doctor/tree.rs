@@ -38,10 +38,11 @@ impl Diagnosis {
         }
     }
 
-    /// The kinds of all findings, each once.
+    /// The kinds of all findings, each once; but that nothing is built, which most trees here are not.
     pub(super) fn codes(&self) -> Vec<&str> {
         let all = self.json["findings"].as_array().expect("findings").iter();
         let mut codes: Vec<&str> = all.map(|finding| finding["code"].as_str().expect("a code")).collect();
+        codes.retain(|code| *code != "not-built");
         codes.sort_unstable();
         codes.dedup();
         codes
@@ -175,7 +176,7 @@ impl Tree {
     #[track_caller]
     pub(super) fn doctor_with(&self, arguments: &[&str]) -> Diagnosis {
         let json = self.mwfarm(&[&["doctor", "--format", "json"], arguments].concat());
-        let text = self.mwfarm(&[&["doctor"], arguments].concat());
+        let text = self.mwfarm(&[&["doctor", "-v"], arguments].concat());
         assert_eq!(json.status.code(), text.status.code());
         let err = String::from_utf8(json.stderr).expect("UTF-8");
         Diagnosis {

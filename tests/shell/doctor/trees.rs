@@ -84,6 +84,9 @@ fn requirements_that_are_not_met_are_told() {
     assert_eq!(found.code, Some(1));
     assert_eq!(found.of("unmet-requirement").len(), 2);
     assert_eq!(found.of("unmet-requirement")[0]["file"], "vendor/composer/installed.json");
+    assert_eq!(found.of("unmet-requirement")[0]["wikis"], json!([]), "nobody has `Two` on");
+    tree.wikis(&[("one", "One"), ("two", "Two")]);
+    assert_eq!(tree.doctor().of("unmet-requirement")[0]["wikis"], json!(["two"]));
     let unknown = found.only("unknown-extension");
     assert_eq!((&unknown["wikis"], &unknown["field"]), (&json!(["one"]), &json!("wikis.one.extensions[1]")));
     let missing = found.only("missing-requirement");
