@@ -8,7 +8,8 @@ use super::copy::MARK;
 use super::generated::Generated;
 use super::published::{self, FIXED, MANIFEST, Manifest, Published};
 use super::strangers::stranger;
-use crate::disk::{self, Lock, LockError, Staging};
+use crate::disk::{self, LockError, Staging};
+use crate::report::Reporter;
 
 /// Why nothing is taken out, or not everything.
 #[derive(Debug, thiserror::Error)]
@@ -51,14 +52,14 @@ pub struct Ejected {
 ///
 /// # Errors
 /// See [`Error`].
-pub fn eject(vendor: &Path, wait: bool) -> Result<Ejected, Error> {
+pub fn eject(vendor: &Path, wait: bool, reporter: &dyn Reporter) -> Result<Ejected, Error> {
     let system = |source| Error::System { directory: vendor.display().to_string(), source };
     let vendor = &disk::without_trailing_slash(vendor);
     if disk::look(vendor).map_err(system)?.is_none() {
         return Err(Error::Nothing(vendor.display().to_string()));
     }
     disk::refuse_links([vendor.clone(), vendor.join("composer")])?;
-    let _lock = Lock::take(vendor, wait)?;
+    let _lock = super::lock(vendor, wait, reporter)?;
     let published = Published::read(vendor)?;
     let Some(manifest) = &published.manifest else {
         Staging::discard(vendor).map_err(system)?;
@@ -76,13 +77,14 @@ pub fn eject(vendor: &Path, wait: bool) -> Result<Ejected, Error> {
 fn take_out(published: &Published, manifest: &Manifest, staging: &Staging, vendor: &Path) -> io::Result<Ejected> {
     let (mut restored, mut removed, mut strangers) = (Vec::new(), Vec::new(), Vec::new());
     for name in FIXED {
-        if !published.in_place.contains_key(name) {
+        let is_gone = || Ok::<_, io::Error>(disk::look(&vendor.join(name))?.is_none());
+        if !published.in_place.contains_key(name) && !is_gone()? {
             continue;
         }
         if let Some((content, mode)) = published.originals.get(name).and_then(published::Original::content) {
             staging.replace(name, &content, Some(mode))?;
             restored.push(name.to_owned());
-        } else {
+        } else if published.in_place.contains_key(name) {
             disk::discard(&vendor.join(name))?;
             removed.push(name.to_owned());
         }

@@ -142,7 +142,8 @@ impl Plan {
         let mut undone = keep.generations - 1;
         for generation in generations {
             let in_use = matches!(generation, Generation::Current(_)) || named.contains(generation.key());
-            let rest = rest(generation.replaced().unwrap_or(switched));
+            // Whatever a clock said, no other generation has been served since the last switch.
+            let rest = rest(generation.replaced().map_or(switched, |since| since.min(switched)));
             let reason = if in_use {
                 Reason::InUse
             } else if counts && left > 0 && !generation.is_undone() && !generation.is_skipped() {
@@ -287,11 +288,11 @@ fn without(present: &BTreeSet<Generated>, manifest: &Manifest, plan: &Plan) -> M
     manifest
 }
 
-/// When the dispatcher was last replaced. Its time of modification may be ahead of the clock, so that OPcache notices it.
+/// When the dispatcher was last replaced: its time of modification may be ahead of the clock, for OPcache to notice it.
 fn switched(vendor: &Path) -> io::Result<u64> {
     use std::os::unix::fs::MetadataExt;
     let found = disk::look(&vendor.join(DISPATCHER))?;
-    Ok(found.map_or(0, |found| u64::try_from(found.mtime().max(found.ctime())).unwrap_or_default()))
+    Ok(found.map_or(0, |found| u64::try_from(found.ctime()).unwrap_or_default()))
 }
 
 #[cfg(test)]

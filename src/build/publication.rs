@@ -29,9 +29,14 @@ impl Publication<'_> {
     /// # Errors
     /// Those of the system.
     pub(super) fn publish(&self, staging: &Staging, vendor: &Path) -> io::Result<usize> {
+        let manifest = self.manifest.to_json();
+        if manifest.len() as u64 > disk::LARGEST {
+            let limit = disk::LARGEST >> 20;
+            return Err(io::Error::other(format!("`{MANIFEST}` would be larger than {limit} MiB: `mwfarm gc` helps")));
+        }
         let mut files = self.links.len() + self.stale_links.len();
         // The manifest first: wherever a build is killed, all that it made is listed, for the next one and for eject.
-        files += replace(staging, vendor, MANIFEST, &self.manifest.to_json())?;
+        files += replace(staging, vendor, MANIFEST, &manifest)?;
         if !self.fresh.is_empty() {
             staging.publish_hashed(self.fresh.iter().map(String::as_str))?;
         }

@@ -157,8 +157,9 @@ pub fn plan(request: &Request) -> Result<Plan, Error> {
         return Err(Error::Unfinished(target.key().clone()));
     }
     let mapped = check(vendor, &published, target)?;
-    let missing: Vec<String> =
-        mapped.into_iter().filter(|path| !verify::place(&request.tree, vendor, path).is_file()).collect();
+    let settings = record.wikis.iter().filter_map(|wiki| wiki.settings.clone());
+    let mapped = mapped.into_iter().chain(settings);
+    let missing: Vec<String> = mapped.filter(|path| !verify::place(&request.tree, vendor, path).is_file()).collect();
     if !missing.is_empty() {
         return Err(Error::Missing { generation: target.key().clone(), files: missing });
     }
@@ -271,7 +272,7 @@ fn changes(before: &[published::Wiki], after: &[published::Wiki]) -> Vec<(WikiId
     let ids: BTreeSet<&WikiId> = old.keys().chain(new.keys()).copied().collect();
     ids.into_iter()
         .filter_map(|id| match (old.get(id), new.get(id)) {
-            (Some(old), Some(new)) if old.bundle == new.bundle && old.hosts == new.hosts => None,
+            (Some(old), Some(new)) if old == new => None,
             (Some(_), Some(_)) => Some((id.clone(), Change::Changed)),
             (Some(_), None) => Some((id.clone(), Change::Removed)),
             _ => Some((id.clone(), Change::Created)),

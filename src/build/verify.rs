@@ -157,6 +157,8 @@ pub fn verify(tree: &Path, vendor: &Path) -> Result<Verified, Error> {
     let unlisted = published.present.iter().filter(|name| published.digests(name).is_none()).map(Generated::to_string);
     verified.differences.extend(unlisted.map(|name| difference(name, Wrong::Unlisted)));
 
+    let settings = served.wikis().unwrap_or_default().iter().filter_map(|wiki| wiki.settings.clone());
+    mapped.extend(settings.map(|settings| (settings, MANIFEST.to_owned())));
     let mut looked_for: BTreeSet<&str> = BTreeSet::new();
     for (path, file) in &mapped {
         if looked_for.insert(path) && !place(tree, vendor, path).is_file() {

@@ -385,6 +385,7 @@ impl Source<'_> {
                     bundle: plan.bundles[*bundle].hash.clone(),
                     hosts: wiki.hosts.clone(),
                     id: wiki.id.clone(),
+                    settings: wiki.settings.clone(),
                 })
                 .collect(),
         }

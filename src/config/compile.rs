@@ -343,6 +343,7 @@ impl<'c> Compilation<'c> {
             published: &configuration.published,
             manifest: Manifest {
                 config: configuration.options.config.clone(),
+                former: BTreeSet::new(),
                 generation: Key::of(b""),
                 names: BTreeSet::new(),
                 retained: BTreeMap::new(),

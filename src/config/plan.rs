@@ -1,6 +1,7 @@
 //! What is to be written for a farm, as a value.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::entry;
@@ -99,7 +100,7 @@ pub struct Plan {
 pub struct Inputs<'p> {
     /// The settings files of all wikis.
     pub settings: Vec<SettingsFile>,
-    /// What the farm is compiled to; its `generation`, `names` and `retained` are not looked at.
+    /// What the farm is compiled to; its `former`, `generation`, `names` and `retained` are not looked at.
     pub manifest: Manifest,
     /// Hosts that could not be enumerated.
     pub patterns: Vec<Pattern>,
@@ -173,6 +174,9 @@ impl Plan {
             let replaced = before.names.iter().cloned().chain(settings_of(before)).map(|name| (name, published.at));
             manifest.retained = replaced.chain(before.retained.clone()).collect();
             manifest.retained.retain(|name, _| !manifest.names.contains(name));
+            let trees: BTreeSet<&PathBuf> = manifest.trees.values().collect();
+            let former = before.trees.values().chain(&before.former).filter(|tree| !trees.contains(tree));
+            manifest.former = former.cloned().collect();
         }
         let before = published.manifest.iter().flat_map(|manifest| manifest.wikis.keys());
         let (kept, create): (Vec<_>, Vec<_>) = settings.into_iter().partition(|file| {

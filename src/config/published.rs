@@ -28,6 +28,9 @@ pub const SCHEMA: Version = Version::new(1, 1, 0);
 pub struct Manifest {
     /// The configuration directory.
     pub config: PathBuf,
+    /// Trees that the farm had before: as long as anything is served from there, it needs its settings.
+    #[serde(default)]
+    pub former: BTreeSet<PathBuf>,
     /// The generation of the farm's table.
     pub generation: Key,
     /// The names in the output directory that are made after what is in them: settings files, the table, the runtime.

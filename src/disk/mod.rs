@@ -30,7 +30,7 @@ pub use spool::{make_directory, read_small, relocate};
 pub use staging::{STAGING, Staging};
 
 /// The largest file that is read as a whole, in bytes: far more than any that mwfarm writes or reads here.
-const LARGEST: u64 = 256 << 20;
+pub const LARGEST: u64 = 256 << 20;
 
 /// Reads a file that may be missing.
 ///

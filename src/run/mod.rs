@@ -190,7 +190,7 @@ fn run_verify(tree: &Path, flags: &cli::Verify, reporter: &dyn Reporter) -> Resu
 
 fn run_eject(tree: &Path, flags: &cli::Eject, reporter: &dyn Reporter) -> Result<Output, Vec<Problem>> {
     let vendor = flags.output.clone().unwrap_or_else(|| tree.join("vendor"));
-    let ejected = eject::eject(&vendor, !flags.no_wait).map_err(|error| problem::of_eject(&error))?;
+    let ejected = eject::eject(&vendor, !flags.no_wait, reporter).map_err(|error| problem::of_eject(&error))?;
     for name in &ejected.removed {
         reporter.note(Verbosity::Verbose, &format!("removed {name}"));
     }

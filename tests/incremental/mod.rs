@@ -95,7 +95,7 @@ impl Place {
             fs::rename(root.join(name), &aside).expect("moved aside");
             copy(&aside, &root.join(name));
         }
-        build::eject::eject(&self.vendor(), false).expect("an earlier build is taken out");
+        build::eject::eject(&self.vendor(), false, &mwfarm::report::Silent).expect("an earlier build is taken out");
         self.try_build(optimize, None)?;
         Ok(self.generation())
     }

@@ -52,7 +52,7 @@ fn the_same_tree_gives_the_same_bytes() {
                 None => first = Some(built),
                 Some(first) => assert_eq!(difference(first, &built), None, "{what}"),
             }
-            mwfarm::build::eject::eject(&place.vendor(), false).expect("it is taken out");
+            mwfarm::build::eject::eject(&place.vendor(), false, &mwfarm::report::Silent).expect("it is taken out");
         }
     }
 }

@@ -412,3 +412,46 @@ fn settings_that_nothing_leads_to_are_collected() {
     case.run("build --config-dir config");
     case.run("build --config-dir config --locked");
 }
+
+/// What `rollback` takes back of a farm are settings, too: it names the wikis, and does not lead to files that are gone.
+#[test]
+fn a_rollback_knows_settings() {
+    let case = Case::new("farm");
+    let mut settings = Vec::new();
+    for name in ["One", "Two"] {
+        case.write("config/atlas.yml", &format!("wgSitename: {name}\n"));
+        case.run("build --config-dir config");
+        settings.push(fs::canonicalize(case.path("output/LocalSettings/atlaswiki.php")).expect("a file"));
+    }
+    let planned = case.run("rollback -d tree --dry-run");
+    assert!(planned.contains("\nchanged: atlaswiki\n"), "{planned}");
+    let text = fs::read(&settings[0]).expect("settings");
+    fs::remove_file(&settings[0]).expect("removed");
+    let refused = case.output("rollback -d tree");
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("maps files that are gone"));
+    fs::write(&settings[0], text).expect("written");
+    case.run("rollback -d tree");
+    case.run("verify -d tree");
+    fs::remove_file(&settings[0]).expect("removed");
+    let verified = case.output("verify -d tree");
+    assert_eq!(verified.status.code(), Some(1), "{}", String::from_utf8_lossy(&verified.stdout));
+}
+
+/// A tree that the farm has left may still be served from.
+#[test]
+fn settings_of_a_tree_that_was_left_stay_while_it_names_them() {
+    let case = Case::new("farm");
+    copy(&case.path("tree"), &case.path("next"));
+    case.run("build --config-dir config -d tree");
+    let old = fs::canonicalize(case.path("output/LocalSettings/atlaswiki.php")).expect("a file");
+    case.write("config/atlas.yml", "wgSitename: Next\n");
+    let options = fs::read_to_string(case.path("config/mwfarm.yml")).expect("options");
+    case.write("config/mwfarm.yml", &options.replace("../tree", "../next"));
+    case.run("build --config-dir config -d next");
+    case.run("gc --config-dir config --grace 0");
+    assert!(old.exists(), "the tree before is still there, and names it");
+    case.run("eject -d tree");
+    case.run("gc --config-dir config --grace 0");
+    assert!(!old.exists());
+}

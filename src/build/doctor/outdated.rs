@@ -269,6 +269,7 @@ mod tests {
             record: None,
             replaced: Some(*replaced),
             undone: *undone,
+            skipped: false,
         });
         Manifest {
             bundles: Vec::new(),

@@ -1,7 +1,7 @@
 //! `gc` of a farm: in each of its trees, then among its settings files.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::super::{generations, problem};
 use crate::build::{self, gc};
@@ -12,10 +12,11 @@ use crate::key::Key;
 use crate::report::generations::{Directory, Stranger};
 use crate::report::{ExitCode, Problem, Reporter};
 
-/// Whether what is to be collected is a farm with settings: when the command line says so, or when the tree has no list
-/// of its own.
+/// Whether what is to be collected is a farm with settings: when the command line says so, or when it names no tree and
+/// the current directory has no list of its own.
 pub(in crate::run) fn collects(tree: &Path, config: &cli::ConfigDir) -> bool {
-    config.config_dir.is_some() || !tree.join(super::super::WIKIS).exists() && super::is_there()
+    let named = tree != Path::new(".");
+    config.config_dir.is_some() || !named && !tree.join(super::super::WIKIS).exists() && super::is_there()
 }
 
 /// Collects. What the configuration says now does not matter, but what it was compiled to.
@@ -31,10 +32,16 @@ pub(in crate::run) fn collect(flags: &cli::Gc, reporter: &dyn Reporter) -> Resul
     let Some(manifest) = Published::read(output).map_err(unread)?.manifest else { return Ok(Vec::new()) };
     let mut directories = Vec::new();
     let mut named = BTreeSet::new();
-    for vendor in vendors(&manifest).values() {
+    for (tree, is_former) in trees(&manifest) {
+        let vendor = &tree.join("vendor");
+        if !is_former && !tree.is_dir() {
+            let what = format!("the farm's tree `{}` is not there", tree.display());
+            let hint = "what it needs is not known: mount it, or take it out of the configuration and build";
+            return Err(vec![Problem::new(ExitCode::Failed, what).hint(hint)]);
+        }
         let built = build::published::Published::read(vendor).map_err(|error| vec![problem::of_gc(&error.into())])?;
         if built.manifest.is_none() {
-            // A tree that is gone, or from which everything was taken out.
+            // One that is gone, or from which everything was taken out.
             continue;
         }
         let collected = generations::of_vendor(vendor, flags, reporter)?;
@@ -60,9 +67,10 @@ pub(in crate::run) fn collect(flags: &cli::Gc, reporter: &dyn Reporter) -> Resul
     Ok(directories)
 }
 
-/// The vendor directories of the farm's trees, by version.
-fn vendors(manifest: &Manifest) -> BTreeMap<&str, PathBuf> {
-    manifest.trees.iter().map(|(version, tree)| (version.as_str(), tree.join("vendor"))).collect()
+/// The farm's trees, and those that it had before: somebody may still be served from there.
+fn trees(manifest: &Manifest) -> BTreeMap<&Path, bool> {
+    let former = manifest.former.iter().map(|tree| (tree.as_path(), true));
+    former.chain(manifest.trees.values().map(|tree| (tree.as_path(), false))).collect()
 }
 
 /// The keys of settings files that the tables of a vendor directory name, but for those that go.
