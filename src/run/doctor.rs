@@ -51,6 +51,9 @@ const SHORT_TIME: Duration = Duration::from_secs(20);
 /// The most that PHP may say.
 const MAX_OUTPUT: usize = 256 << 20;
 
+/// How many characters of a file's error are shown.
+const MOST_SHOWN: usize = 2000;
+
 /// Fewer files than these are not worth another process.
 const FEW: usize = 500;
 
@@ -75,6 +78,7 @@ pub(super) fn run(
         Ok(examination) => examination,
         Err(error) => {
             unread.extend(stopped(&request, error));
+            doctor::finding::sort(&mut unread);
             return answer(diagnosis(None, None, unread), flags, global);
         }
     };
@@ -141,6 +145,8 @@ fn stopped(request: &Request, error: Error) -> Vec<Finding> {
 
 fn unreadable(problem: Problem, file: Option<&str>) -> Finding {
     let what = std::iter::once(problem.what).chain(problem.causes).collect::<Vec<_>>().join(": ");
+    // What a stranger wrote may have millions of characters.
+    let what: String = what.chars().take(MOST_SHOWN).collect();
     let hint = problem.hint.unwrap_or_else(|| "mend it, and ask again: the rest was not looked at".to_owned());
     let finding = Finding::new(Code::UnreadableInput, Severity::Error, what, hint);
     match file {

@@ -26,8 +26,7 @@ pub(super) fn findings(examination: &Examination, manifest: &Manifest, served: &
         None => return Vec::new(),
     }
     let inputs = inputs(examination, manifest);
-    let told = inputs.as_ref().map_or_else(Concern::none, |finding| finding.wikis.clone());
-    let changes = Changes::new(examination, served, &told);
+    let changes = Changes::new(examination, served, inputs.as_ref().map(|finding| &finding.wikis));
     let mut findings: Vec<Finding> = inputs.into_iter().collect();
     if let Some(left) = left_by_rollback(manifest) {
         findings.push(rolled_back(manifest, left, &changes, &findings));
@@ -79,7 +78,7 @@ fn rolled_back(manifest: &Manifest, left: &Key, changes: &Changes, others: &[Fin
     let now = &manifest.generation;
     let mut what = format!("wikis are served an earlier generation, {now}, since a rollback from {left}");
     let wikis = changes.all();
-    let severity = if wikis.is_none() && others.is_empty() && changes.known {
+    let severity = if wikis.is_none() && changes.sets.is_empty() && others.is_empty() && changes.known {
         what.push_str("; a build would publish the same");
         Severity::Note
     } else {
@@ -132,12 +131,19 @@ struct Changes {
 }
 
 impl Changes {
-    /// `told` are wikis whose extensions are known to say something else.
-    fn new(examination: &Examination, served: &Served<'_>, told: &Concern) -> Self {
+    /// `told` are wikis whose extensions are known to say something else, if anything does.
+    fn new(examination: &Examination, served: &Served<'_>, told: Option<&Concern>) -> Self {
         let mut changes = Self::default();
+        if !examination.knows_wikis {
+            return changes;
+        }
         let Some((objects, plan)) = planned(examination) else { return changes };
-        changes.known = examination.can_be_built && examination.knows_wikis;
-        let is_told = |id: &WikiId| matches!(told, Concern::Wikis(wikis) if wikis.contains(id));
+        changes.known = examination.can_be_built;
+        let is_told = |id: &WikiId| match told {
+            Some(Concern::All) => true,
+            Some(Concern::Wikis(wikis)) => wikis.contains(id),
+            None => false,
+        };
         let bundles: BTreeMap<&Key, &Bundle> = served.bundles.iter().map(|bundle| (&bundle.hash, bundle)).collect();
         let before: BTreeMap<&WikiId, &Wiki> = served.wikis.iter().map(|wiki| (&wiki.id, wiki)).collect();
         let sets: BTreeMap<Option<&ExtensionId>, &Key> =
@@ -161,6 +167,11 @@ impl Changes {
                 (extensions.iter().map(|&index| &objects.extensions[index]).collect(), others_of(extensions))
             })
             .collect();
+        if changes.known && told.is_none() {
+            // Those that no wiki has on, too.
+            let others = plan.sets.iter().zip(&other_sets).filter(|(_, other)| **other);
+            changes.sets.extend(others.map(|(set, _)| set.extension.map(|index| objects.extensions[index].clone())));
+        }
         let mut listed: BTreeSet<&WikiId> = BTreeSet::new();
         for (wiki, bundle) in &plan.wikis {
             listed.insert(&wiki.id);
@@ -171,20 +182,17 @@ impl Changes {
             };
             let had: BTreeSet<&ExtensionId> = bundles.get(&then.bundle).iter().flat_map(|b| &b.extensions).collect();
             let hosts = |hosts: &[crate::farm::Host]| hosts.iter().cloned().collect::<BTreeSet<_>>();
-            if hosts(&wiki.hosts) != hosts(&then.hosts) || had != *extensions && !is_told(&wiki.id) {
+            if hosts(&wiki.hosts) != hosts(&then.hosts)
+                || had != *extensions && !matches!(told, Some(Concern::Wikis(_)) if is_told(&wiki.id))
+            {
                 changes.changed.push(wiki.id.clone());
-            } else if had == *extensions && !others.is_empty() && examination.can_be_built {
-                if *told != Concern::All && !is_told(&wiki.id) {
-                    changes.sources.push(wiki.id.clone());
-                    changes.sets.extend(others.iter().map(|e| e.map(|index| objects.extensions[index].clone())));
-                }
+            } else if changes.known && had == *extensions && !others.is_empty() && !is_told(&wiki.id) {
+                changes.sources.push(wiki.id.clone());
+                changes.sets.extend(others.iter().map(|e| e.map(|index| objects.extensions[index].clone())));
             }
         }
         changes.removed = before.keys().filter(|id| !listed.contains(*id)).map(|id| (*id).clone()).collect();
         changes.no_list = examination.farm_file.is_empty() && !changes.removed.is_empty();
-        if !examination.knows_wikis {
-            return Self::default();
-        }
         changes
     }
 
@@ -219,7 +227,7 @@ impl Changes {
     }
 
     fn of_sources(&self) -> Option<Finding> {
-        if self.sources.is_empty() {
+        if self.sets.is_empty() {
             return None;
         }
         let names: Vec<&str> =

@@ -6,7 +6,7 @@ use super::finding::{Code, Finding, Severity};
 use super::{Examination, real, tree};
 use crate::build::exclude::Pattern;
 use crate::build::rules::{Owner, Resolved};
-use crate::build::scan::{Kind, ScannedFile, psr0_classes, psr4_classes};
+use crate::build::scan::{ClassName, Kind, ScannedFile, psr0_classes, psr4_classes};
 
 /// How many classes a message names.
 const SHOWN: usize = 3;
@@ -23,12 +23,14 @@ pub(super) fn findings(examination: &Examination) -> Vec<Finding> {
     let blocks: Vec<(Owner, &Resolved)> = packages.chain(parts).collect();
     let excludes: Vec<Pattern<'_>> = blocks.iter().flat_map(|(_, block)| &block.exclude).map(Pattern::new).collect();
 
-    // A file that another rule takes is in order.
+    // A file that another rule takes is in order, and so is a class that is found elsewhere.
     let mut taken: HashSet<&str> = HashSet::new();
+    let mut known: HashSet<&ClassName> = HashSet::new();
     let mut doubtful: Vec<(usize, &'static str, &ScannedFile)> = Vec::new();
     for (number, (_, block)) in blocks.iter().enumerate() {
         for (path, _) in &block.classmap {
             taken.extend(files(examination, path, block).map(real));
+            known.extend(files(examination, path, block).flat_map(|file| file.classes.iter()));
         }
         let psr4 = block.psr4.iter().flat_map(|(prefix, paths)| paths.iter().map(move |path| (Some(prefix), path)));
         let psr0 = block.psr0.iter().flat_map(|(_, paths)| paths.iter().map(|path| (None, path)));
@@ -41,6 +43,7 @@ pub(super) fn findings(examination: &Examination) -> Vec<Finding> {
                 };
                 if !fits.is_empty() {
                     taken.insert(real(file));
+                    known.extend(fits);
                 } else if territories.of(&file.path) == home && !(path.is_empty() && file.path.starts_with("vendor/")) {
                     doubtful.push((number, standard, file));
                 }
@@ -51,7 +54,8 @@ pub(super) fn findings(examination: &Examination) -> Vec<Finding> {
     let mut seen: HashSet<&str> = HashSet::new();
     for (number, standard, file) in doubtful {
         let excluded = || excludes.iter().any(|pattern| pattern.covers(real(file)) || pattern.covers(&file.path));
-        if !taken.contains(real(file)) && !excluded() && seen.insert(real(file)) {
+        let lost = file.classes.iter().any(|class| !known.contains(class));
+        if lost && !taken.contains(real(file)) && !excluded() && seen.insert(real(file)) {
             found.entry(number).or_default().push((standard, file));
         }
     }

@@ -194,6 +194,9 @@ fn differences(examination: &Examination, wikis: &Served<'_>) -> Vec<Finding> {
             Wrong::Stranger => "remove it, if nobody needs it",
             Wrong::Interrupted(_) => "run `mwfarm build`",
             Wrong::NoLink(_) => "run `mwfarm build` with `--mediawikifarm`",
+            Wrong::Missing if file.contains('/') && !FIXED.contains(&file.as_str()) => {
+                "move away what is left of its directory, and run `mwfarm build`, which makes it anew"
+            }
             Wrong::Missing => "run `mwfarm build`, which makes it anew",
             Wrong::Changed if FIXED.contains(&file.as_str()) => "run `mwfarm build`",
             Wrong::Changed | Wrong::Unreadable(_) => {
@@ -229,8 +232,7 @@ fn differences(examination: &Examination, wikis: &Served<'_>) -> Vec<Finding> {
 fn of_earlier(examination: &Examination, wikis: &Served<'_>) -> Vec<Difference> {
     let Examination { published, vendor, directory, .. } = examination;
     let mut differences = Vec::new();
-    let names = wikis.generation.map(Generation::names).unwrap_or_default();
-    for (file, expected) in names.iter().filter_map(|name| published.digests(name)).flatten() {
+    for (file, expected) in wikis.names.iter().filter_map(|name| published.digests(name)).flatten() {
         match disk::read_optional(&vendor.join(&file)) {
             Err(error) => differences.push(Difference { file, wrong: Wrong::Unreadable(error.to_string()) }),
             Ok(None) => differences.push(Difference { file, wrong: Wrong::Missing }),
@@ -239,7 +241,7 @@ fn of_earlier(examination: &Examination, wikis: &Served<'_>) -> Vec<Difference> 
             }
             Ok(Some(content)) => {
                 let gone = verify::mapped(&file, &content).into_iter().collect::<BTreeSet<_>>().into_iter();
-                let gone = gone.filter(|path| !verify::place(directory, vendor, path).is_file());
+                let gone = gone.filter(|path| disk::size(&verify::place(directory, vendor, path)).is_none());
                 differences.extend(gone.map(|path| Difference { file: file.clone(), wrong: Wrong::Maps(path) }));
             }
         }

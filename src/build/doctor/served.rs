@@ -20,8 +20,10 @@ pub(super) struct Served<'m> {
     pub(super) sets: &'m [Set],
     /// Its wikis, likewise.
     pub(super) wikis: &'m [Wiki],
-    /// Whether they are recorded.
+    /// Whether bundles, sets and wikis are recorded.
     recorded: bool,
+    /// The hashed names it is made of.
+    pub(super) names: BTreeSet<Generated>,
 }
 
 impl<'m> Served<'m> {
@@ -31,9 +33,10 @@ impl<'m> Served<'m> {
             None => Some(Generation::Current(manifest)),
             Some(live) => history::generations(manifest).into_iter().find(|generation| generation.key() == live),
         };
+        let names = generation.map(Generation::names).unwrap_or_default();
         match generation {
             Some(Generation::Current(of)) => {
-                Self { generation, bundles: &of.bundles, sets: &of.sets, wikis: &of.wikis, recorded: true }
+                Self { generation, bundles: &of.bundles, sets: &of.sets, wikis: &of.wikis, recorded: true, names }
             }
             Some(Generation::Previous(previous)) if previous.record.is_some() => {
                 let record = previous.record.as_deref();
@@ -43,9 +46,10 @@ impl<'m> Served<'m> {
                     sets: record.map_or(&[], |record| &record.sets),
                     wikis: record.map_or(&[], |record| &record.wikis),
                     recorded: true,
+                    names,
                 }
             }
-            _ => Self { generation, bundles: &[], sets: &[], wikis: &[], recorded: false },
+            _ => Self { generation, bundles: &[], sets: &[], wikis: &[], recorded: false, names },
         }
     }
 
@@ -74,9 +78,7 @@ impl<'m> Served<'m> {
                     }
                 }
             }
-            Some(name) if self.generation.is_some_and(|generation| generation.names().contains(&name)) => {
-                return Concern::All;
-            }
+            Some(name) if self.names.contains(&name) => return Concern::All,
             None if FIXED.contains(&file) => return Concern::All,
             _ => return Concern::none(),
         };

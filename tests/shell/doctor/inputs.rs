@@ -13,7 +13,7 @@ use super::tree::Tree;
 fn manifests_that_are_broken_are_all_named() {
     let tree = Tree::new();
     tree.write("extensions/One/extension.json", "{");
-    tree.write("extensions/Two/extension.json", "[]");
+    tree.write("extensions/Two/extension.json", "7");
     tree.write("composer.lock", "{");
     let found = tree.doctor();
     assert_eq!((found.code, found.err.as_str()), (Some(1), ""));
