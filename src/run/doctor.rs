@@ -79,7 +79,7 @@ pub(super) fn run(
         Err(error) => {
             unread.extend(stopped(&request, error));
             doctor::finding::sort(&mut unread);
-            return answer(diagnosis(None, None, unread), flags, global);
+            return answer(&diagnosis(None, None, unread), flags, global);
         }
     };
     let jobs = global.jobs.map_or_else(|| std::thread::available_parallelism().map_or(1, Into::into), Into::into);
@@ -97,10 +97,10 @@ pub(super) fn run(
         }
     }
     doctor::finding::sort(&mut findings);
-    answer(diagnosis(Some(&examination), php.ok(), findings), flags, global)
+    answer(&diagnosis(Some(&examination), php.ok(), findings), flags, global)
 }
 
-fn answer(diagnosis: Diagnosis, flags: &cli::Doctor, global: &cli::Global) -> Result<Output, Vec<Problem>> {
+fn answer(diagnosis: &Diagnosis, flags: &cli::Doctor, global: &cli::Global) -> Result<Output, Vec<Problem>> {
     let detail = match global.verbose {
         _ if global.quiet => Detail::Warnings,
         0 => Detail::Summary,

@@ -242,7 +242,7 @@ pub fn unreadable(request: &Request, first: manifest::Error) -> Vec<manifest::Er
     while let Some(last) = errors.last() {
         let file = last.file().to_owned();
         let is_part = ["extensions/", "skins/"].iter().any(|parent| file.starts_with(parent));
-        if !(is_part && file.ends_with(".json") || file == "composer.lock") || errors.len() > MOST_UNREADABLE {
+        if !(is_part || file == "composer.lock") || errors.len() > MOST_UNREADABLE {
             break;
         }
         restored.insert(file, None);

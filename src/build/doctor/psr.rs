@@ -21,7 +21,7 @@ pub(super) fn findings(examination: &Examination) -> Vec<Finding> {
     let parts = rules.parts.iter().enumerate();
     let parts = parts.flat_map(|(index, (autoload, dev))| [autoload, dev].map(|rules| (Owner::Part(index), rules)));
     let blocks: Vec<(Owner, &Resolved)> = packages.chain(parts).collect();
-    let excludes: Vec<Pattern<'_>> = blocks.iter().flat_map(|(_, block)| &block.exclude).map(Pattern::new).collect();
+    let patterns: Vec<Pattern<'_>> = blocks.iter().flat_map(|(_, block)| &block.exclude).map(Pattern::new).collect();
 
     // A file that another rule takes is in order, and so is a class that is found elsewhere.
     let mut taken: HashSet<&str> = HashSet::new();
@@ -53,7 +53,7 @@ pub(super) fn findings(examination: &Examination) -> Vec<Finding> {
     let mut found: BTreeMap<usize, Vec<(&'static str, &ScannedFile)>> = BTreeMap::new();
     let mut seen: HashSet<&str> = HashSet::new();
     for (number, standard, file) in doubtful {
-        let excluded = || excludes.iter().any(|pattern| pattern.covers(real(file)) || pattern.covers(&file.path));
+        let excluded = || patterns.iter().any(|pattern| pattern.covers(real(file)) || pattern.covers(&file.path));
         let lost = file.classes.iter().any(|class| !known.contains(class));
         if lost && !taken.contains(real(file)) && !excluded() && seen.insert(real(file)) {
             found.entry(number).or_default().push((standard, file));

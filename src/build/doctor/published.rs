@@ -212,15 +212,12 @@ fn differences(examination: &Examination, wikis: &Served<'_>) -> Vec<Finding> {
     }
     for (path, wikis) in mapped {
         let place = verify::place(&examination.directory, &examination.vendor, &path);
-        let (code, state, hint) = match closed(&place) {
-            Some(why) => (Code::UnreadableTree, why, READ.to_owned()),
-            None => {
-                let hint = format!(
-                    "run `mwfarm build` if it is meant to be gone, else bring it back: {}",
-                    restore(&examination.directory)
-                );
-                (Code::MissingFile, "is gone".to_owned(), hint)
-            }
+        let (code, state, hint) = if let Some(why) = closed(&place) {
+            (Code::UnreadableTree, why, READ.to_owned())
+        } else {
+            let back = restore(&examination.directory);
+            let hint = format!("run `mwfarm build` if it is meant to be gone, else bring it back: {back}");
+            (Code::MissingFile, "is gone".to_owned(), hint)
         };
         let what = format!("`{path}` is mapped by what is published, and {state}");
         findings.push(Finding::new(code, Severity::Error, what, hint).wikis(wikis).at(path, ""));

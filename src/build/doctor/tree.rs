@@ -91,15 +91,12 @@ fn missing_files(examination: &Examination, told: &Told) -> Vec<Finding> {
             || told.missing.iter().any(|missing| missing.owner == owner && missing.refused);
         let severity = if wikis.is_none() && !stops { Severity::Warning } else { Severity::Error };
         let path = package.install_path.as_deref().unwrap_or_default();
-        let (code, what, hint) = match closed(&examination.directory.join(path)) {
-            Some(why) => {
-                let what = format!("`{path}` of package `{}` {why}", package.name);
-                (Code::UnreadableTree, what, READ.to_owned())
-            }
-            None => {
-                let hint = format!("{}, or copy the tree again as a whole", restore(&examination.directory));
-                (Code::MissingFile, format!("package `{}` is not at `{path}`", package.name), hint)
-            }
+        let (code, what, hint) = if let Some(why) = closed(&examination.directory.join(path)) {
+            let what = format!("`{path}` of package `{}` {why}", package.name);
+            (Code::UnreadableTree, what, READ.to_owned())
+        } else {
+            let hint = format!("{}, or copy the tree again as a whole", restore(&examination.directory));
+            (Code::MissingFile, format!("package `{}` is not at `{path}`", package.name), hint)
         };
         let field = format!("packages[{}].install-path", package.name);
         let finding = Finding::new(code, severity, what, hint).package(&*package.name).wikis(wikis);
