@@ -2,7 +2,7 @@
 # incremental.sh - what a build costs when nothing, or one extension, has changed, as one Markdown table
 set -euo pipefail
 usage() { cat <<'U'
-usage: benches/incremental.sh [--rounds N] [--farm N] [DIRECTORY]
+usage: benches/incremental.sh [--rounds N] [--farm N] [--first] [DIRECTORY]
   Measures whole processes, interleaved, warm cache, and prints one Markdown table: medians, and the median, least and
   greatest of the ratios of each round. What is written goes to DIRECTORY (default target/incremental).
     walk       every directory is listed, and every entry below the tree asked for its size and times, on one thread
@@ -15,17 +15,19 @@ usage: benches/incremental.sh [--rounds N] [--farm N] [DIRECTORY]
 options:
   --rounds N  how many rounds (9)
   --farm N    extensions of the generated farm (1000)
+  --first     measure with real-time priority, for a machine that does something else, too; needs root
 environment, as `eval "$(tests/all.sh materials)"` sets it:
   MWFARM_TREES    the MediaWiki trees
 U
 }
 die() { printf 'incremental.sh: %s\n' "$*" >&2; exit 1; }
 say() { printf '== %s\n' "$*" >&2; }
-rounds=9 farm=1000 directory=
+rounds=9 farm=1000 first=() directory=
 while [ $# -gt 0 ]; do
   case $1 in
     -h | --help) usage; exit 0 ;;
     --rounds | --farm) [ $# -ge 2 ] || { usage >&2; exit 2; }; declare "${1#--}=$2"; shift 2 ;;
+    --first) first=(chrt -f 10); shift ;;
     -*) usage >&2; exit 2 ;;
     *) [ -z "$directory" ] || { usage >&2; exit 2; }; directory=$1; shift ;;
   esac
@@ -78,7 +80,7 @@ measure() {
   local name=$1 from to
   shift
   from=$EPOCHREALTIME
-  "$@" >"$directory/output" 2>&1 || { cat "$directory/output" >&2; die "this failed: $*"; }
+  "${first[@]}" "$@" >"$directory/output" 2>&1 || { cat "$directory/output" >&2; die "this failed: $*"; }
   to=$EPOCHREALTIME
   awk -v wall="$((${to/[.,]/} - ${from/[.,]/}))" 'BEGIN { printf "%.6f\n", wall / 1e6 }' >>"$directory/results/$name"
 }
