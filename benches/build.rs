@@ -19,7 +19,7 @@ fn whole(criterion: &mut Criterion) {
         let built = || build(&request, &Silent).expect("a build");
         built();
         group.bench_function(BenchmarkId::new("clean", extensions), |bencher| {
-            let empty = || eject::eject(&vendor, false).expect("ejected");
+            let empty = || eject::eject(&vendor, false, &mwfarm::report::Silent).expect("ejected");
             bencher.iter_batched(empty, |_| built(), BatchSize::PerIteration);
         });
         group.bench_function(BenchmarkId::new("unchanged", extensions), |bencher| bencher.iter(built));
