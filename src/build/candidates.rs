@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::exclude::Pattern;
 use super::generated::Generated;
-use super::manifest::is_platform;
+use super::manifest::{is_platform, shortened};
 use super::package::{Link, Package, RootPart, Tree};
 use super::rules::{Resolved, Rules, Territories};
 use super::scan::{self, Scan, ScanPath, ScannedFile};
@@ -13,7 +13,7 @@ use super::set::{self, Autoload, Candidates, Directory};
 /// A rule whose class map entry does not exist, which Composer refuses too.
 #[derive(Debug, thiserror::Error)]
 #[error("`{}`, field `{}`: `{}` is neither a file nor a directory", file.escape_debug(), field.escape_debug(),
-    path.escape_debug())]
+    shortened(path))]
 pub struct Missing {
     /// The file that holds the rule.
     pub file: String,

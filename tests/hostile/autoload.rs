@@ -100,6 +100,17 @@ pub(super) fn cases() -> Vec<Case> {
             &[COMPOSER, "field `autoload.classmap[0]`", "longer"],
         ),
         merged(
+            "a class map longer than any path that there can be",
+            format!("\"classmap\": [\"{}\"]", "src/".repeat(1_000)),
+            &[COMPOSER, "field `autoload.classmap`", "is neither a file nor a directory"],
+        ),
+        with(
+            "a namespace longer than any path that there can be",
+            "\"psr-4\": {\"Bad\\\\\": \"src/LONG\"}",
+            |yard| yard.edit("tree/extensions/Bad/composer.json", "LONG", &"src/".repeat(1_000)),
+            Verdict::mapped(&[("Bad", None)]),
+        ),
+        merged(
             "a namespace that does not end",
             "\"psr-4\": {\"Bad\": \"src/\"}",
             &[COMPOSER, "field `autoload.psr-4.Bad`", "must end with a backslash"],

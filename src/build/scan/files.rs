@@ -298,11 +298,12 @@ fn failed(file: &str, reason: Reason) -> Error {
     Error { file: file.to_owned(), reason }
 }
 
-/// Takes "there is nothing", or a link to nothing or to itself, for an answer.
+/// Takes "there is nothing", or a link to nothing or to itself, for an answer, and that nothing can be at so long a path.
 fn existing(metadata: io::Result<Metadata>) -> io::Result<Option<Metadata>> {
+    use io::ErrorKind::{InvalidFilename, NotADirectory, NotFound};
     match metadata {
         Ok(metadata) => Ok(Some(metadata)),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(error) if matches!(error.kind(), NotFound | NotADirectory | InvalidFilename) => Ok(None),
         Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => Ok(None),
         Err(error) => Err(error),
     }
