@@ -84,6 +84,7 @@ impl Tree {
     }
 
     /// Adds a package; [`Tree::install`] makes it known.
+    #[expect(clippy::needless_pass_by_value, reason = "each is written where it is handed over")]
     pub(super) fn package(&mut self, name: &str, path: &str, require: Value, autoload: Value) {
         self.packages.retain(|package| package["name"] != name);
         let kind = if path.starts_with("extensions/") { "mediawiki-extension" } else { "library" };
@@ -141,8 +142,9 @@ impl Tree {
 
     /// A php-fpm that says this of itself.
     pub(super) fn fpm(&self, version: &str, modules: &str, opcache: &[(&str, &str)]) -> PathBuf {
-        let settings: String =
-            opcache.iter().map(|(name, value)| format!("opcache.{name} => {value} => {value}\n")).collect();
+        let settings: String = opcache
+            .iter()
+            .fold(String::new(), |text, (name, value)| text + &format!("opcache.{name} => {value} => {value}\n"));
         let info =
             format!("phpinfo()\nPHP Version => {version}\nLoaded Configuration File => /etc/fpm.ini\n{settings}");
         fs::write(self.beside("info"), info).expect("written");
