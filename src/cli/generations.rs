@@ -49,7 +49,7 @@ impl Gc {
 /// `mwfarm rollback`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
 #[command(after_help = "Examples:\n  mwfarm rollback -d /srv/mediawiki --dry-run\n  \
-                        mwfarm rollback -d /srv/mediawiki --to 75c5d4ce --invalidate unix:/run/php/php-fpm.sock")]
+                        mwfarm rollback -d /srv/mediawiki --to efd48e09 --invalidate unix:/run/php/php-fpm.sock")]
 pub struct Rollback {
     /// Go back in the vendor tree in DIR instead of the tree's own
     #[arg(long, value_name = "DIR")]
