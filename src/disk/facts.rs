@@ -19,6 +19,41 @@ pub fn is_directory(path: &Path) -> bool {
     path.is_dir()
 }
 
+/// What is under a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A directory.
+    Directory,
+    /// A regular file.
+    File,
+    /// A link or anything else.
+    Other,
+}
+
+/// The UTF-8 names in a directory and of which kind each is, a link not followed; none when it does not exist.
+///
+/// # Errors
+/// Those of the system except that there is no such directory.
+pub fn kinds(directory: &Path) -> io::Result<Vec<(String, Kind)>> {
+    let mut kinds = Vec::new();
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(kinds),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        if let Ok(name) = entry.file_name().into_string() {
+            let kind = match entry.file_type()? {
+                kind if kind.is_dir() => Kind::Directory,
+                kind if kind.is_file() => Kind::File,
+                _ => Kind::Other,
+            };
+            kinds.push((name, kind));
+        }
+    }
+    Ok(kinds)
+}
+
 /// The permission bits of what is at a path, a link not followed; `None` when nothing is.
 #[must_use]
 pub fn permissions(path: &Path) -> Option<u32> {

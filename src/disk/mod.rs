@@ -22,7 +22,7 @@ use std::time::SystemTime;
 use fs_err as fs;
 
 pub use cache::Cache;
-pub use facts::{files_below, is_directory, permissions, size};
+pub use facts::{Kind, files_below, is_directory, kinds, permissions, size};
 pub use lock::{Lock, LockError};
 pub use owned::{Guest, Owner, is_our_link, link_new, own_directory, own_file, remove_name, rename_new};
 pub use release::{link_file, make_link, new_directory, publish, sync_file_system, walk, write_file};
@@ -416,14 +416,24 @@ pub fn make_directories(path: &Path) -> io::Result<()> {
     fs::create_dir_all(path)
 }
 
-/// Whether a file is a copy of a regular file: same size and time of modification.
+/// Whether a file is a copy of a regular file, as [`copy_file`] makes it. Sizes and times of modification decide where
+/// the copy was made at least a second after the last change of the other file's inode; where it was not, or the system
+/// does not tell, their bytes do: a time of modification can be set back.
 ///
 /// # Errors
 /// Those of the system.
 pub fn is_copy(from: &Path, to: &Path) -> io::Result<bool> {
     let source = fs::metadata(from)?;
     let Some(target) = look(to)? else { return Ok(false) };
-    Ok(target.is_file() && target.len() == source.len() && target.modified()? == source.modified()?)
+    if !target.is_file() || target.len() != source.len() || target.modified()? != source.modified()? {
+        return Ok(false);
+    }
+    // The time of the inode's change would be that of the copy's rename, and the file may have changed before.
+    let made = target.created().ok().and_then(|made| made.duration_since(SystemTime::UNIX_EPOCH).ok());
+    let made = made.and_then(|made| i64::try_from(made.as_secs()).ok().map(|seconds| (seconds, made.subsec_nanos())));
+    let is_older =
+        |(seconds, nanoseconds)| (source.ctime() + 1, source.ctime_nsec()) <= (seconds, i64::from(nanoseconds));
+    Ok(made.is_some_and(is_older) || fs::read(from)? == fs::read(to)?)
 }
 
 /// Copies a regular file with its time of modification; nothing may be at `to`.
@@ -431,9 +441,12 @@ pub fn is_copy(from: &Path, to: &Path) -> io::Result<bool> {
 /// # Errors
 /// Those of the system.
 pub fn copy_file(from: &Path, to: &Path) -> io::Result<()> {
+    // It is made before the other is read: what changes after that has changed after the copy was made.
+    let mut file = create(to, b"", None)?;
     let source = fs::metadata(from)?;
-    let file = create(to, &fs::read(from)?, None)?;
-    let finish = || {
+    let content = fs::read(from)?;
+    let mut finish = || {
+        file.write_all(&content)?;
         if source.mode() & 0o111 != 0 {
             // Executable for whom the umask lets read it.
             let mode = file.metadata()?.mode();

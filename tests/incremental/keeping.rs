@@ -9,7 +9,7 @@ use super::super::build::files;
 use super::Place;
 
 /// A copy of a fixture's tree.
-fn place() -> Place {
+pub(super) fn place() -> Place {
     let place = Place::new(true);
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/build/small/in");
     for (name, text) in files(&from) {
@@ -21,7 +21,7 @@ fn place() -> Place {
 }
 
 /// A build in an environment of these variables only.
-fn mwfarm(place: &Place, arguments: &[&str], variables: &[(&str, &Path)]) -> Output {
+pub(super) fn mwfarm(place: &Place, arguments: &[&str], variables: &[(&str, &Path)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mwfarm"));
     command.args(arguments).arg("-d").arg(place.tree()).env_clear().envs(variables.iter().copied());
     command.output().expect("mwfarm runs")

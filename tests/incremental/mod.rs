@@ -1,6 +1,7 @@
 //! One build after another: what is read again and written again, and that the result is that of a clean build.
 
 mod clocks;
+mod copies;
 mod edits;
 mod keeping;
 mod one;
