@@ -217,10 +217,14 @@ fn objects(
     reporter.begin(Phase::Scan, paths.len());
     let store = store(request, keep, reporter);
     let (scan, kept) = scan::scan_with(directory, &paths, store.as_ref())?;
-    if let (Some(store), Some(kept)) = (store, kept.filter(|_| keep))
-        && let Err(error) = store.keep(&kept)
-    {
-        reporter.note(Verbosity::Verbose, &format!("what was scanned is not kept: {error}"));
+    if let Some(store) = store.filter(|_| keep) {
+        match kept.map(|kept| store.keep(&kept)) {
+            None => store.renew(),
+            Some(Ok(())) => {}
+            Some(Err(error)) => {
+                reporter.note(Verbosity::Verbose, &format!("what was scanned is not kept: {error}"));
+            }
+        }
     }
     reporter.end();
 

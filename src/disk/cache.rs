@@ -14,6 +14,9 @@ use super::named;
 /// After this time without a change a file is removed: its tree is probably gone.
 const KEPT: Duration = Duration::from_secs(180 * 24 * 60 * 60);
 
+/// A file that was of use after this time is made young again.
+const RENEWED: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// What a file is called until it is complete, behind its name.
 const UNFINISHED: &str = ".new";
 
@@ -110,11 +113,24 @@ impl Cache {
         replace().map_err(|error| named(&self.path.join(name), &error))
     }
 
-    /// Removes the files among those that `ours` names which have not changed for half a year.
+    /// Makes a file a day old or older as young as if it were written now, so that [`Self::sweep`] leaves it: it was of
+    /// use. Where that cannot be, it stays as old as it is.
+    pub fn renew(&self, name: &str) {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let Ok(file) = rustix::fs::openat(&self.directory, name, flags, Mode::empty()).map(File::from) else { return };
+        let Ok(there) = file.metadata() else { return };
+        let age = there.modified().ok().and_then(|modified| SystemTime::now().duration_since(modified).ok());
+        if there.is_file() && age.is_some_and(|age| age > RENEWED) {
+            let _ = file.set_modified(SystemTime::now());
+        }
+    }
+
+    /// Removes the files among those that `ours` names which begin with `magic`, or are a part of it, and have not
+    /// changed for half a year. What cannot be removed stays.
     ///
     /// # Errors
-    /// Those of the system.
-    pub fn sweep(&self, ours: impl Fn(&str) -> bool) -> io::Result<()> {
+    /// Those of the system when it does not list the directory.
+    pub fn sweep(&self, ours: impl Fn(&str) -> bool, magic: &[u8]) -> io::Result<()> {
         let now = SystemTime::now();
         for entry in rustix::fs::Dir::read_from(&self.directory)? {
             let entry = entry?;
@@ -126,11 +142,23 @@ impl Cache {
             let modified =
                 SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(there.st_mtime.max(0).cast_unsigned()));
             let age = modified.and_then(|modified| now.duration_since(modified).ok());
-            if age.is_some_and(|age| age > KEPT) {
-                rustix::fs::unlinkat(&self.directory, name, AtFlags::empty())?;
+            if age.is_some_and(|age| age > KEPT) && self.begins(name, magic).unwrap_or(false) {
+                let _ = rustix::fs::unlinkat(&self.directory, name, AtFlags::empty());
             }
         }
         Ok(())
+    }
+
+    /// Whether there is a file that begins so, or would if it had been finished.
+    fn begins(&self, name: &str, magic: &[u8]) -> io::Result<bool> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = File::from(rustix::fs::openat(&self.directory, name, flags, Mode::empty())?);
+        if !file.metadata()?.is_file() {
+            return Ok(false);
+        }
+        let mut begin = Vec::with_capacity(magic.len());
+        file.take(magic.len() as u64).read_to_end(&mut begin)?;
+        Ok(magic.starts_with(&begin))
     }
 }
 
@@ -212,14 +240,33 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let cache = opened(parent.path());
         let old = SystemTime::now() - KEPT - Duration::from_secs(100);
-        for name in ["old", "old.new", "other", "young"] {
-            fs::write(parent.path().join(name), "").unwrap();
-            if name != "young" {
-                let file = File::open(parent.path().join(name)).unwrap();
-                file.set_times(fs::FileTimes::new().set_modified(old)).unwrap();
-            }
+        fs::create_dir(parent.path().join("directory")).unwrap();
+        for (name, content) in
+            [("old", "magic and more"), ("old.new", "mag"), ("foreign", "mine"), ("other", "magic"), ("young", "magic")]
+        {
+            fs::write(parent.path().join(name), content).unwrap();
         }
-        cache.sweep(|name| name != "other").unwrap();
-        assert_eq!(names(parent.path()), ["other", "young"]);
+        for name in ["directory", "old", "old.new", "foreign", "other"] {
+            File::open(parent.path().join(name)).unwrap().set_modified(old).unwrap();
+        }
+        cache.sweep(|name| name != "other", b"magic").unwrap();
+        assert_eq!(names(parent.path()), ["directory", "foreign", "other", "young"]);
+    }
+
+    #[test]
+    fn what_is_of_use_does_not_grow_old() {
+        let parent = tempfile::tempdir().unwrap();
+        let cache = opened(parent.path());
+        let modified = |name: &str| fs::metadata(parent.path().join(name)).unwrap().modified().unwrap();
+        let hour = Duration::from_secs(60 * 60);
+        for (name, age, renewed) in [("used", 25 * hour, true), ("young", 23 * hour, false)] {
+            fs::write(parent.path().join(name), "").unwrap();
+            let then = SystemTime::now() - age;
+            File::open(parent.path().join(name)).unwrap().set_modified(then).unwrap();
+            let before = modified(name);
+            cache.renew(name);
+            assert_eq!(modified(name) > before + hour, renewed, "{name}");
+        }
+        cache.renew("nothing");
     }
 }

@@ -28,7 +28,7 @@ use sha2::{Digest, Sha256};
 use super::ClassName;
 
 /// What a cache begins with.
-const MAGIC: &[u8; 8] = b"mwfscan\n";
+pub(super) const MAGIC: &[u8; 8] = b"mwfscan\n";
 
 /// A time of a file must be older than this when the file is read, in seconds: FAT counts in steps of two.
 const MARGIN: i64 = 2;

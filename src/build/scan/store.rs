@@ -9,6 +9,9 @@ use super::cache::{self, Cache, Moment};
 use crate::disk;
 use crate::key::sha256;
 
+/// What the names of caches begin with; the SHA-256 of the tree's real path follows.
+const PREFIX: &str = "scan-";
+
 /// The cache of one tree, on disk.
 #[derive(Debug)]
 pub struct Store {
@@ -26,7 +29,7 @@ impl Store {
     /// Those of the system, and when others may have put something into the directory.
     pub fn open(directory: &Path, tree: &Path, make: bool, now: SystemTime) -> io::Result<Option<Self>> {
         let Some(cache) = disk::Cache::open(directory, make)? else { return Ok(None) };
-        let name = sha256(disk::real_path(tree)?.as_os_str().as_encoded_bytes());
+        let name = format!("{PREFIX}{}", sha256(disk::real_path(tree)?.as_os_str().as_encoded_bytes()));
         let content = cache.read(&name, cache::MOST)?.unwrap_or_default();
         Ok(Some(Self { cache, name, content, now: moment(now) }))
     }
@@ -41,8 +44,14 @@ impl Store {
     /// # Errors
     /// Those of the system.
     pub fn keep(&self, content: &[u8]) -> io::Result<()> {
-        self.cache.sweep(|name| name.len() == self.name.len() && name.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+        let is_digest = |text: &str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        self.cache.sweep(|name| name.strip_prefix(PREFIX).is_some_and(is_digest), cache::MAGIC)?;
         self.cache.replace(&self.name, content).map(drop)
+    }
+
+    /// What was kept is of use and stays.
+    pub fn renew(&self) {
+        self.cache.renew(&self.name);
     }
 }
 
