@@ -12,7 +12,7 @@ use super::generated::Generated;
 use super::history::Previous;
 use super::mediawikifarm::{self, Place};
 use super::php::runtime;
-use crate::disk;
+use crate::disk::{self, Kind};
 use crate::farm::{ExtensionId, Host, WikiId};
 use crate::key::{Key, hex, sha256};
 
@@ -177,8 +177,10 @@ pub struct Published {
     pub manifest: Option<Manifest>,
     /// Hashed names that are there.
     pub present: BTreeSet<Generated>,
-    /// Those of them that lack files which the manifest lists.
+    /// Those of them that lack files which the manifest lists, or are an empty file.
     pub damaged: BTreeSet<Generated>,
+    /// Those of them that are no generated name's kind: a link, a file where a directory belongs. They are damaged, too.
+    pub odd: BTreeSet<Generated>,
     /// What was there before us where our files of fixed names go; what is there now, when that is not ours.
     pub originals: BTreeMap<String, Original>,
     /// Which of our files of fixed names are there and ours, with their SHA-256: they may be those of
@@ -227,11 +229,15 @@ impl Published {
             }
         }
         let manifest = disk::read_optional(&vendor.join(MANIFEST))?.map(|json| manifest(&json)).transpose()?;
-        let mut published = Self {
-            present: disk::names(vendor)?.iter().filter_map(|name| Generated::parse(name)).collect(),
-            places: places(vendor)?,
-            ..Self::default()
-        };
+        let mut published = Self { places: places(vendor)?, ..Self::default() };
+        for (name, kind) in disk::kinds(vendor)? {
+            let Some(name) = Generated::parse(&name) else { continue };
+            let expected = if name.is_directory() { Kind::Directory } else { Kind::File };
+            if kind != expected {
+                published.odd.insert(name.clone());
+            }
+            published.present.insert(name);
+        }
         for name in FIXED {
             let current = disk::read_optional_with_mode(&vendor.join(name))?;
             let ours = current.as_ref().filter(|(content, _)| is_ours(name, content));
@@ -257,7 +263,15 @@ impl Published {
             published.originals.insert(name.to_owned(), original);
         }
         published.manifest = manifest;
-        for name in published.present.iter().filter(|name| name.is_directory()) {
+        published.damaged.clone_from(&published.odd);
+        for name in published.present.difference(&published.odd) {
+            if !name.is_directory() {
+                // No file of ours is empty: that is what a disk that was not sound leaves of one.
+                if disk::size(&vendor.join(name.to_string())) == Some(0) {
+                    published.damaged.insert(name.clone());
+                }
+                continue;
+            }
             let directory = name.to_string();
             let there = disk::names(&vendor.join(&directory))?;
             let is_there = |file: &String| there.contains(file.rsplit('/').next().unwrap_or_default());

@@ -95,11 +95,35 @@ pub enum Error {
     },
 }
 
-/// Compares a vendor directory with its manifest; mapped paths outside it are those of `tree`.
+/// Compares a vendor directory with its manifest; mapped paths outside it are those of `tree`. Where there are
+/// differences and another generation was published meanwhile, it compares again.
 ///
 /// # Errors
 /// See [`Error`]; differences are no errors.
 pub fn verify(tree: &Path, vendor: &Path) -> Result<Verified, Error> {
+    let heads = || [MANIFEST, DISPATCHER].map(|name| disk::read_optional(&vendor.join(name)).ok().flatten());
+    settled(heads, || compare(tree, vendor))
+}
+
+/// How often is compared while generations are published, at most.
+const COMPARED: usize = 3;
+
+/// What is found when nothing is published while it is compared.
+fn settled<H: PartialEq>(
+    heads: impl Fn() -> H,
+    mut compare: impl FnMut() -> Result<Verified, Error>,
+) -> Result<Verified, Error> {
+    for _ in 1..COMPARED {
+        let before = heads();
+        let verified = compare();
+        if verified.as_ref().is_ok_and(|verified| verified.differences.is_empty()) || heads() == before {
+            return verified;
+        }
+    }
+    compare()
+}
+
+fn compare(tree: &Path, vendor: &Path) -> Result<Verified, Error> {
     let published = Published::read(vendor)?;
     let Some(manifest) = &published.manifest else { return Err(Error::Nothing(vendor.display().to_string())) };
     let generations = history::generations(manifest);
@@ -138,7 +162,11 @@ pub fn verify(tree: &Path, vendor: &Path) -> Result<Verified, Error> {
         };
         verified.differences.push(difference(file.clone(), wrong));
     }
-    for name in published.present.iter().filter(|name| name.is_directory() && published.digests(name).is_some()) {
+    let listed = published.present.iter().filter(|name| published.digests(name).is_some());
+    let (odd, listed): (Vec<&Generated>, Vec<&Generated>) = listed.partition(|name| published.odd.contains(name));
+    let not_ours = || Wrong::Unreadable("it is a link, or not of the kind that a build makes".to_owned());
+    verified.differences.extend(odd.into_iter().map(|name| difference(name.to_string(), not_ours())));
+    for name in listed.into_iter().filter(|name| name.is_directory()) {
         let known = published.digests(name).unwrap_or_default();
         let directory = name.to_string();
         let there = disk::entries(&vendor.join(&directory));
@@ -197,4 +225,35 @@ fn paths(set: &Set) -> impl Iterator<Item = String> {
         })
         .collect::<Vec<_>>()
         .into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    /// What is found, and how often was compared, when something is published during the first comparisons.
+    fn found(published: usize, is_damaged: impl Fn(usize) -> bool) -> (usize, usize) {
+        let compared = Cell::new(0);
+        let compare = || {
+            let time = compared.get();
+            compared.set(time + 1);
+            let difference = Difference { file: "x".to_owned(), wrong: Wrong::Missing };
+            let differences = if is_damaged(time) { vec![difference] } else { Vec::new() };
+            Ok(Verified { generation: Key::of(b"x"), files: 0, mapped: 0, differences })
+        };
+        let verified = settled(|| compared.get().min(published), compare).unwrap();
+        (verified.differences.len(), compared.get())
+    }
+
+    #[test]
+    fn what_a_build_changes_meanwhile_is_no_damage() {
+        assert_eq!(found(0, |_| true), (1, 1));
+        assert_eq!(found(5, |_| false), (0, 1));
+        assert_eq!(found(1, |time| time == 0), (0, 2));
+        assert_eq!(found(2, |time| time < 2), (0, 3));
+        assert_eq!(found(1, |_| true), (1, 2));
+        assert_eq!(found(9, |_| true), (1, 3));
+    }
 }

@@ -86,8 +86,11 @@ struct Made {
     name: Generated,
     digests: BTreeMap<String, String>,
     set: Option<(usize, usize)>,
-    /// Whether it was there already, left by a build that was killed before it wrote its manifest.
-    found: bool,
+    /// What is in the staging directory: the name, or where that is there already (a build was killed before it wrote
+    /// its manifest, or something has removed a file) those of its files that are not.
+    fresh: Vec<String>,
+    /// How many files that is.
+    files: usize,
 }
 
 /// Works with this many threads from now on, this one among them, or with another one for each processor; the first
@@ -136,11 +139,11 @@ pub fn write(source: &Source<'_>, vendor: &Path, reporter: &dyn Reporter) -> Res
         for (set, count) in made.iter().filter_map(|made| made.set) {
             classes[set] = count;
         }
-        let made_files = made.iter().filter(|made| !made.found).map(|made| made.digests.len()).sum::<usize>();
+        let made_files = made.iter().map(|made| made.files).sum::<usize>();
         let manifest = source.manifest(&made, &classes);
         let replaced = Publication {
             fixed: &manifest.fixed,
-            fresh: made.iter().filter(|made| !made.found).map(|made| made.name.to_string()).collect(),
+            fresh: made.iter().flat_map(|made| made.fresh.iter().cloned()).collect(),
             links: source.missing_links().map(|(name, target)| (name.to_owned(), target)).collect(),
             stale_links: source.stale_links().map(str::to_owned).collect(),
             manifest: &manifest,
@@ -255,23 +258,28 @@ impl Source<'_> {
         let name_text = name.to_string();
         let path = |file: &str| if file.is_empty() { name_text.clone() } else { format!("{name_text}/{file}") };
         let digests = files.iter().map(|(file, text)| (path(file), digest(text.as_bytes()))).collect();
+        let stranger = || Error::Stranger { name: vendor.join(&name_text).display().to_string() };
+        if self.published.odd.contains(&name) {
+            return Err(stranger());
+        }
         let found = self.published.present.contains(&name);
-        if found {
-            for (file, text) in &files {
-                let there = disk::read_optional(&vendor.join(path(file))).map_err(system)?;
-                if there.as_deref() != Some(text.as_bytes()) {
-                    return Err(Error::Stranger { name: vendor.join(name_text).display().to_string() });
-                }
-            }
-        } else {
-            if name.is_directory() {
-                staging.directory(&name_text).map_err(system)?;
-            }
-            for (file, text) in &files {
-                staging.write(&path(file), text.as_bytes()).map_err(system)?;
+        let mut missing = Vec::new();
+        for (file, text) in &files {
+            match found.then(|| disk::read_optional(&vendor.join(path(file)))).transpose().map_err(system)?.flatten() {
+                None => missing.push((path(file), text)),
+                Some(there) if there == text.as_bytes() => {}
+                Some(_) => return Err(stranger()),
             }
         }
-        Ok(Made { name, digests, set, found })
+        if name.is_directory() && !missing.is_empty() {
+            staging.directory(&name_text).map_err(system)?;
+        }
+        for (path, text) in &missing {
+            staging.write(path, text.as_bytes()).map_err(system)?;
+        }
+        let count = missing.len();
+        let fresh = if found { missing.into_iter().map(|(path, _)| path).collect() } else { vec![name_text] };
+        Ok(Made { name, digests, set, fresh, files: count })
     }
 
     /// The files of a job by name; a hashed file has the empty name.

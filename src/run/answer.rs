@@ -226,7 +226,8 @@ fn wanted(tree: &Tree, wiki: &crate::farm::Wiki) -> Vec<usize> {
 pub(super) fn verification(verified: verify::Verified, format: Format) -> Result<Output, Vec<Problem>> {
     // A build never touches what is there under a hashed name.
     let is_damaged = |found: &verify::Difference| {
-        matches!(found.wrong, Wrong::Changed | Wrong::Stranger) && !FIXED.contains(&found.file.as_str())
+        matches!(found.wrong, Wrong::Changed | Wrong::Stranger | Wrong::Unreadable(_))
+            && !FIXED.contains(&found.file.as_str())
     };
     let damaged = verified.differences.iter().any(is_damaged);
     let hint = match verified.differences.first().map(|found| &found.wrong) {

@@ -3,6 +3,7 @@
 //! `UPDATE=1 cargo test --test suite build` writes `out` anew. Keys are numbered in the order in which they appear,
 //! so that what differs is the text that differs.
 
+mod damaged;
 mod eject;
 mod gc;
 mod generations;
