@@ -1,6 +1,7 @@
 //! Finds the extensions and skins of a tree: directories, and packages wherever Composer put them.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 
@@ -66,7 +67,17 @@ fn extension_of(package: &Package, warnings: &mut Vec<String>) -> Option<Extensi
 /// The directories, and links to directories, of `extensions/` or `skins/`.
 fn directories(files: Files, parent: &str, warnings: &mut Vec<String>) -> Result<Vec<ExtensionId>, Error> {
     let mut ids = Vec::new();
-    for name in entries(files, parent)? {
+    for name in listing(files, parent)? {
+        let name = match name.into_string() {
+            Ok(name) => name,
+            Err(name) => {
+                if files.tree.join(parent).join(&name).is_dir() {
+                    let name = name.as_encoded_bytes().escape_ascii();
+                    warnings.push(format!("`{parent}/{name}` is passed over: its name is not UTF-8"));
+                }
+                continue;
+            }
+        };
         let directory = format!("{parent}/{name}");
         if name.starts_with('.') || !files.is_directory(&directory) {
             continue;
@@ -81,6 +92,11 @@ fn directories(files: Files, parent: &str, warnings: &mut Vec<String>) -> Result
 
 /// The names in a directory, sorted; none when there is no such directory. Names that are not UTF-8 are passed over.
 pub(super) fn entries(files: Files, directory: &str) -> Result<Vec<String>, Error> {
+    Ok(listing(files, directory)?.into_iter().filter_map(|name| name.into_string().ok()).collect())
+}
+
+/// All names in a directory, sorted; none when there is no such directory.
+fn listing(files: Files, directory: &str) -> Result<Vec<OsString>, Error> {
     let fail = |source| Error::Read { file: directory.to_owned(), source };
     let listing = match fs::read_dir(files.tree.join(directory)) {
         Ok(listing) => listing,
@@ -91,7 +107,7 @@ pub(super) fn entries(files: Files, directory: &str) -> Result<Vec<String>, Erro
     };
     let mut names = Vec::new();
     for entry in listing {
-        names.extend(entry.map_err(fail)?.file_name().into_string());
+        names.push(entry.map_err(fail)?.file_name());
     }
     names.sort_unstable();
     Ok(names)
