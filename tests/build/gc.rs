@@ -168,13 +168,28 @@ fn a_torn_manifest_removes_nothing() {
     let text = fs::read_to_string(&manifest).expect("the manifest");
     let older = text.replacen("\"schema\": \"1.", "\"schema\": \"0.", 1);
     let newer = text.replacen("\"schema\": \"1.", "\"schema\": \"2.", 1);
-    let hostile = text.replace("\"wikis_", "\"../wikis_").replace("\"bundle_", "\"../../bundle_");
+    // Names that lead out of the vendor directory, to files of others.
+    let root = tree.path().file_name().expect("a name").to_str().expect("UTF-8");
+    let hostile = text.replace("\"wikis_", "\"../wikis_").replace("\"bundle_", &format!("\"../../{root}/bundle_"));
+    let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let fields = ["files", "retained"].iter().filter_map(|field| json[*field].as_object());
+    let led_to: Vec<_> = fields
+        .flat_map(|files| files.keys())
+        .filter(|name| name.starts_with("wikis_") || name.starts_with("bundle_"))
+        .map(|name| tree.path().join(name))
+        .collect();
+    assert!(led_to.len() > 4, "{led_to:?}");
+    for path in &led_to {
+        fs::write(path, "precious").expect("a file");
+    }
     for torn in [&text[..text.len() / 2], "", "[]", "{}", &older, &newer, &hostile] {
         fs::write(&manifest, torn).expect("written");
         let before = names(&tree);
         let output = tree.run(&["gc", "--grace", "0"]);
         assert_ne!(output.status.code(), Some(70));
         assert_eq!(names(&tree), before, "{}", &torn[..torn.len().min(60)]);
+        let stays = |path: &std::path::PathBuf| fs::read(path).is_ok_and(|content| content == b"precious");
+        assert!(led_to.iter().all(stays), "{}", &torn[..torn.len().min(60)]);
     }
     fs::write(&manifest, &text).expect("written");
     tree.succeed(&["gc", "--grace", "0"]);

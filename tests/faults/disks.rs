@@ -1,7 +1,6 @@
 //! Real disks that are full, or read-only, and limits that are real, too.
 
 use std::fs;
-use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
@@ -68,10 +67,8 @@ impl Known {
     fn on_small_disks(&self, options: impl Fn(u64) -> String, why: &str) {
         let (mut old, mut new) = (0, 0);
         for step in 0..SIZES {
-            let Some(_mount) = Mount::memory(&self.tree.vendor(), &options(step)) else {
-                let _ = writeln!(std::io::stderr(), "no file system can be mounted here: small disks are not tried");
-                return;
-            };
+            let mount = Mount::memory(&self.tree.vendor(), &options(step));
+            let _mount = mount.expect("this test needs root, and a machine that lets it mount");
             self.before.restore(&self.tree.vendor());
             match self.is_sound(&self.tree.mwfarm(&["build"]), why) {
                 Side::Old => old += 1,
@@ -105,7 +102,7 @@ fn a_full_disk_is_told_and_the_old_generation_stays() {
 #[test]
 fn a_disk_that_is_read_only_is_told() {
     let known = Known::new();
-    let Some(mount) = Mount::read_only(&known.tree.root()) else { return };
+    let mount = Mount::read_only(&known.tree.root()).expect("this test needs root, and a machine that lets it mount");
     assert_eq!(known.is_sound(&known.tree.mwfarm(&["build"]), "Read-only file system"), Side::Old);
     drop(mount);
     assert_eq!(known.is_sound(&known.tree.mwfarm(&["build"]), ""), Side::New);

@@ -81,7 +81,9 @@ fn eight_builds_with_collections_and_readers_come_to_what_one_build_comes_to() {
         drop(end);
         reader.join().expect("a reader").expect("old or new");
     });
-    println!("{rounds} rounds of {BUILDS} builds, {} reads", reads.into_inner());
+    let reads = reads.into_inner();
+    println!("{rounds} rounds of {BUILDS} builds, {reads} reads");
+    assert!(reads > WIKIS.len(), "{reads} reads");
 }
 
 /// The files of the generation that is published, with their digests.
