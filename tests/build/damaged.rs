@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::symlink;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::generations::Tree;
 
@@ -35,7 +35,7 @@ fn fails(tree: &Tree, words: &[&str], name: &str) -> String {
     said
 }
 
-fn text(path: &PathBuf) -> &str {
+fn text(path: &Path) -> &str {
     path.file_name().and_then(OsStr::to_str).expect("UTF-8")
 }
 
