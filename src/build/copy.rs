@@ -122,7 +122,7 @@ pub fn vendor(tree: &Path, to: &Path, packages: &Names<'_>) -> Result<Copied, Er
     if disk::look(&to.join(MANIFEST)).map_err(output)?.is_none() {
         disk::touch(&to.join(MARK)).map_err(output)?;
     }
-    let staging = Staging::new(to).map_err(output)?;
+    let staging = Staging::for_copies(to).map_err(output)?;
     let staged = stage(tree, to, packages, &staging)?;
     if !staged.copies.is_empty() {
         staging.make_durable().map_err(output)?;
@@ -132,7 +132,7 @@ pub fn vendor(tree: &Path, to: &Path, packages: &Names<'_>) -> Result<Copied, Er
         disk::make_directories(directory).map_err(output)?;
     }
     for (number, target) in staged.copies.iter().enumerate() {
-        disk::put(&staging.copy(number), target).map_err(output)?;
+        disk::put(&staging.copied(number), target).map_err(output)?;
     }
     if !staged.copies.is_empty() {
         // Also where no map has changed, and nothing else is published.
@@ -186,7 +186,7 @@ fn stage(tree: &Path, to: &Path, packages: &Names<'_>, staging: &Staging) -> Res
             }
             let Some(metadata) = disk::look(&path).map_err(system(&path))? else { continue };
             let is_package = relative.to_str().is_some_and(|path| packages.contains(format!("vendor/{path}").as_str()));
-            let copy = staging.copy(staged.copies.len());
+            let copy = |staged: &Staged| staging.copy(staged.copies.len()).map_err(system(to));
             let place = to.join(&relative);
             if metadata.is_dir() || (metadata.is_symlink() && is_package && path.is_dir()) {
                 let confine = if is_package { real(&path)? } else { directory.confine.clone() };
@@ -203,12 +203,12 @@ fn stage(tree: &Path, to: &Path, packages: &Names<'_>, staging: &Staging) -> Res
                     return Err(Error::Refused { path, what: "a link to an absolute path" });
                 }
                 if disk::find(&place).map_err(system(&place))? != Some(Found::Link(leads.clone())) {
-                    disk::make_link(&copy, &leads).map_err(system(&path))?;
+                    disk::make_link(&copy(&staged)?, &leads).map_err(system(&path))?;
                     staged.copies.push(place);
                 }
             } else if metadata.is_file() {
                 if !disk::is_copy(&path, &place).map_err(system(&path))? {
-                    disk::copy_file(&path, &copy).map_err(system(&path))?;
+                    disk::copy_file(&path, &copy(&staged)?).map_err(system(&path))?;
                     staged.copies.push(place);
                 }
             } else {

@@ -39,6 +39,16 @@ impl Staging {
         Ok(staging)
     }
 
+    /// As [`Staging::new`], but it is made with the first [`Staging::copy`]: where nothing is to be copied, nothing is
+    /// touched.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn for_copies(vendor: &Path) -> io::Result<Self> {
+        Self::discard(vendor)?;
+        Ok(Self { directory: vendor.join(STAGING), vendor: vendor.to_owned() })
+    }
+
     /// Makes a directory in it.
     ///
     /// # Errors
@@ -123,9 +133,20 @@ impl Staging {
         fs::rename(&staged, self.vendor.join(name))
     }
 
-    /// Where a file or link with the content of another is made, before it gets its name. Numbered by the caller.
+    /// Where a file or link with the content of another is made, before it gets its name. Numbered by the caller, from 0.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn copy(&self, number: usize) -> io::Result<PathBuf> {
+        if number == 0 && look(&self.directory)?.is_none() {
+            fs::create_dir(&self.directory)?;
+        }
+        Ok(self.copied(number))
+    }
+
+    /// Where that is.
     #[must_use]
-    pub fn copy(&self, number: usize) -> PathBuf {
+    pub fn copied(&self, number: usize) -> PathBuf {
         self.directory.join(format!("copy{number}"))
     }
 
