@@ -27,10 +27,13 @@ use problem::problems;
 /// What stands in the way, ready to be printed; the first problem decides the exit code.
 pub fn run(arguments: Arguments, reporter: &dyn Reporter) -> Result<Output, Vec<Problem>> {
     let tree = arguments.global.working_dir.clone().unwrap_or_else(|| PathBuf::from("."));
-    build::write::use_threads(arguments.global.jobs).map_err(|error| {
-        let problem = Problem::new(ExitCode::Failed, "cannot start threads").cause(error.to_string());
-        vec![problem.hint("raise the limit on processes (`ulimit -u`), or do with one thread, by `--jobs 1`")]
-    })?;
+    if !matches!(arguments.command, Command::Rollback(_) | Command::Gc(_) | Command::Eject(_)) {
+        // Others have nothing to do side by side.
+        build::write::use_threads(arguments.global.jobs).map_err(|error| {
+            let problem = Problem::new(ExitCode::Failed, "cannot start threads").cause(error.to_string());
+            vec![problem.hint("raise the limit on processes (`ulimit -u`), or do with one thread, by `--jobs 1`")]
+        })?;
+    }
     // Who asks for quiet wants to hear of what went wrong, and of what was asked for.
     let silent = arguments.global.quiet && changes(&arguments.command);
     let mut output = answered(arguments, &tree, reporter)?;

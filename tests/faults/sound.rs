@@ -167,8 +167,8 @@ impl Snapshot {
     pub(super) fn ejected(&self, original: &Self) -> Self {
         let ours = |path: &&String| is_hashed(path) || is_fixed(path) || is_link(self, path);
         let theirs = self.0.iter().filter(|(path, _)| !ours(path));
-        // A copy that was begun has none of them yet.
-        let fixed = original.0.iter().filter(|(path, _)| is_fixed(path) && self.0.contains_key(*path));
+        // Also where a copy that was begun has none of them yet: the manifest keeps them.
+        let fixed = original.0.iter().filter(|(path, _)| is_fixed(path));
         Self(theirs.chain(fixed).map(|(path, entry)| (path.clone(), entry.clone())).collect())
     }
 }
