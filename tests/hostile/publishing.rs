@@ -227,7 +227,7 @@ pub(super) fn cases() -> Vec<Case> {
                     yard.pipe(&format!("tree/vendor/{bundle}"));
                 }
             },
-            Verdict::built(&[]),
+            Verdict::refused(1, &["vendor/bundle_", "is there and not as a build makes it"]),
         ),
         replaced(
             "a dispatcher of the end of time",

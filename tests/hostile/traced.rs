@@ -80,7 +80,7 @@ fn files_that_may_not_be_read_are_named() {
         ("tree/extensions/Good/src/Good.php", "cannot look for classes in `extensions/Good/src/Good.php`"),
         ("tree/extensions/Good/src", "cannot look for classes in `extensions/Good/src`"),
         ("tree/extensions", "cannot read `extensions`"),
-        ("tree/vendor/acme/lib/functions.php", "`vendor/acme/lib/functions.php` cannot be read (permission denied)"),
+        ("tree/vendor/acme/lib/functions.php", "`vendor/acme/lib/functions.php` cannot be read (Permission denied"),
         ("tree/vendor/mwfarm.json", "mwfarm.json"),
     ] {
         let yard = reachable();
