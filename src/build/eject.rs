@@ -6,26 +6,18 @@ use std::path::Path;
 
 use super::copy::MARK;
 use super::generated::Generated;
+use super::opened;
 use super::published::{self, FIXED, MANIFEST, Manifest, Published};
 use super::strangers::stranger;
-use crate::disk::{self, LockError, Staging};
+use crate::disk::{self, Staging};
 use crate::report::Reporter;
 
 /// Why nothing is taken out, or not everything.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// What is published cannot be read.
-    #[error("cannot read what is published")]
-    Published(#[from] published::Error),
-    /// There is no build.
-    #[error("mwfarm has not built in `{0}`")]
-    Nothing(String),
-    /// The vendor directory is a link, or its `composer/` is.
+    /// It is not opened.
     #[error(transparent)]
-    Link(#[from] disk::Linked),
-    /// A build is at work.
-    #[error("the vendor directory is locked")]
-    Lock(#[from] LockError),
+    Open(#[from] opened::Error),
     /// The system refuses.
     #[error("cannot restore `{directory}`")]
     System {
@@ -54,16 +46,12 @@ pub struct Ejected {
 /// See [`Error`].
 pub fn eject(vendor: &Path, wait: bool, reporter: &dyn Reporter) -> Result<Ejected, Error> {
     let system = |source| Error::System { directory: vendor.display().to_string(), source };
-    let vendor = &disk::without_trailing_slash(vendor);
-    if disk::look(vendor).map_err(system)?.is_none() {
-        return Err(Error::Nothing(vendor.display().to_string()));
-    }
-    disk::refuse_links([vendor.clone(), vendor.join("composer")])?;
-    let _lock = super::lock(vendor, wait, reporter)?;
-    let published = Published::read(vendor)?;
+    let vendor = &opened::look(vendor)?;
+    let _lock = opened::lock(vendor, wait, reporter)?;
+    let published = opened::read(vendor)?;
     let Some(manifest) = &published.manifest else {
         Staging::discard(vendor).map_err(system)?;
-        return Err(Error::Nothing(vendor.display().to_string()));
+        return Err(opened::Error::Nothing(vendor.display().to_string()).into());
     };
 
     let staging = Staging::new(vendor).map_err(system)?;

@@ -10,9 +10,10 @@ use std::path::Path;
 use super::generated::Generated;
 use super::history::{self, Generation};
 use super::mediawikifarm::Place;
-use super::published::{self, DISPATCHER, MANIFEST, Manifest, Published, hashed};
+use super::opened;
+use super::published::{DISPATCHER, MANIFEST, Manifest, hashed};
 use super::strangers::stranger;
-use crate::disk::{self, LockError, Staging};
+use crate::disk::{self, Staging};
 use crate::key::Key;
 use crate::report::Reporter;
 
@@ -44,7 +45,7 @@ pub struct Situation<'s> {
     pub manifest: &'s Manifest,
     /// The generation that wikis are served; none when the dispatcher is not mwfarm's.
     pub live: Option<&'s Key>,
-    /// Generations that files of fixed names lead to, see [`Published::named`].
+    /// Generations that files of fixed names lead to, see [`super::published::Published::named`].
     pub named: &'s BTreeSet<Key>,
     /// Hashed names that are there.
     pub present: &'s BTreeSet<Generated>,
@@ -83,21 +84,12 @@ pub struct Plan {
 /// Why nothing is collected.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// What is published cannot be read.
-    #[error("cannot read what is published")]
-    Published(#[from] published::Error),
-    /// There is no build.
-    #[error("mwfarm has not built in `{0}`")]
-    Nothing(String),
+    /// It is not opened.
+    #[error(transparent)]
+    Open(#[from] opened::Error),
     /// A file of a fixed name leads to a generation of which nothing is known.
     #[error("wikis are served generation {0}, which the manifest does not know")]
     Unknown(Key),
-    /// The vendor directory is a link, or its `composer/` is.
-    #[error(transparent)]
-    Link(#[from] disk::Linked),
-    /// A build is at work.
-    #[error("the vendor directory is locked")]
-    Lock(#[from] LockError),
     /// The system refuses.
     #[error("cannot remove from `{directory}`")]
     System {
@@ -192,17 +184,15 @@ pub fn collect(
     reporter: &dyn Reporter,
 ) -> Result<Collected, Error> {
     let system = |source| Error::System { directory: vendor.display().to_string(), source };
-    let vendor = &disk::without_trailing_slash(vendor);
-    if disk::look(vendor).map_err(system)?.is_none() {
-        return Err(Error::Nothing(vendor.display().to_string()));
-    }
-    disk::refuse_links([vendor.clone(), vendor.join("composer")])?;
-    let _lock = if dry_run { None } else { Some(super::lock(vendor, wait, reporter)?) };
+    let vendor = &opened::look(vendor)?;
+    let _lock = if dry_run { None } else { Some(opened::lock(vendor, wait, reporter)?) };
     if !dry_run {
         Staging::discard(vendor).map_err(system)?;
     }
-    let published = Published::read(vendor)?;
-    let Some(manifest) = &published.manifest else { return Err(Error::Nothing(vendor.display().to_string())) };
+    let published = opened::read(vendor)?;
+    let Some(manifest) = &published.manifest else {
+        return Err(opened::Error::Nothing(vendor.display().to_string()).into());
+    };
     let linked = published.places.values().filter_map(|place| match place {
         Place::Link(set) => Some(set.clone()),
         _ => None,
@@ -248,7 +238,7 @@ pub fn collect(
 pub fn tables(vendor: &Path, without: &[String]) -> Result<Vec<Vec<u8>>, Error> {
     let system = |source| Error::System { directory: vendor.display().to_string(), source };
     let mut texts = Vec::new();
-    for name in Published::read(vendor)?.present {
+    for name in opened::read(vendor)?.present {
         if without.contains(&name.to_string()) {
             continue;
         }

@@ -40,6 +40,7 @@ pub mod copy;
 pub mod eject;
 mod error;
 pub mod gc;
+pub mod opened;
 pub mod rollback;
 mod strangers;
 pub mod verify;

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use super::generated::Generated;
 use super::history::{self, Generation, Record};
 use super::mediawikifarm::Place;
+use super::opened;
 use super::publication::Publication;
 use super::published::{self, Manifest, Published, digest};
 use super::verify;
-use crate::disk::{self, LockError, Staging};
+use crate::disk::{self, Staging};
 use crate::farm::WikiId;
 use crate::key::{Key, sha256};
 use crate::report::Reporter;
@@ -31,12 +32,9 @@ pub struct Request {
 /// Why another generation is not served.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// What is published cannot be read.
-    #[error("cannot read what is published")]
-    Published(#[from] published::Error),
-    /// There is no build.
-    #[error("mwfarm has not built in `{0}`")]
-    Nothing(String),
+    /// It is not opened.
+    #[error(transparent)]
+    Open(#[from] opened::Error),
     /// The dispatcher is not ours.
     #[error("`{0}/autoload.php` is not mwfarm's: another tool, such as Composer, has replaced it")]
     Replaced(String),
@@ -81,12 +79,6 @@ pub enum Error {
         /// The files, relative to the tree.
         files: Vec<String>,
     },
-    /// The vendor directory is a link, or its `composer/` is.
-    #[error(transparent)]
-    Link(#[from] disk::Linked),
-    /// A build is at work.
-    #[error("the vendor directory is locked")]
-    Lock(#[from] LockError),
     /// The system refuses.
     #[error("cannot publish in `{directory}`")]
     System {
@@ -141,8 +133,8 @@ pub fn plan(request: &Request) -> Result<Plan, Error> {
     let vendor = &request.vendor;
     let directory = || vendor.display().to_string();
     let system = |source| Error::System { directory: directory(), source };
-    let published = Published::read(vendor)?;
-    let Some(manifest) = &published.manifest else { return Err(Error::Nothing(directory())) };
+    let published = opened::read(vendor)?;
+    let Some(manifest) = &published.manifest else { return Err(opened::Error::Nothing(directory()).into()) };
     let Some(live) = &published.live else { return Err(Error::Replaced(directory())) };
 
     let generations = history::generations(manifest);
@@ -191,13 +183,9 @@ pub fn plan(request: &Request) -> Result<Plan, Error> {
 /// # Errors
 /// See [`Error`].
 pub fn rollback(request: &Request, reporter: &dyn Reporter) -> Result<Plan, Error> {
-    let vendor = &disk::without_trailing_slash(&request.vendor);
+    let vendor = &opened::look(&request.vendor)?;
     let system = |source| Error::System { directory: vendor.display().to_string(), source };
-    if disk::look(vendor).map_err(system)?.is_none() {
-        return Err(Error::Nothing(vendor.display().to_string()));
-    }
-    disk::refuse_links([vendor.clone(), vendor.join("composer")])?;
-    let _lock = super::lock(vendor, request.wait, reporter)?;
+    let _lock = opened::lock(vendor, request.wait, reporter)?;
     // What one that was killed has left, also where there is nothing more to do.
     Staging::discard(vendor).map_err(system)?;
     let plan = plan(request)?;

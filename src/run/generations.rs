@@ -6,6 +6,7 @@ use super::invalidate::{self, Publication};
 use super::{farm, formatted, problem};
 use crate::build::gc::{self, Keep};
 use crate::build::history::{self, Generation};
+use crate::build::opened;
 use crate::build::published::Published;
 use crate::build::rollback::{self, Change, Plan, Request};
 use crate::cli;
@@ -62,7 +63,7 @@ pub(super) fn rollback(tree: &Path, flags: &cli::Rollback, reporter: &dyn Report
     let vendor = flags.output.clone().unwrap_or_else(|| tree.join("vendor"));
     let failed = |error: rollback::Error| vec![problem::of_rollback(&error)];
     if flags.list {
-        let published = Published::read(&vendor).map_err(|error| failed(error.into()))?;
+        let published = Published::read(&vendor).map_err(|error| failed(opened::Error::from(error).into()))?;
         let answer = generations(&vendor, &published).map_err(failed)?;
         return Ok(Output::done(formatted(flags.format, || answer.text(), || answer.json())?));
     }
@@ -105,7 +106,7 @@ pub(super) fn rollback(tree: &Path, flags: &cli::Rollback, reporter: &dyn Report
 /// The generations that are there.
 fn generations(vendor: &Path, published: &Published) -> Result<Generations, rollback::Error> {
     let Some(manifest) = &published.manifest else {
-        return Err(rollback::Error::Nothing(vendor.display().to_string()));
+        return Err(opened::Error::Nothing(vendor.display().to_string()).into());
     };
     let now = disk::now();
     let known = history::generations(manifest).into_iter().map(|generation| {

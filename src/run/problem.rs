@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::path::Path;
 
-use crate::build::{self, Error, eject, gc, plan, published, rollback, verify, write};
+use crate::build::{self, Error, eject, gc, opened, plan, published, rollback, verify, write};
 use crate::config::wikis;
 use crate::disk::{Linked, LockError};
 use crate::report::{ExitCode, Problem};
@@ -86,44 +86,41 @@ pub(super) fn of_verify(error: &verify::Error) -> Vec<Problem> {
 /// What helps where there is no build.
 const NOTHING: &str = "run `mwfarm build` first; `-d` names the directory of the tree's composer.json";
 
+/// A vendor directory that is not opened.
+fn of_opened(error: &opened::Error) -> Problem {
+    let problem = Problem::from_error(ExitCode::Failed, error);
+    match error {
+        opened::Error::Published(error) => of_published(error),
+        opened::Error::Lock(error) => of_lock(error),
+        opened::Error::Link(Linked::Link(_)) => {
+            problem.hint("name the directory itself, with `--output DIR`, if it is yours to change")
+        }
+        opened::Error::Nothing(_) => problem.hint(NOTHING),
+        opened::Error::Link(Linked::System { .. }) | opened::Error::System { .. } => problem,
+    }
+}
+
 /// An error of `eject`.
 pub(super) fn of_eject(error: &eject::Error) -> Vec<Problem> {
     vec![match error {
-        eject::Error::Published(error) => of_published(error),
-        eject::Error::Lock(error) => of_lock(error),
-        eject::Error::Link(Linked::Link(_)) => Problem::from_error(ExitCode::Failed, error)
-            .hint("name the directory itself, with `--output DIR`, if it is yours to change"),
-        eject::Error::Nothing(_) => Problem::from_error(ExitCode::Failed, error).hint(NOTHING),
-        eject::Error::Link(Linked::System { .. }) | eject::Error::System { .. } => {
-            Problem::from_error(ExitCode::Failed, error)
-        }
+        eject::Error::Open(error) => of_opened(error),
+        eject::Error::System { .. } => Problem::from_error(ExitCode::Failed, error),
     }]
 }
 
 pub(super) fn of_gc(error: &gc::Error) -> Problem {
+    let problem = Problem::from_error(ExitCode::Failed, error);
     match error {
-        gc::Error::Published(error) => of_published(error),
-        gc::Error::Lock(error) => of_lock(error),
-        gc::Error::Link(Linked::Link(_)) => Problem::from_error(ExitCode::Failed, error)
-            .hint("name the directory itself, with `--output DIR`, if it is yours to change"),
-        gc::Error::Unknown(_) => {
-            Problem::from_error(ExitCode::Failed, error).hint("run `mwfarm build`, then collect again")
-        }
-        gc::Error::Nothing(_) => Problem::from_error(ExitCode::Failed, error).hint(NOTHING),
-        gc::Error::Link(Linked::System { .. }) | gc::Error::System { .. } => {
-            Problem::from_error(ExitCode::Failed, error)
-        }
+        gc::Error::Open(error) => of_opened(error),
+        gc::Error::Unknown(_) => problem.hint("run `mwfarm build`, then collect again"),
+        gc::Error::System { .. } => problem,
     }
 }
 
 pub(super) fn of_rollback(error: &rollback::Error) -> Problem {
     let problem = |code| Problem::from_error(code, error);
     match error {
-        rollback::Error::Published(error) => of_published(error),
-        rollback::Error::Lock(error) => of_lock(error),
-        rollback::Error::Link(Linked::Link(_)) => {
-            problem(ExitCode::Failed).hint("name the directory itself, with `--output DIR`, if it is yours to change")
-        }
+        rollback::Error::Open(error) => of_opened(error),
         rollback::Error::Replaced(_) => {
             problem(ExitCode::Failed).hint("run `mwfarm build`; `mwfarm eject` takes mwfarm out")
         }
@@ -154,8 +151,7 @@ pub(super) fn of_rollback(error: &rollback::Error) -> Problem {
                 "bring these files back, as with `composer install` for the composer.lock of then; then roll back",
             )
         }
-        rollback::Error::Nothing(_) => problem(ExitCode::Failed).hint(NOTHING),
-        rollback::Error::Link(Linked::System { .. }) | rollback::Error::System { .. } => problem(ExitCode::Failed),
+        rollback::Error::System { .. } => problem(ExitCode::Failed),
     }
 }
 

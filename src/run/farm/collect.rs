@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::super::{generations, problem};
-use crate::build::{self, gc};
+use crate::build::{self, gc, opened};
 use crate::cli;
 use crate::config::options;
 use crate::config::published::{Manifest, Published};
@@ -39,7 +39,8 @@ pub(in crate::run) fn collect(flags: &cli::Gc, reporter: &dyn Reporter) -> Resul
             let hint = "what it needs is not known: mount it, or take it out of the configuration and build";
             return Err(vec![Problem::new(ExitCode::Failed, what).hint(hint)]);
         }
-        let built = build::published::Published::read(vendor).map_err(|error| vec![problem::of_gc(&error.into())])?;
+        let built = build::published::Published::read(vendor)
+            .map_err(|error| vec![problem::of_gc(&opened::Error::from(error).into())])?;
         if built.manifest.is_none() {
             // One that is gone, or from which everything was taken out.
             continue;
