@@ -6,6 +6,23 @@
 
 use std::fmt::Write;
 
+/// The arguments of a PHP that only reads code. Its own configuration is read, since there its module for tokens is named;
+/// what is loaded for every script is not.
+pub const READING: &[&str] = &[
+    "-d",
+    "memory_limit=1G",
+    "-d",
+    "auto_prepend_file=",
+    "-d",
+    "auto_append_file=",
+    "-d",
+    "display_errors=stderr",
+    "-d",
+    "short_open_tag=0",
+    "-d",
+    "opcache.preload=",
+];
+
 /// A PHP value that can be written as a literal.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {

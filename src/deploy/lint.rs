@@ -13,6 +13,7 @@ use super::objects::{self, Batch};
 use super::options::Options;
 use super::release::Sha;
 use super::tree::{Kind, Tree};
+use crate::php;
 use crate::process::{Environment, Program, Status, User};
 use crate::report::{ExitCode, Problem};
 
@@ -24,21 +25,6 @@ const TIME: Duration = Duration::from_secs(120);
 
 /// The most that PHP may say.
 const MAX_OUTPUT: usize = 16 << 20;
-
-/// What PHP is told. Its own configuration is read, since there its module for tokens is named; what is loaded for
-/// every script is not.
-const SETTINGS: &[&str] = &[
-    "-d",
-    "memory_limit=1G",
-    "-d",
-    "auto_prepend_file=",
-    "-d",
-    "auto_append_file=",
-    "-d",
-    "display_errors=stderr",
-    "-d",
-    "short_open_tag=0",
-];
 
 /// A file that cannot be compiled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,7 +108,7 @@ fn parse(options: &Options, user: Option<User>, files: &[&str], input: &[u8]) ->
     let failed = |what: &str| Problem::new(ExitCode::Failed, format!("PHP {what}"));
     let program = Program {
         program: options.php.clone(),
-        arguments: SETTINGS
+        arguments: php::READING
             .iter()
             .chain(&["-r", SCRIPT.strip_prefix("<?php").unwrap_or(SCRIPT)])
             .map(Into::into)

@@ -15,6 +15,7 @@ use crate::build::{Error, Request, published};
 use crate::cli::{self, Inputs};
 use crate::disk;
 use crate::farm::Farm;
+use crate::php;
 use crate::process::{Environment, Program, Status};
 use crate::report::diagnosis::{self, Detail, Diagnosis};
 use crate::report::{ExitCode, Output, Problem, Reporter};
@@ -24,23 +25,6 @@ const CLASSES: &str = include_str!("../../php/doctor/classes.php");
 
 /// What PHP runs to say what it is.
 const SETTINGS: &str = include_str!("../../php/doctor/settings.php");
-
-/// What PHP is told before it runs either. Its own configuration is read, since there its module for tokens is named;
-/// what is loaded for every script is not.
-const ARGUMENTS: &[&str] = &[
-    "-d",
-    "memory_limit=1G",
-    "-d",
-    "auto_prepend_file=",
-    "-d",
-    "auto_append_file=",
-    "-d",
-    "display_errors=stderr",
-    "-d",
-    "short_open_tag=0",
-    "-d",
-    "opcache.preload=",
-];
 
 /// How long PHP may take for all classes: those of MediaWiki take less than a second.
 const TIME: Duration = Duration::from_secs(600);
@@ -280,7 +264,7 @@ fn of_fpm(fpm: &Path, ini: Option<&Path>) -> Result<Php, String> {
 
 fn script(text: &str) -> Vec<String> {
     let code = text.strip_prefix("<?php").unwrap_or(text);
-    ARGUMENTS.iter().copied().chain(["-r", code]).map(str::to_owned).collect()
+    php::READING.iter().copied().chain(["-r", code]).map(str::to_owned).collect()
 }
 
 fn program(program: &Path, arguments: Vec<String>) -> Program {
