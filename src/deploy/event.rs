@@ -279,12 +279,11 @@ fn shown(who: &str) -> String {
     who.chars().filter(|c| !c.is_control()).take(MAX_WHO).collect()
 }
 
+/// The beginning of a text from outside, for messages: in one line, and without what moves a terminal's cursor.
 fn cut(text: &str) -> String {
-    let mut short: String = text.chars().take(80).collect();
-    if short.len() < text.len() {
-        short.push('…');
-    }
-    short
+    let mut chars = text.chars();
+    let short: String = chars.by_ref().take(80).flat_map(char::escape_debug).collect();
+    if chars.next().is_some() { short + "…" } else { short }
 }
 
 fn parsed(text: &[u8]) -> Result<Value, Unreadable> {
