@@ -10,10 +10,11 @@ use super::create;
 use super::engine::{Engine, of_lock, of_registry};
 use super::lock;
 use super::name::Name;
+use super::options::Live;
 use super::record::{State, Wiki};
-use super::release::Sha;
+use super::release::{Release, Sha};
 use super::releases::unusable;
-use super::{cache, list, recover, registry, repository, retire, secrets, web};
+use super::{cache, config_repository, home, list, recover, registry, repository, retire, secrets, web};
 use crate::disk;
 use crate::report::Problem;
 
@@ -222,6 +223,9 @@ fn serve(
             done.push(format!("its branch is gone; release {} is still served", release.release));
             return Ok(done);
         }
+        if serves_the_newest(engine, wiki, &release, remote.get(&wiki.branch)) {
+            return Ok(done);
+        }
         let request = Request {
             what: What::Newest,
             why: "a push that nobody told of".to_owned(),
@@ -235,6 +239,20 @@ fn serve(
         }
     }
     Ok(done)
+}
+
+/// Whether a deploy would find nothing to do, as far as the remote repository has said already: it is not asked once more
+/// for each wiki. Where that cannot be known, the deploy finds out, and tells.
+fn serves_the_newest(engine: &Engine<'_>, wiki: &Wiki, served: &Release, newest: Option<&Sha>) -> bool {
+    let is_settled = wiki.broken.is_none() && wiki.desired.as_ref().map(|desired| &desired.code) == newest;
+    if !is_settled || newest != Some(&served.code) {
+        return false;
+    }
+    if engine.options.config == Live::Seed {
+        return served.config.is_none();
+    }
+    let work = home::work_tree(engine.options, &wiki.name);
+    config_repository::head(engine.options, wiki, &work).is_ok_and(|head| head == served.config)
 }
 
 /// Branches without a wiki, which are only told.

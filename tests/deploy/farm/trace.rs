@@ -83,13 +83,13 @@ pub(super) fn lives(session: u32) -> bool {
     })
 }
 
-/// How many programs a command starts, and they start.
-pub(super) fn programs<A: AsRef<str>>(farm: &Farm, words: &[A]) -> usize {
+/// The programs that a command starts, and they start.
+pub(super) fn programs<A: AsRef<str>>(farm: &Farm, words: &[A]) -> Vec<String> {
     let program = farm.command(words.iter().map(AsRef::as_ref));
     let mut command = Command::new("strace");
     command.args(["-f", "-qq", "-e", "trace=execve", "-e", "status=successful", "-o"]).arg(farm.at("trace"));
     command.arg(program.get_program()).args(program.get_args()).env("LOGNAME", "carol").env_remove("SUDO_USER");
     ended(&mut command).well();
     let text = fs::read_to_string(farm.at("trace")).expect("a trace");
-    text.lines().filter(|line| line.contains("execve(")).count()
+    text.lines().filter(|line| line.contains("execve(")).map(str::to_owned).collect()
 }
