@@ -47,6 +47,9 @@ const WRITERS: &[&[u8]] = &[
     b"update-ref",
 ];
 
+/// Those of them that write no other refs than they name, or none.
+const NAMES_REFS: &[&[u8]] = &[b"fetch", b"index-pack", b"push", b"unpack-objects", b"update-ref"];
+
 /// Makes one, whole or not at all. The code of one wiki is no other wiki's business, and an address may hold a password.
 pub(super) fn make_bare(directory: &Path) -> Result<(), Problem> {
     let failed = |error: std::io::Error| {
@@ -86,44 +89,90 @@ pub(super) fn staged(directory: &Path) -> PathBuf {
 /// Only under the lock that all writers of the repository hold. A git that is at work is the child of one of us that
 /// was killed; it is given some time.
 pub(super) fn heal(repository: &Repository) -> Result<(), Problem> {
-    let directory = &repository.directory;
-    let failed = |error: std::io::Error| {
-        Problem::new(ExitCode::Failed, format!("cannot clean up `{}`", directory.display())).cause(error.to_string())
-    };
-    let is_lock = |path: &Path| path.extension().is_some_and(|end| end == "lock");
-    let left = || -> std::io::Result<Vec<PathBuf>> {
-        let mut found = Vec::new();
-        for below in ["", "objects/info", "objects/pack"] {
-            let is_left = |name: &&String| {
-                is_lock(Path::new(name))
-                    || below == "objects/pack" && name.starts_with("tmp_")
-                    || below.is_empty() && (["gc.pid", INCOMING].contains(&name.as_str()) || name.starts_with('.'))
-            };
-            let names = disk::names(&directory.join(below))?;
-            found.extend(names.iter().filter(is_left).map(|name| directory.join(below).join(name)));
+    for _ in 0..ATTEMPTS {
+        if heal_if_idle(repository)? {
+            return Ok(());
         }
-        let refs = disk::walk(&directory.join("refs"))?.into_iter().map(|(path, _)| directory.join("refs").join(path));
-        // No ref has such a name.
-        found.extend(refs.filter(|path| is_lock(path)));
-        Ok(found)
-    };
-    for _ in 0..300 {
-        match left() {
-            Ok(left) if left.is_empty() => return Ok(()),
-            Ok(left) if !is_at_work(directory).map_err(failed)? => {
-                return left.iter().try_for_each(|path| disk::clear(path)).map_err(failed);
-            }
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
-            // It is at work, or something went while we looked.
-            Ok(_) | Err(_) => std::thread::sleep(Duration::from_millis(100)),
-        }
+        std::thread::sleep(PAUSE);
     }
-    let what = format!("another git is at work in `{}`", directory.display());
-    Err(Problem::new(ExitCode::Failed, what).hint("wait until it has ended, or end it"))
+    Err(at_work(&repository.directory))
 }
 
-/// Whether a git that writes has its working directory here, as every git has that we start.
-fn is_at_work(directory: &Path) -> std::io::Result<bool> {
+/// The same without giving time to a git that is at work: then nothing is done. Says whether it was not so.
+pub(super) fn heal_if_idle(repository: &Repository) -> Result<bool, Problem> {
+    let directory = &repository.directory;
+    match left(directory) {
+        Ok(left) if left.is_empty() => Ok(true),
+        Ok(left) if !is_at_work(directory, |_| true).map_err(uncleanable(directory))? => {
+            left.iter().try_for_each(|path| disk::clear(path)).map_err(uncleanable(directory))?;
+            Ok(true)
+        }
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(uncleanable(directory)(error)),
+        // It is at work, or something went while we looked.
+        Ok(_) | Err(_) => Ok(false),
+    }
+}
+
+/// The same for those who write one ref beside others who write other refs: what a git that was killed left of its lock
+/// is removed. The lock of that ref has to be held, so that nobody but a child of one of us that was killed has it.
+pub(super) fn heal_ref(repository: &Repository, reference: &str) -> Result<(), Problem> {
+    let directory = &repository.directory;
+    let lock = directory.join(format!("{reference}.lock"));
+    for _ in 0..ATTEMPTS {
+        if disk::look(&lock).map_err(uncleanable(directory))?.is_none() {
+            return Ok(());
+        }
+        // Those that write refs that they name write no others; the rest, all that there are.
+        let may_hold = |words: &[&[u8]]| {
+            let names_refs = words.iter().any(|word| NAMES_REFS.contains(word));
+            let is_meant =
+                |word: &&[u8]| word.split(|byte| b":+".contains(byte)).any(|one| one == reference.as_bytes());
+            !names_refs || words.iter().any(is_meant)
+        };
+        if !is_at_work(directory, may_hold).map_err(uncleanable(directory))? {
+            return disk::discard(&lock).map_err(uncleanable(directory));
+        }
+        std::thread::sleep(PAUSE);
+    }
+    Err(at_work(directory))
+}
+
+/// How often one looks whether another git has ended, and how long one waits in between.
+const ATTEMPTS: u32 = 300;
+const PAUSE: Duration = Duration::from_millis(100);
+
+fn uncleanable(directory: &Path) -> impl Fn(std::io::Error) -> Problem + '_ {
+    move |error| {
+        Problem::new(ExitCode::Failed, format!("cannot clean up `{}`", directory.display())).cause(error.to_string())
+    }
+}
+
+fn at_work(directory: &Path) -> Problem {
+    let what = format!("another git is at work in `{}`", directory.display());
+    Problem::new(ExitCode::Failed, what).hint("wait until it has ended, or end it")
+}
+
+/// What gits that are at work, or were killed, have in a repository for as long as they work.
+pub(super) fn left(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let is_lock = |path: &Path| path.extension().is_some_and(|end| end == "lock");
+    let mut found = Vec::new();
+    for below in ["", "objects/info", "objects/info/commit-graphs", "objects/pack"] {
+        let is_left = |name: &&String| {
+            is_lock(Path::new(name))
+                || below == "objects/pack" && (name.starts_with("tmp_") || name.starts_with(".tmp-"))
+                || below.is_empty() && (["gc.pid", INCOMING].contains(&name.as_str()) || name.starts_with('.'))
+        };
+        let names = disk::names(&directory.join(below))?;
+        found.extend(names.iter().filter(is_left).map(|name| directory.join(below).join(name)));
+    }
+    let refs = disk::walk(&directory.join("refs"))?.into_iter().map(|(path, _)| directory.join("refs").join(path));
+    // No ref has such a name.
+    found.extend(refs.filter(|path| is_lock(path)));
+    Ok(found)
+}
+
+/// Whether a git that writes has its working directory here, as every git has that we start, and is one that is meant.
+fn is_at_work(directory: &Path, is_meant: impl Fn(&[&[u8]]) -> bool) -> std::io::Result<bool> {
     let directory = disk::real_path(directory)?;
     let processes = disk::names(Path::new("/proc"))?;
     let numbers = processes.iter().filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
@@ -132,7 +181,24 @@ fn is_at_work(directory: &Path) -> std::io::Result<bool> {
         // Processes end while we look.
         let here = disk::link_target(&process.join("cwd")).is_ok_and(|place| place == directory);
         let words = if here { disk::read_optional(&process.join("cmdline")).ok().flatten() } else { None };
-        words.is_some_and(|words| words.split(|byte| *byte == 0).any(|word| WRITERS.contains(&word)))
+        let words = words.unwrap_or_default();
+        let words: Vec<&[u8]> = words.split(|byte| *byte == 0).collect();
+        words.iter().any(|word| WRITERS.contains(word)) && is_meant(&words)
+    }))
+}
+
+/// Whether a repository is there, and its configuration has these values, each once.
+pub(super) fn has(repository: &Repository, values: &[(&str, &str)]) -> Result<bool, Problem> {
+    let directory = &repository.directory;
+    if disk::look(directory).map_err(uncleanable(directory))?.is_none() {
+        return Ok(false);
+    }
+    let listed = repository.run(["config", "--local", "--null", "--list"], LOCAL)?;
+    let lines: Vec<&[u8]> = listed.split(|byte| *byte == 0).collect();
+    Ok(values.iter().all(|(key, value)| {
+        let begin = format!("{}\n", key.to_ascii_lowercase());
+        let mut of_key = lines.iter().filter_map(|line| line.strip_prefix(begin.as_bytes()));
+        of_key.next() == Some(value.as_bytes()) && of_key.next().is_none()
     }))
 }
 

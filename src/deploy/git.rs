@@ -17,7 +17,7 @@ pub enum Error {
     /// It refused.
     #[error("`git {command}` failed: {messages}")]
     Failed {
-        /// Its first argument.
+        /// Its name.
         command: String,
         /// What it said, without control characters.
         messages: String,
@@ -94,7 +94,9 @@ impl Repository {
         time: Duration,
     ) -> Result<Vec<u8>, Error> {
         let program = self.program(arguments);
-        let command = program.arguments.get(2 * SETTINGS.len()).cloned().unwrap_or_default();
+        // What comes before are pairs of `-c` and a setting.
+        let command = program.arguments.chunks(2).find(|pair| pair[0] != "-c").map(|pair| pair[0].clone());
+        let command = command.unwrap_or_default();
         let captured = program.capture(MAX_OUTPUT, time)?;
         succeeded(captured, &command.to_string_lossy())
     }

@@ -3,20 +3,23 @@
 //! Its branches are those of the remote and go with them. What wikis use is pinned by `refs/deployed/<wiki>/<sha>`, so
 //! that neither a forced push nor a clean-up takes it away; a mirror's refspec would prune these pins, and is never set.
 //!
-//! Functions that write take the repository's lock themselves; their callers must not hold it.
+//! Functions that write take the locks that they need themselves; their callers must not hold any of the repository's.
+//! Several write at a time, each another ref: what one of them waits for at a remote, the others do not wait for.
+
+mod writers;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::bare::{FETCH_FLAGS, heal, make_bare, set};
+use super::bare::{self, FETCH_FLAGS, make_bare, set};
 use super::git::{self, Repository};
-use super::lock;
 use super::name::Name;
 use super::options::Options;
 use super::release::Sha;
 use crate::disk;
 use crate::process::Status;
 use crate::report::{ExitCode, Problem};
+use writers::{alone, alone_soon, beside, packing, tidy};
 
 /// How long cleaning up may take.
 const CLEAN: Duration = Duration::from_secs(4 * 60 * 60);
@@ -78,13 +81,18 @@ pub fn core(options: &Options) -> Repository {
 /// # Errors
 /// The system or git refuses.
 pub fn ensure(options: &Options) -> Result<(), Problem> {
-    let _held = locked(options)?;
-    let directory = options.layout.core();
-    make_bare(&directory)?;
-    let repository = Repository::ours(&directory);
-    set(&repository, "remote.origin.url", &options.core)?;
-    set(&repository, "remote.origin.fetch", "+refs/heads/*:refs/heads/*")?;
-    set(&repository, "remote.origin.tagOpt", "--no-tags")
+    let repository = core(options);
+    let values = [
+        ("remote.origin.url", options.core.as_str()),
+        ("remote.origin.fetch", "+refs/heads/*:refs/heads/*"),
+        ("remote.origin.tagOpt", "--no-tags"),
+    ];
+    if bare::has(&repository, &values)? {
+        return tidy(options, &repository);
+    }
+    let _alone = alone(options)?;
+    make_bare(&repository.directory)?;
+    values.iter().try_for_each(|(key, value)| set(&repository, key, value))
 }
 
 /// Brings one branch from the remote, and nothing else.
@@ -92,8 +100,8 @@ pub fn ensure(options: &Options) -> Result<(), Problem> {
 /// # Errors
 /// The name is no full name of a branch, the remote has no such branch, or does not answer.
 pub fn fetch(options: &Options, branch: &str) -> Result<Sha, Problem> {
-    let _held = locked(options)?;
-    fetch_held(options, branch)
+    checked(branch)?;
+    beside(options, branch, branch, |repository| bring(options, repository, branch))
 }
 
 /// What the remote has: the truth about branches, when events were lost.
@@ -111,16 +119,19 @@ pub fn ls_remote(options: &Options) -> Result<Listing, Problem> {
 /// There is no such base, or the remote refuses.
 pub fn create_branch(options: &Options, base: &str, branch: &str) -> Result<Sha, Problem> {
     checked(branch)?;
-    let _held = locked(options)?;
-    if listing(options)?.refs.contains_key(branch) {
-        return fetch_held(options, branch);
+    let remote = listing(options)?.refs;
+    if remote.contains_key(branch) {
+        return fetch(options, branch);
     }
-    let repository = core(options);
     let sha = match Sha::new(base) {
-        None => fetch_held(options, base)?,
+        None if checked(base).is_ok() && !remote.contains_key(base) => {
+            let what = format!("the core repository has no branch `{base}`");
+            return Err(Problem::new(ExitCode::Usage, what).hint("name a branch, such as `refs/heads/master`"));
+        }
+        None => fetch(options, base)?,
         Some(sha) => {
             let of_a_branch = ["for-each-ref", "--count=1", "--contains", sha.as_str(), "refs/heads/"];
-            let found = repository.run(of_a_branch, LOCAL);
+            let found = core(options).run(of_a_branch, LOCAL);
             if !found.is_ok_and(|found| !found.is_empty()) {
                 let what = format!("no branch has the commit `{sha}`");
                 return Err(Problem::new(ExitCode::Usage, what).hint("name a branch, such as `refs/heads/master`"));
@@ -132,12 +143,15 @@ pub fn create_branch(options: &Options, base: &str, branch: &str) -> Result<Sha,
     // Never over one that somebody else has just made.
     arguments.push(format!("--force-with-lease={branch}:"));
     arguments.extend(["--end-of-options".to_owned(), "origin".to_owned(), format!("{sha}:{branch}")]);
-    if let Err(error) = repository.run(&arguments, options.remote)
-        && !listing(options)?.refs.contains_key(branch)
-    {
-        return Err(of_remote(&error).cause(format!("branch `{branch}` is not on the remote")));
-    }
-    fetch_held(options, branch)
+    // It becomes ours, too.
+    beside(options, branch, branch, |repository| {
+        if let Err(error) = repository.run(&arguments, options.remote)
+            && !listing(options)?.refs.contains_key(branch)
+        {
+            return Err(of_remote(&error).cause(format!("branch `{branch}` is not on the remote")));
+        }
+        bring(options, repository, branch)
+    })
 }
 
 /// The one commit of a branch that a text names: a full name, or at least the first seven digits of one. Names of refs
@@ -198,14 +212,17 @@ pub fn tip(options: &Options, name: &str) -> Option<Sha> {
 /// # Errors
 /// It is not here.
 pub fn pin(options: &Options, name: &Name, commit: &Sha) -> Result<(), Problem> {
-    let _held = locked(options)?;
-    let repository = core(options);
-    heal(&repository)?;
-    if !has(&repository, commit) {
-        return Err(Problem::new(ExitCode::Failed, format!("there is no commit `{commit}` in the core repository")));
-    }
-    repository.run(["update-ref", &pin_of(name, commit), commit.as_str()], LOCAL)?;
-    Ok(())
+    let pin = pin_of(name, commit);
+    beside(options, &pins_of(name), &pin, |repository| {
+        if !has(repository, commit) {
+            return Err(Problem::new(
+                ExitCode::Failed,
+                format!("there is no commit `{commit}` in the core repository"),
+            ));
+        }
+        repository.run(["update-ref", &pin, commit.as_str()], LOCAL)?;
+        Ok(())
+    })
 }
 
 /// Lets go of a commit that a wiki uses no more; of one that it did not use, too.
@@ -213,28 +230,30 @@ pub fn pin(options: &Options, name: &Name, commit: &Sha) -> Result<(), Problem> 
 /// # Errors
 /// git refuses.
 pub fn unpin(options: &Options, name: &Name, commit: &Sha) -> Result<(), Problem> {
-    let _held = locked(options)?;
-    let repository = core(options);
-    heal(&repository)?;
-    repository.run(["update-ref", "-d", &pin_of(name, commit)], LOCAL)?;
-    Ok(())
+    let pin = pin_of(name, commit);
+    beside(options, &pins_of(name), &pin, |repository| {
+        repository.run(["update-ref", "-d", &pin], LOCAL)?;
+        Ok(())
+    })
 }
 
-/// Packs what has come in piece by piece, and removes what no branch has had and no wiki has used for two weeks. What is
-/// being brought or written to disk meanwhile is younger, or pinned.
+/// Packs what has come in piece by piece, beside all others, and removes what no branch has had and no wiki has used for
+/// two weeks, alone: nobody may begin to use again what is just being removed. What is being brought or written to disk
+/// meanwhile is younger, or pinned. When somebody works all the time, nothing is removed.
 ///
 /// # Errors
 /// git refuses.
 pub fn clean(options: &Options) -> Result<(), Problem> {
-    let _held = locked(options)?;
     let repository = core(options);
-    heal(&repository)?;
-    let arguments = ["gc", "--quiet", "--prune=2.weeks.ago"];
-    repository.run(arguments, CLEAN).map(drop).map_err(|error| problem(&error))
+    // Older gits keep what no ref leads to as single objects, and `prune` looks at no others.
+    let pack = ["-c", "gc.cruftPacks=false", "gc", "--quiet", "--no-prune"];
+    packing(options, || repository.run(pack, CLEAN).map(drop).map_err(|error| problem(&error)))?;
+    let prune = ["prune", "--expire=2.weeks.ago"];
+    alone_soon(options, || repository.run(prune, CLEAN).map(drop).map_err(|error| problem(&error)))
 }
 
-/// The same, if the last time was a day ago, or never was. Others wait for it; so nothing is done while pushes wait,
-/// unless that has been so for a week.
+/// The same, if the last time was a day ago, or never was. It takes the time of others, who wait for a part of it; so
+/// nothing is done while pushes wait, unless that has been so for a week.
 ///
 /// # Errors
 /// git refuses, or the time cannot be noted.
@@ -261,7 +280,7 @@ pub fn clean_daily(options: &Options) -> Result<(), Problem> {
 /// # Errors
 /// git refuses.
 pub fn pins(options: &Options, name: &Name) -> Result<Vec<Sha>, Problem> {
-    let all = refs(&core(options), &format!("refs/deployed/{name}/"))?;
+    let all = refs(&core(options), &format!("{}/", pins_of(name)))?;
     Ok(all.into_iter().filter(|(name, sha)| name.ends_with(sha.as_str())).map(|(_, sha)| sha).collect())
 }
 
@@ -269,10 +288,8 @@ fn remote_command(words: &[&str]) -> Vec<String> {
     [REMOTE, OLD_FAULTS, words].concat().into_iter().map(str::to_owned).collect()
 }
 
-fn fetch_held(options: &Options, branch: &str) -> Result<Sha, Problem> {
-    checked(branch)?;
-    let repository = core(options);
-    heal(&repository)?;
+/// Brings a branch, whose lock is held.
+fn bring(options: &Options, repository: &Repository, branch: &str) -> Result<Sha, Problem> {
     let mut arguments = remote_command(&["fetch"]);
     arguments.extend(FETCH_FLAGS.iter().map(|flag| (*flag).to_owned()));
     arguments.extend(["--end-of-options".to_owned(), "origin".to_owned(), format!("+{branch}:{branch}")]);
@@ -320,8 +337,12 @@ fn contains(repository: &Repository, tip: &str, commit: &Sha) -> Result<bool, Pr
     }
 }
 
+fn pins_of(name: &Name) -> String {
+    format!("refs/deployed/{name}")
+}
+
 fn pin_of(name: &Name, commit: &Sha) -> String {
-    format!("refs/deployed/{name}/{commit}")
+    format!("{}/{commit}", pins_of(name))
 }
 
 fn checked(branch: &str) -> Result<(), Problem> {
@@ -333,10 +354,6 @@ fn checked(branch: &str) -> Result<(), Problem> {
         ExitCode::Usage,
         format!("`{shown}` is no full name of a branch, such as `refs/heads/wiki/alpha`"),
     ))
-}
-
-fn locked(options: &Options) -> Result<lock::Held, Problem> {
-    lock::repository(&options.layout).map_err(|error| Problem::from_error(ExitCode::Failed, &error))
 }
 
 /// What git said, without the password of a remote's address.

@@ -47,12 +47,29 @@ impl Lock {
     /// # Errors
     /// See [`LockError`].
     pub fn take(directory: &Path, wait: bool) -> Result<Self, LockError> {
+        Self::take_as(directory, wait, File::try_lock, File::lock)
+    }
+
+    /// The same together with all others who take it so: nobody of them holds it alone.
+    ///
+    /// # Errors
+    /// See [`LockError`].
+    pub fn take_shared(directory: &Path, wait: bool) -> Result<Self, LockError> {
+        Self::take_as(directory, wait, File::try_lock_shared, File::lock_shared)
+    }
+
+    fn take_as(
+        directory: &Path,
+        wait: bool,
+        try_lock: fn(&File) -> Result<(), std::fs::TryLockError>,
+        lock: fn(&File) -> io::Result<()>,
+    ) -> Result<Self, LockError> {
         let system = |source| LockError::System { directory: directory.to_owned(), source };
         loop {
             let file = File::open(directory).map_err(system)?;
-            match file.try_lock() {
+            match try_lock(&file) {
                 Ok(()) => {}
-                Err(std::fs::TryLockError::WouldBlock) if wait => file.lock().map_err(system)?,
+                Err(std::fs::TryLockError::WouldBlock) if wait => lock(&file).map_err(system)?,
                 Err(std::fs::TryLockError::WouldBlock) => {
                     let holder = file.metadata().ok().and_then(|metadata| holder(&metadata));
                     let holder = holder.unwrap_or_else(|| "another process".to_owned());

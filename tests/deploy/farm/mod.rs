@@ -13,6 +13,7 @@ mod many;
 mod pushes;
 mod rights;
 mod served;
+mod slow;
 mod sound;
 mod trace;
 mod watching;

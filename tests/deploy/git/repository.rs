@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use mwfarm::deploy::lock;
 use mwfarm::deploy::repository::{
     clean, create_branch, ensure, fetch, is_ancestor, ls_remote, pin, pins, resolve, unpin,
 };
@@ -246,30 +247,98 @@ fn a_fetch_that_is_killed_at_any_time_is_done_again() {
     }
 }
 
+/// A git that waits for a pack on its input, as one does whose parent was killed.
+fn orphan(core: &std::path::Path, words: &[&str]) -> std::process::Child {
+    let mut command = Command::new("git");
+    // What follows `--end-of-options` is there for whoever looks at processes.
+    command.args(["-c", "alias.waits=!cat #", "waits"]).args(words).current_dir(core);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
 #[test]
 fn locks_of_a_git_that_is_at_work_are_left_alone() {
     let fixture = made();
     let core = fixture.options.layout.core();
-    let lock = core.join("packed-refs.lock");
-    fs::write(&lock, "x").unwrap();
-    // Waits for a pack on its input, as one does whose parent was killed.
-    let mut orphan = Command::new("git")
-        .args(["index-pack", "--stdin"])
-        .current_dir(&core)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    fetch(&fixture.options, "refs/heads/master").unwrap();
+    let (ours, all) = (core.join("refs/heads/master.lock"), core.join("packed-refs.lock"));
+    for lock in [&ours, &all] {
+        fs::write(lock, "x").unwrap();
+    }
+    let mut orphan = orphan(&core, &["fetch", "origin", "+refs/heads/master:refs/heads/master"]);
     let began = Instant::now();
     let waited = std::thread::scope(|scope| {
         let fetched = scope.spawn(|| fetch(&fixture.options, "refs/heads/master"));
         std::thread::sleep(Duration::from_millis(1500));
-        assert!(lock.exists());
+        assert!(ours.exists() && all.exists());
         orphan.kill().unwrap();
         orphan.wait().unwrap();
         fetched.join().unwrap().unwrap();
         began.elapsed()
     });
-    assert!(waited >= Duration::from_millis(1500) && !lock.exists());
+    assert!(waited >= Duration::from_millis(1500) && !ours.exists());
+    ensure(&fixture.options).unwrap();
+    assert!(!all.exists());
+}
+
+#[test]
+fn a_git_that_is_at_work_on_another_branch_is_not_waited_for() {
+    let fixture = made();
+    let core = fixture.options.layout.core();
+    let sha = fetch(&fixture.options, "refs/heads/master").unwrap();
+    let lock = core.join("refs/heads/master.lock");
+    let pin_lock = core.join(format!("refs/deployed/alpha/{sha}.lock"));
+    fs::create_dir_all(pin_lock.parent().unwrap()).unwrap();
+    fs::write(&lock, "x").unwrap();
+    fs::write(&pin_lock, "x").unwrap();
+    let mut orphan = orphan(&core, &["fetch", "origin", "+refs/heads/master2:refs/heads/master2"]);
+    assert_eq!(fetch(&fixture.options, "refs/heads/master").unwrap(), sha);
+    pin(&fixture.options, &name("alpha"), &sha).unwrap();
+    assert!(orphan.try_wait().unwrap().is_none());
+    orphan.kill().unwrap();
+    orphan.wait().unwrap();
+    assert!(!lock.exists() && !pin_lock.exists());
+}
+
+/// What removes objects is alone; what packs them is not.
+#[test]
+fn a_fetch_that_hangs_keeps_only_removal_back() {
+    let fixture = made();
+    let master = fetch(&fixture.options, "refs/heads/master").unwrap();
+    let core = fixture.options.layout.core();
+    let old = git(&core, &["hash-object", "-w", "--stdin"], b"of no ref");
+    let object = core.join("objects").join(&old[..2]).join(&old[2..]);
+    let long_ago = std::time::SystemTime::now() - Duration::from_secs(15 * 24 * 60 * 60);
+    fs::File::open(&object).unwrap().set_modified(long_ago).unwrap();
+    let hanging = lock::repository_shared(&fixture.options.layout).unwrap();
+    std::thread::scope(|scope| {
+        let cleaned = scope.spawn(|| clean(&fixture.options));
+        // Also while somebody waits to be alone.
+        pin(&fixture.options, &name("alpha"), &master).unwrap();
+        assert_eq!(fetch(&fixture.options, "refs/heads/master").unwrap(), master);
+        unpin(&fixture.options, &name("alpha"), &master).unwrap();
+        assert!(!cleaned.is_finished() && object.exists());
+        drop(hanging);
+        cleaned.join().unwrap().unwrap();
+    });
+    assert!(!object.exists());
+    assert!(fs::read_dir(core.join("objects/pack")).unwrap().count() >= 2);
+    assert!(!core.join("mwfarm-removing.lock").exists());
+}
+
+#[test]
+fn what_a_killed_removal_still_removes_is_waited_for() {
+    let fixture = made();
+    let core = fixture.options.layout.core();
+    let marker = core.join("mwfarm-removing.lock");
+    fs::write(&marker, "").unwrap();
+    let mut orphan = orphan(&core, &["prune", "--expire=2.weeks.ago"]);
+    std::thread::scope(|scope| {
+        let fetched = scope.spawn(|| fetch(&fixture.options, "refs/heads/master"));
+        std::thread::sleep(Duration::from_millis(700));
+        assert!(marker.exists() && !fetched.is_finished());
+        orphan.kill().unwrap();
+        orphan.wait().unwrap();
+        fetched.join().unwrap().unwrap();
+    });
+    assert!(!marker.exists());
 }
