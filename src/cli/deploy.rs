@@ -29,6 +29,10 @@ pub enum WikiCommand {
     Hold(Hold),
     /// Deploy pushes again
     Resume(Change),
+    /// Say who may become a wiki: these users, and nobody else
+    Owners(Owners),
+    /// Make a wiki's secrets anew, all but what an operator has added to them
+    Rotate(Change),
     /// Take a wiki off the web and keep everything of it
     Archive(Change),
     /// Serve an archived wiki again
@@ -110,7 +114,24 @@ pub struct Hold {
     pub config: ConfigDir,
 }
 
-/// `mwfarm wiki resume`, `archive` and `restore`.
+/// `mwfarm wiki owners`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[command(after_help = "Examples:\n  mwfarm wiki owners alpha carol dave\n  mwfarm wiki owners alpha --nobody")]
+pub struct Owners {
+    /// The wiki
+    pub name: String,
+    /// Users of this system
+    #[arg(value_name = "USER")]
+    pub owners: Vec<String>,
+    /// Only root may become it
+    #[arg(long, conflicts_with = "owners")]
+    pub nobody: bool,
+    /// The farm.
+    #[command(flatten)]
+    pub config: ConfigDir,
+}
+
+/// `mwfarm wiki resume`, `rotate`, `archive` and `restore`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Change {
     /// The wiki
@@ -122,16 +143,24 @@ pub struct Change {
 
 /// `mwfarm wiki delete`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
-#[command(after_help = "Example:\n  mwfarm wiki delete alpha --yes-i-mean alpha")]
+#[command(
+    after_help = "Examples:\n  mwfarm wiki delete alpha --dry-run\n  mwfarm wiki delete alpha --yes-i-mean alpha"
+)]
 pub struct Delete {
     /// The wiki
     pub name: String,
     /// Its name again: nothing brings its pages back
-    #[arg(long, value_name = "NAME")]
-    pub yes_i_mean: String,
+    #[arg(long, value_name = "NAME", required_unless_present = "dry_run")]
+    pub yes_i_mean: Option<String>,
+    /// Print what would be deleted, and delete nothing
+    #[arg(long)]
+    pub dry_run: bool,
     /// The farm.
     #[command(flatten)]
     pub config: ConfigDir,
+    /// How to print what would be deleted
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Format,
 }
 
 /// `mwfarm wiki expire`.
@@ -143,6 +172,9 @@ pub struct Expire {
     /// Print which wikis would be archived, and archive none
     #[arg(long)]
     pub dry_run: bool,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Format,
 }
 
 /// `mwfarm wiki become`.

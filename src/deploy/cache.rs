@@ -11,8 +11,10 @@
 mod acl;
 mod server;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::engine::of_registry;
 use super::lock;
 use super::name::Name;
 use super::options::{Cache, FILE, Options};
@@ -47,7 +49,7 @@ pub fn file(options: &Options) -> PathBuf {
 
 /// Makes Redis, and the file that it reads when it starts, know exactly the wikis of the registry, and the users that
 /// others wrote into the file. Says whether it changed anything. Wikis that are archived or being deleted, and such
-/// without secrets yet, are left out.
+/// without secrets yet, are left out. Users of wikis whose record or secrets cannot be read stay as they are.
 ///
 /// # Errors
 /// Redis cannot be asked, or uses another file; the file is right all the same.
@@ -63,23 +65,27 @@ pub fn ensure_with(options: &Options, besides: Option<&Name>) -> Result<bool, Pr
     let Cache::Redis(socket) = &options.cache else { return Ok(false) };
     // What is written is what was read under the lock: another process may make another wiki.
     let _web = lock::web(&options.layout).map_err(|error| Problem::from_error(ExitCode::Failed, &error))?;
-    let wikis = registry::all(&options.layout).map_err(|error| Problem::from_error(ExitCode::Failed, &error))?;
+    let (wikis, damaged) = registry::readable(&options.layout).map_err(|error| of_registry(&error))?;
     let mut known = Vec::new();
+    let mut kept: BTreeSet<String> = damaged.keys().map(Name::user).collect();
     for (name, wiki) in wikis {
         let served = matches!(wiki.state, State::Provisioning | State::Ready) || besides == Some(&name);
         let place = options.layout.private(&name);
         if served && disk::find(&place).map_err(unusable(&place))?.is_some() {
-            let secrets = secrets::read(options, &name)?;
-            known.push((name, secrets));
+            match secrets::read(options, &name) {
+                Ok(secrets) => known.push((name, secrets)),
+                // Its own steps tell; the others must not wait for it.
+                Err(_) => drop(kept.insert(name.user())),
+            }
         }
     }
     let password = administrator(options)?;
     let path = file(options);
     let before = disk::read_optional(&path).map_err(unusable(&path))?.unwrap_or_default();
-    let users = Users::new(&String::from_utf8_lossy(&before), &password, &known);
+    let users = Users::new(&String::from_utf8_lossy(&before), &password, &known, &kept);
     let mut changed = write(options, socket, &path, &users)?;
     let server = Server::new(socket, &password);
-    changed |= server.follow(&users, &path).map_err(|problem| match problem.hint {
+    changed |= server.follow(&users, &kept, &path).map_err(|problem| match problem.hint {
         None => problem.hint(hint(&path)),
         Some(_) => problem,
     })?;

@@ -1,9 +1,12 @@
 //! Making a wiki: each step is made sure of, in an order that never shows half a wiki; the route comes last.
 
+use std::collections::BTreeSet;
+
 use super::agent;
 use super::attempt::{self, Outcome, Request, What};
-use super::engine::{Engine, of_lock, of_registry};
+use super::engine::{Engine, goes_on, of_lock, of_registry};
 use super::git;
+use super::journal::{Entry, Stage};
 use super::lock;
 use super::name::Name;
 use super::options::Options;
@@ -53,6 +56,45 @@ pub struct Created {
 pub const STEPS: [&str; 10] =
     ["registry", "user", "branch", "secrets", "home", "database", "cache", "code", "route", "ready"];
 
+/// What asking for a wiki would come to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The wiki's name.
+    pub name: Name,
+    /// Where it would answer.
+    pub host: Host,
+    /// What its branch begins with.
+    pub base: String,
+    /// How far it is; `None`: nobody has asked for it yet.
+    pub state: Option<State>,
+    /// What is left to be made, in order.
+    pub steps: Vec<&'static str>,
+}
+
+/// Says what asking would come to, by the same decisions, and neither changes nor notes anything.
+///
+/// # Errors
+/// What [`create`] would refuse.
+pub fn plan(engine: &Engine<'_>, asked: &Asked) -> Result<Plan, Problem> {
+    let options = engine.options;
+    let host = check(options, asked)?;
+    let plan = |state, base: &str, steps: &[&'static str]| {
+        Ok(Plan { name: asked.name.clone(), host: host.clone(), base: base.to_owned(), state, steps: steps.to_vec() })
+    };
+    let Some(wiki) = registry::find(&options.layout, &asked.name).map_err(|error| of_registry(&error))? else {
+        // A farm without a repository has no wikis yet, and no branches of theirs.
+        let core = options.layout.core();
+        if disk::look(&core).map_err(|error| releases::unusable(&core, &error))?.is_some() {
+            branch_is_free(options, asked)?;
+        }
+        name_is_free(options, &asked.name)?;
+        return plan(None, asked.base.as_deref().unwrap_or(&options.base), &STEPS);
+    };
+    let wiki = same(wiki, asked, &host)?;
+    let made = wiki.state == State::Ready && wiki.broken.is_none();
+    plan(Some(wiki.state), &wiki.base, if made { &[] } else { &STEPS[1..] })
+}
+
 /// Makes a wiki, or finishes making it.
 ///
 /// # Errors
@@ -67,11 +109,14 @@ pub fn create(engine: &Engine<'_>, asked: &Asked) -> Result<Created, Problem> {
     let mut wiki = if let Some(wiki) = known {
         same(wiki, asked, &host)?
     } else {
+        repository::ensure(options)?;
         branch_is_free(options, asked)?;
+        name_is_free(options, &asked.name)?;
         changed.push("registry");
         enter(engine, asked, host)?
     };
-    let release = finished(engine, &mut wiki, &mut changed)?;
+    let release = finished(engine, &mut wiki, &mut changed)
+        .map_err(|problem| goes_on(problem, &format!("mwfarm wiki create {}", asked.name)))?;
     Ok(Created { wiki, release, changed })
 }
 
@@ -99,10 +144,7 @@ fn finished(engine: &Engine<'_>, wiki: &mut Wiki, changed: &mut Vec<&'static str
 }
 
 /// What can be known to be wrong before anything is made. Gives the wiki's host.
-///
-/// # Errors
-/// It is wrong.
-pub fn check(options: &Options, asked: &Asked) -> Result<Host, Problem> {
+fn check(options: &Options, asked: &Asked) -> Result<Host, Problem> {
     let refuse = |what: String| Problem::new(ExitCode::Usage, what);
     let host = match &asked.host {
         Some(host) => host.clone(),
@@ -125,19 +167,35 @@ pub fn check(options: &Options, asked: &Asked) -> Result<Host, Problem> {
     Ok(host)
 }
 
-/// Refuses a host that another wiki has.
+/// Refuses a host that another wiki has, or could have.
 fn free(options: &Options, name: &Name, host: &Host) -> Result<(), Problem> {
-    let wikis = registry::all(&options.layout).map_err(|error| of_registry(&error))?;
-    match wikis.into_iter().find(|(other, wiki)| wiki.host == *host && other != name) {
-        Some((other, _)) => Err(Problem::new(ExitCode::Usage, format!("`{host}` is the host of the wiki `{other}`"))),
-        None => Ok(()),
+    let layout = &options.layout;
+    let (wikis, damaged) = registry::readable(layout).map_err(|error| of_registry(&error))?;
+    let is_of = |other: &Name| Problem::new(ExitCode::Usage, format!("`{host}` is the host of the wiki `{other}`"));
+    if let Some(other) = wikis.values().find(|wiki| wiki.host == *host && wiki.name != *name) {
+        return Err(is_of(&other.name));
     }
+    if wikis.get(name).is_some_and(|wiki| wiki.host == *host) {
+        return Ok(());
+    }
+    for (other, error) in damaged.iter().filter(|(other, _)| *other != name) {
+        let claimed = registry::claims(layout, other).0;
+        if claimed.as_ref() == Some(host) || options.host(other).is_ok_and(|usual| usual == *host) {
+            return Err(is_of(other).cause(error.to_string()));
+        }
+        // One that is on the web answers at a host that is routed, and that no other one has.
+        let is_known = claimed.is_some() || web::apply::has_site(options, other)?;
+        if !is_known || web::apply::routed(options)?.contains(host) {
+            let what = format!("`{host}` may be the host of the wiki `{other}`, whose record cannot be read");
+            return Err(Problem { what, ..of_registry(error) }.cause(error.to_string()));
+        }
+    }
+    Ok(())
 }
 
 /// Refuses a branch that somebody made, with another history than is asked for: it would be deployed instead. That of a
 /// wiki which was deleted was kept for the next one of its name.
 fn branch_is_free(options: &Options, asked: &Asked) -> Result<(), Problem> {
-    repository::ensure(options)?;
     let remote = repository::ls_remote(options)?.refs;
     let branch = Options::branch(&asked.name);
     let Some(tip) = remote.get(&branch) else { return Ok(()) };
@@ -173,7 +231,30 @@ fn same(wiki: Wiki, asked: &Asked, host: &Host) -> Result<Wiki, Problem> {
     if asked.base.as_ref().is_some_and(|base| *base != wiki.base) {
         return refuse(format!("`{name}` is there, and began with `{}`", wiki.base), "leave `--base` out");
     }
+    // Who asks for a name that is taken must not get the wiki of somebody else.
+    let sorted = |owners: &[String]| owners.iter().cloned().collect::<BTreeSet<_>>();
+    if !asked.owners.is_empty() && sorted(&asked.owners) != sorted(&wiki.owners) {
+        let owners = if wiki.owners.is_empty() { "nobody".to_owned() } else { wiki.owners.join(", ") };
+        let hint = "leave `--owner` out, or choose another name; `mwfarm wiki owners` gives it to somebody else";
+        return refuse(format!("`{name}` is there, and is owned by {owners}"), hint);
+    }
+    let left = |expires: u64| expires.saturating_sub(wiki.created);
+    if asked.ttl.is_some_and(|ttl| wiki.expires.is_none_or(|expires| left(expires).abs_diff(ttl) > 1)) {
+        return refuse(format!("`{name}` is there, for another time"), "leave `--ttl` out");
+    }
     Ok(wiki)
+}
+
+/// Refuses a name of which something is there without a record: it is somebody else's, or was left by hand.
+fn name_is_free(options: &Options, name: &Name) -> Result<(), Problem> {
+    let layout = &options.layout;
+    for path in [layout.home(name), layout.releases(name), layout.private(name), layout.current(name)] {
+        if disk::look(&path).map_err(|error| releases::unusable(&path, &error))?.is_some() {
+            let what = format!("`{}` is there, and the registry knows no wiki `{name}`", path.display());
+            return Err(Problem::new(ExitCode::Usage, what).hint("move it away, or choose another name"));
+        }
+    }
+    Ok(())
 }
 
 /// Takes name and number.
@@ -181,27 +262,21 @@ fn enter(engine: &Engine<'_>, asked: &Asked, host: Host) -> Result<Wiki, Problem
     let options = engine.options;
     let layout = &options.layout;
     let name = &asked.name;
-    // Something of that name without a record is somebody else's, or was left by hand.
-    for path in [layout.home(name), layout.releases(name), layout.private(name), layout.current(name)] {
-        if disk::look(&path).map_err(|error| releases::unusable(&path, &error))?.is_some() {
-            let what = format!("`{}` is there, and the registry knows no wiki `{name}`", path.display());
-            return Err(Problem::new(ExitCode::Usage, what).hint("move it away, or choose another name"));
-        }
-    }
     let uid = match options.users {
         None => None,
-        Some(range) => Some(registry::allocate(layout, range).map_err(|error| of_registry(&error))?),
+        Some(range) => Some(registry::allocate(layout, range, users::is_taken)?),
     };
     // Two that ask for one host at once must not both get it.
     let _farm = lock::farm(layout).map_err(|error| of_lock(&error))?;
     free(options, name, &host)?;
+    let now = disk::now();
     let wiki = Wiki {
         owners: asked.owners.clone(),
-        created: crate::disk::now(),
-        expires: asked.ttl.map(|ttl| crate::disk::now() + ttl),
+        created: now,
+        expires: asked.ttl.map(|ttl| now + ttl),
         ..Wiki::new(name.clone(), host, asked.base.as_deref().unwrap_or(&options.base), uid)
     };
-    engine.note(name, "asked for")?;
+    engine.add(name, &Entry { uid, ..engine.entry(0, Stage::Noted, "asked for") })?;
     engine.put(&wiki)?;
     Ok(wiki)
 }
@@ -339,31 +414,35 @@ fn lost(engine: &Engine<'_>, wiki: &Wiki) -> Result<Option<Release>, Problem> {
     })
 }
 
-/// The web servers know all wikis that are ready. Says whether anything changed.
+/// The web servers know all wikis that are ready; what is said of one whose record cannot be read stays. Says whether
+/// anything changed.
 ///
 /// # Errors
-/// The registry cannot be read, or a daemon refuses the configuration of one of them: then none is changed.
+/// The registry as a whole cannot be read, or a daemon refuses the configuration of one of them: then none is changed.
 pub fn sites(engine: &Engine<'_>) -> Result<bool, Problem> {
     web::apply::ensure_sites(engine.options, || {
-        let wikis = registry::all(&engine.options.layout).map_err(|error| of_registry(&error))?;
+        let (wikis, _) = registry::readable(&engine.options.layout).map_err(|error| of_registry(&error))?;
         // Also one that has lost its link: it gets it back, and is asked then.
         Ok(wikis.values().filter(|wiki| wiki.state == State::Ready).map(agent::site).collect())
     })
 }
 
-/// The proxy knows all wikis that are ready, and those of which everything else is made.
+/// The proxy knows all wikis that are ready, and those of which everything else is made. As long as a record cannot be
+/// read, it also knows the hosts that it knew and that no other wiki has.
 ///
 /// # Errors
-/// The registry cannot be read, or the proxy refuses its configuration.
+/// The registry as a whole cannot be read, or the proxy refuses its configuration.
 pub fn route(engine: &Engine<'_>) -> Result<bool, Problem> {
     web::apply::ensure_routes(engine.options, || {
         let layout = &engine.options.layout;
-        let wikis = registry::all(layout).map_err(|error| of_registry(&error))?;
-        let mut hosts = Vec::new();
+        let (wikis, damaged) = registry::readable(layout).map_err(|error| of_registry(&error))?;
+        let mut hosts = if damaged.is_empty() { Vec::new() } else { web::apply::routed(engine.options)? };
+        hosts.retain(|host| wikis.values().all(|wiki| wiki.host != *host));
         for (name, wiki) in wikis {
             let is_served = match wiki.state {
                 State::Ready => true,
-                State::Provisioning => releases::current(layout, &name)?.is_some(),
+                // Another wiki's link that is none is told with that wiki.
+                State::Provisioning => releases::current(layout, &name).is_ok_and(|current| current.is_some()),
                 State::Archived | State::Deleting => false,
             };
             if is_served {

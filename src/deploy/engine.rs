@@ -133,6 +133,7 @@ impl Engine<'_> {
             config: None,
             release: None,
             error: None,
+            uid: None,
         }
     }
 
@@ -170,10 +171,13 @@ impl Engine<'_> {
         step: &str,
         action: impl FnOnce(&Wiki) -> Result<T, Problem>,
     ) -> Result<T, Problem> {
-        action(wiki).inspect_err(|problem| {
-            wiki.broken = Some(Broken { step: step.to_owned(), error: told(problem), needs_operator: None });
+        action(wiki).map_err(|problem| {
+            let hint = problem.hint.as_ref().map_or_else(String::new, |hint| format!("; {hint}"));
+            let error = told(&problem) + &hint;
+            wiki.broken = Some(Broken { step: step.to_owned(), error, needs_operator: None });
             // The problem itself is more important than that it could not be noted.
             let _ = self.put(wiki);
+            problem.cause(format!("step `{step}` of the wiki `{}`", wiki.name))
         })
     }
 }
@@ -189,6 +193,13 @@ pub fn told(problem: &Problem) -> String {
     text
 }
 
+/// A problem of a command that goes on where it was when it is run again, which its hint says last.
+#[must_use]
+pub fn goes_on(mut problem: Problem, command: &str) -> Problem {
+    let before = problem.hint.take().map_or_else(String::new, |hint| hint + "; then ");
+    problem.hint(format!("{before}`{command}` goes on from there"))
+}
+
 /// A wiki that the registry does not have.
 #[must_use]
 pub fn unknown(name: &Name) -> Problem {
@@ -201,7 +212,24 @@ pub fn unknown(name: &Name) -> Problem {
 pub fn of_registry(error: &registry::Error) -> Problem {
     match error {
         registry::Error::Locked(error) => of_lock(error),
-        _ => Problem::from_error(ExitCode::Failed, error),
+        registry::Error::System { .. } => Problem::from_error(ExitCode::Failed, error),
+        registry::Error::Damaged { .. } => Problem::from_error(ExitCode::Failed, error)
+            .hint("mend it, or put that of a backup there; what it is about is left as it is until then"),
+        registry::Error::Full(_) => Problem::from_error(ExitCode::Failed, error)
+            .cause(format!("{}, field `deploy.users`", super::options::FILE))
+            .hint("give it a larger range: numbers of wikis that were deleted are never given again"),
+        registry::Error::Forgotten { highest, .. } => {
+            let known = highest.map_or_else(String::new, |highest| format!("{highest} or "));
+            Problem::from_error(ExitCode::Failed, error).hint(format!(
+                "put that of a backup there, or `{{\"last\": NUMBER}}` with {known}whatever higher number a deleted wiki had"
+            ))
+        }
+    }
+}
+
+impl From<registry::Error> for Problem {
+    fn from(error: registry::Error) -> Self {
+        of_registry(&error)
     }
 }
 

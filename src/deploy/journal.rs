@@ -35,6 +35,9 @@ pub struct Entry {
     /// What went wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// The number of the wiki's user, where the wiki was asked for: no other wiki gets it, and the record goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<u32>,
 }
 
 /// How far a deploy is, and what else is noted.
@@ -161,6 +164,7 @@ mod tests {
             config: None,
             release: None,
             error: None,
+            uid: None,
         };
         for (stages, doubt) in [
             (&[][..], false),

@@ -7,9 +7,11 @@
 //!   variables: [ { variable: wiki, file: wikis.yml } ]
 //! ```
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::engine::{of_lock, of_registry};
+use super::name::Name;
 use super::options::{FILE, Options};
 use super::record::State;
 use super::releases::unusable;
@@ -58,8 +60,7 @@ impl List {
         let mut text = HEADER.to_owned();
         let begin = text.len();
         for name in names {
-            text.push_str(if self.form == Form::Yaml { "- " } else { "" });
-            text.push_str(&self.quoted(name));
+            text.push_str(&self.line(name));
             text.push('\n');
         }
         if self.form == Form::Yaml && text.len() == begin {
@@ -68,13 +69,14 @@ impl List {
         text
     }
 
-    /// A name as the file has it: some would be no texts in YAML, such as `no` and `1e3`.
-    fn quoted(&self, name: &str) -> String {
-        if self.form == Form::Yaml { ["'", name, "'"].concat() } else { name.to_owned() }
+    /// A name's line. Without quotes, some would be no texts in YAML, such as `no` and `1e3`.
+    fn line(&self, name: &str) -> String {
+        if self.form == Form::Yaml { ["- '", name, "'"].concat() } else { name.to_owned() }
     }
 }
 
-/// Makes sure that the list holds exactly the wikis that are there and are not being deleted. Says whether it changed.
+/// Makes sure that the list holds exactly the wikis that are there and are not being deleted. Of a wiki whose record cannot
+/// be read, it has what it had. Says whether it changed.
 ///
 /// # Errors
 /// A file of that name was not made by us, or the system refuses.
@@ -84,9 +86,12 @@ pub fn ensure(options: &Options) -> Result<bool, Problem> {
     // What is written is what was read under the lock: others may make wikis, too.
     let _web = lock::web(&options.layout).map_err(|error| of_lock(&error))?;
     let before = read(&path)?;
-    let wikis = registry::all(&options.layout).map_err(|error| of_registry(&error))?;
-    let there = wikis.values().filter(|wiki| wiki.state != State::Deleting);
-    let text = list.text(there.map(|wiki| wiki.name.as_str()));
+    let (wikis, damaged) = registry::readable(&options.layout).map_err(|error| of_registry(&error))?;
+    let there = wikis.values().filter(|wiki| wiki.state != State::Deleting).map(|wiki| &wiki.name);
+    let listed = String::from_utf8_lossy(before.as_deref().unwrap_or_default());
+    let kept = damaged.keys().filter(|name| listed.lines().any(|line| line == list.line(name.as_str())));
+    let names: BTreeSet<&Name> = there.chain(kept).collect();
+    let text = list.text(names.into_iter().map(Name::as_str));
     if before.as_deref() == Some(text.as_bytes()) {
         return Ok(false);
     }

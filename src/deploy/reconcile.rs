@@ -29,21 +29,26 @@ pub struct Reconciled {
     pub problems: Vec<Problem>,
 }
 
-/// Mends all wikis, or one.
+/// Mends all wikis, or one. A wiki whose record cannot be read is told, and left as it is.
 ///
 /// # Errors
 /// The registry cannot be read, or there is no such wiki. That one wiki cannot be mended is told in the result.
 pub fn reconcile(engine: &Engine<'_>, only: Option<&Name>) -> Result<Reconciled, Problem> {
     let options = engine.options;
-    let mut wikis = registry::all(&options.layout).map_err(|error| of_registry(&error))?;
+    let mut found = Reconciled::default();
+    let (mut wikis, damaged) = registry::readable(&options.layout).map_err(|error| of_registry(&error))?;
     if let Some(only) = only {
         wikis.retain(|name, _| name == only);
+        if let Some(error) = damaged.get(only) {
+            return Err(of_registry(error));
+        }
         if wikis.is_empty() {
             return Err(super::engine::unknown(only));
         }
+    } else {
+        found.problems.extend(damaged.values().map(of_registry));
     }
     sweep(engine)?;
-    let mut found = Reconciled::default();
     let remote = match repository::ensure(options).and_then(|()| repository::ls_remote(options)) {
         Ok(remote) => Some(remote),
         Err(problem) => {
@@ -69,7 +74,7 @@ pub fn boot(engine: &Engine<'_>) -> Result<Reconciled, Problem> {
     disk::make_directories(&sockets).map_err(|error| unusable(&sockets, &error))?;
     let mut found = Reconciled::default();
     let (wikis, damaged) = registry::readable(layout).map_err(|error| of_registry(&error))?;
-    found.problems.extend(damaged.iter().map(of_registry));
+    found.problems.extend(damaged.values().map(of_registry));
     for (name, wiki) in wikis {
         // A wiki without a release may have no secrets yet, and needs none.
         if wiki.state == State::Deleting || disk::look(&layout.current(&name)).is_ok_and(|link| link.is_none()) {
@@ -94,7 +99,8 @@ pub fn boot(engine: &Engine<'_>) -> Result<Reconciled, Problem> {
 pub fn mend_all(engine: &Engine<'_>) -> Result<Reconciled, Problem> {
     sweep(engine)?;
     let mut found = Reconciled::default();
-    let wikis = registry::all(&engine.options.layout).map_err(|error| of_registry(&error))?;
+    let (wikis, damaged) = registry::readable(&engine.options.layout).map_err(|error| of_registry(&error))?;
+    found.problems.extend(damaged.values().map(of_registry));
     let made = wikis.iter().filter(|(_, wiki)| wiki.state != State::Provisioning).map(|(name, _)| name);
     mend_each(engine, made, None, &mut found);
     Ok(found)
@@ -257,11 +263,11 @@ fn serves_the_newest(engine: &Engine<'_>, wiki: &Wiki, served: &Release, newest:
 
 /// Branches without a wiki, which are only told.
 fn strangers(engine: &Engine<'_>, remote: &BTreeMap<String, Sha>, found: &mut Reconciled) -> Result<(), Problem> {
-    let wikis = registry::all(&engine.options.layout).map_err(|error| of_registry(&error))?;
+    let (wikis, damaged) = registry::readable(&engine.options.layout).map_err(|error| of_registry(&error))?;
     for reference in remote.keys() {
         let Some(label) = reference.strip_prefix("refs/heads/wiki/") else { continue };
         let text = match Name::new(label) {
-            Ok(name) if wikis.contains_key(&name) => continue,
+            Ok(name) if wikis.contains_key(&name) || damaged.contains_key(&name) => continue,
             Ok(name) if engine.options.create_from_branches => {
                 match create::create(engine, &create::Asked::of(&name)) {
                     Ok(_) => {

@@ -1,14 +1,16 @@
 //! The registry: one file for each wiki, and the numbers that were given away, which nobody gets again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use super::journal;
 use super::layout::Layout;
 use super::lock;
 use super::name::Name;
 use super::options::Range;
 use super::record::{SCHEMA, Wiki};
 use crate::disk;
+use crate::farm::Host;
 
 /// A registry that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -32,10 +34,23 @@ pub enum Error {
     /// All numbers are given away.
     #[error("no number is left for a user from {} to {}", .0.from, .0.to)]
     Full(Range),
+    /// Nobody knows any more which numbers were given away.
+    #[error("`{}` is gone, and nothing else tells the number of the wiki `{wiki}`", path.display())]
+    Forgotten {
+        /// The file of the numbers.
+        path: PathBuf,
+        /// A wiki that was there.
+        wiki: Name,
+        /// The highest number that something still tells.
+        highest: Option<u32>,
+    },
     /// Somebody holds a lock.
     #[error(transparent)]
     Locked(#[from] lock::Error),
 }
+
+/// Why records cannot be read, by the names of their wikis.
+pub type Damaged = BTreeMap<Name, Error>;
 
 /// The record of a wiki, if there is one.
 ///
@@ -48,48 +63,60 @@ pub fn find(layout: &Layout, name: &Name) -> Result<Option<Wiki>, Error> {
 }
 
 fn parse(path: &Path, name: &Name, bytes: &[u8]) -> Result<Wiki, Error> {
-    let damaged = |reason: String| Error::Damaged { path: path.to_owned(), reason };
-    let wiki: Wiki = serde_json::from_slice(bytes).map_err(|error| damaged(error.to_string()))?;
-    if wiki.schema != SCHEMA {
-        return Err(damaged(format!("its form is {}, and this mwfarm knows {SCHEMA}", wiki.schema)));
+    #[derive(serde::Deserialize)]
+    struct Form {
+        schema: u32,
     }
+    let damaged = |reason: String| Error::Damaged { path: path.to_owned(), reason };
+    // The form first: what another one has instead of a field is no fault.
+    let form: Form = serde_json::from_slice(bytes).map_err(|error| damaged(error.to_string()))?;
+    if form.schema != SCHEMA {
+        return Err(damaged(format!("its form is {}, and this mwfarm knows {SCHEMA}", form.schema)));
+    }
+    let wiki: Wiki = serde_json::from_slice(bytes).map_err(|error| damaged(error.to_string()))?;
     if wiki.name != *name {
         return Err(damaged(format!("it is about `{}`", wiki.name)));
     }
     Ok(wiki)
 }
 
-/// All wikis, by name.
-///
-/// # Errors
-/// One cannot be read, or is damaged: whoever acts on all of them must not take it for gone.
-pub fn all(layout: &Layout) -> Result<BTreeMap<Name, Wiki>, Error> {
-    let (wikis, damaged) = readable(layout)?;
-    match damaged.into_iter().next() {
-        Some(error) => Err(error),
-        None => Ok(wikis),
-    }
-}
-
 /// The wikis that can be read, by name, and why others cannot.
+///
+/// Whoever acts on all wikis goes on with those that can be read. The others are not gone: nothing of theirs is changed,
+/// taken away or given to somebody else until somebody has mended their records.
 ///
 /// # Errors
 /// The registry as a whole cannot be read.
-pub fn readable(layout: &Layout) -> Result<(BTreeMap<Name, Wiki>, Vec<Error>), Error> {
-    let directory = layout.state().join("wikis");
-    let names = disk::names(&directory).map_err(|source| Error::System { path: directory, source })?;
-    let (mut wikis, mut damaged) = (BTreeMap::new(), Vec::new());
-    for file in names {
-        let Some(name) = file.strip_suffix(".json").and_then(|name| Name::new(name).ok()) else { continue };
+pub fn readable(layout: &Layout) -> Result<(BTreeMap<Name, Wiki>, Damaged), Error> {
+    let (mut wikis, mut damaged) = (BTreeMap::new(), BTreeMap::new());
+    for name in named(&layout.state().join("wikis"), ".json")? {
         match find(layout, &name) {
             Ok(Some(wiki)) => {
                 wikis.insert(name, wiki);
             }
             Ok(None) => {}
-            Err(error) => damaged.push(error),
+            Err(error) => {
+                damaged.insert(name, error);
+            }
         }
     }
     Ok((wikis, damaged))
+}
+
+/// The wikis that have a file in a directory, or a directory.
+fn named(directory: &Path, end: &str) -> Result<Vec<Name>, Error> {
+    let names = disk::names(directory).map_err(|source| Error::System { path: directory.to_owned(), source })?;
+    Ok(names.iter().filter_map(|name| Name::new(name.strip_suffix(end)?).ok()).collect())
+}
+
+/// Where a wiki answers and its user's number, as far as a record tells that is no record any more: that of a newer
+/// mwfarm, or one that somebody has changed by hand.
+#[must_use]
+pub fn claims(layout: &Layout, name: &Name) -> (Option<Host>, Option<u32>) {
+    let bytes = disk::read_optional(&layout.record(name)).ok().flatten().unwrap_or_default();
+    let Ok(json) = serde_json::from_slice::<serde_json::Value>(&bytes) else { return (None, None) };
+    let host = json["host"].as_str().and_then(|host| Host::new(host).ok());
+    (host, json["uid"].as_u64().and_then(|uid| u32::try_from(uid).ok()))
 }
 
 /// Puts a record in the place of the one before. The wiki's lock has to be held.
@@ -122,29 +149,70 @@ pub fn remove(layout: &Layout, name: &Name) -> Result<(), Error> {
 pub const IDS: &str = "ids.json";
 
 /// The number of the next wiki's user. It is noted as given away before it is used, whatever comes of it: files of a
-/// wiki that is gone must never belong to another one.
+/// wiki that is gone must never belong to another one. Numbers that are somebody else's are passed over, as `is_taken`
+/// tells.
+///
+/// Should the file of them be gone, records and journals tell which numbers were given.
 ///
 /// # Errors
-/// None is left, or the system refuses.
-pub fn allocate(layout: &Layout, range: Range) -> Result<u32, Error> {
-    let _farm = lock::farm(layout)?;
+/// None is left, nobody knows which were given, or the system refuses.
+pub fn allocate<E: From<Error>>(
+    layout: &Layout,
+    range: Range,
+    is_taken: impl Fn(u32) -> Result<bool, E>,
+) -> Result<u32, E> {
+    let _farm = lock::farm(layout).map_err(Error::from)?;
     let path = layout.state().join(IDS);
     let system = |source| Error::System { path: path.clone(), source };
     let last = match disk::read_optional(&path).map_err(system)? {
-        None => None,
-        Some(bytes) => Some(
-            serde_json::from_slice::<Ids>(&bytes)
-                .map_err(|error| Error::Damaged { path: path.clone(), reason: error.to_string() })?
-                .last,
-        ),
+        None => remembered(layout, &path)?,
+        Some(bytes) => {
+            let ids: Ids = serde_json::from_slice(&bytes)
+                .map_err(|error| Error::Damaged { path: path.clone(), reason: error.to_string() })?;
+            Some(ids.last)
+        }
     };
-    let id = last.map_or(range.from, |last| last.saturating_add(1).max(range.from));
+    // One from a backup knows less than the records.
+    let (wikis, damaged) = readable(layout)?;
+    let recorded = wikis.values().filter_map(|wiki| wiki.uid);
+    let claimed = damaged.keys().filter_map(|name| claims(layout, name).1);
+    let last = recorded.chain(claimed).chain(last).max();
+    let mut id = last.map_or(range.from, |last| last.saturating_add(1).max(range.from));
+    while id <= range.to && is_taken(id)? {
+        id += 1;
+    }
     if id > range.to {
-        return Err(Error::Full(range));
+        return Err(Error::Full(range).into());
     }
     let json = serde_json::to_vec(&Ids { last: id }).unwrap_or_default();
     disk::make_directories(&layout.state()).and_then(|()| disk::replace(&path, &json, 0o644)).map_err(system)?;
     Ok(id)
+}
+
+/// The highest number that was given away, when only records and journals know; `None`: there never was a wiki.
+fn remembered(layout: &Layout, ids: &Path) -> Result<Option<u32>, Error> {
+    let state = layout.state();
+    let mut names = BTreeSet::new();
+    for (directory, end) in [(state.join("wikis"), ".json"), (state.join("journal"), ".jsonl"), (layout.homes(), "")] {
+        names.extend(named(&directory, end)?);
+    }
+    let (mut highest, mut forgotten) = (None, None);
+    for name in names {
+        let path = layout.journal(&name);
+        let entries = journal::read(&path).map_err(|source| Error::System { path, source })?;
+        let of_record = find(layout, &name).ok().flatten();
+        let claimed = of_record.as_ref().map_or_else(|| claims(layout, &name).1, |wiki| wiki.uid);
+        let numbers = entries.iter().filter_map(|entry| entry.uid).chain(claimed).max();
+        // A record that can be read, and has no number, is that of a wiki without a user.
+        if numbers.is_none() && of_record.is_none() {
+            forgotten = Some(name);
+        }
+        highest = highest.max(numbers);
+    }
+    match forgotten {
+        None => Ok(highest),
+        Some(wiki) => Err(Error::Forgotten { path: ids.to_owned(), wiki, highest }),
+    }
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -156,14 +224,72 @@ struct Ids {
 mod tests {
     use super::*;
 
+    const RANGE: Range = Range { from: 61_000, to: 61_009 };
+
+    fn next(layout: &Layout) -> Result<u32, Error> {
+        allocate(layout, RANGE, |_| Ok(false))
+    }
+
+    fn journal_of(layout: &Layout, name: &str, uid: Option<u32>) {
+        let path = layout.journal(&Name::new(name).unwrap());
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let uid = uid.map(|uid| format!(",\"uid\":{uid}")).unwrap_or_default();
+        let line = format!("{{\"at\":1,\"attempt\":0,\"stage\":\"noted\",\"who\":\"root\"{uid}}}\n");
+        std::fs::write(path, line).unwrap();
+    }
+
     #[test]
     fn numbers_are_never_given_twice() {
         let root = tempfile::tempdir().unwrap();
         let layout = Layout::new(root.path().to_owned());
-        let range = Range { from: 61_000, to: 61_002 };
-        let given: Vec<u32> = (0..3).map(|_| allocate(&layout, range).unwrap()).collect();
-        assert_eq!(given, [61_000, 61_001, 61_002]);
-        assert!(matches!(allocate(&layout, range), Err(Error::Full(_))));
-        assert_eq!(allocate(&layout, Range { from: 500_000, to: 500_001 }).unwrap(), 500_000);
+        let range = Range { from: 61_000, to: 61_003 };
+        let free = |number| Ok::<_, Error>(number == 61_001);
+        let given: Vec<u32> = (0..3).map(|_| allocate(&layout, range, free).unwrap()).collect();
+        assert_eq!(given, [61_000, 61_002, 61_003], "that of somebody else is passed over");
+        assert!(matches!(allocate(&layout, range, free), Err(Error::Full(_))));
+        assert_eq!(allocate(&layout, Range { from: 500_000, to: 500_001 }, free).unwrap(), 500_000);
+    }
+
+    #[test]
+    fn numbers_are_known_without_the_file_of_them_or_none_is_given() {
+        let root = tempfile::tempdir().unwrap();
+        let layout = Layout::new(root.path().to_owned());
+        let ids = layout.state().join(IDS);
+        assert_eq!(next(&layout).unwrap(), 61_000);
+        let host = Host::new("a.wiki.test").unwrap();
+        put(&layout, &Wiki::new(Name::new("a").unwrap(), host, "refs/heads/main", Some(61_004))).unwrap();
+        assert_eq!(next(&layout).unwrap(), 61_005, "a file from a backup knows less");
+        std::fs::remove_file(&ids).unwrap();
+        assert_eq!(next(&layout).unwrap(), 61_005);
+        // A wiki that is gone has left its journal.
+        std::fs::remove_file(&ids).unwrap();
+        journal_of(&layout, "gone", Some(61_006));
+        assert_eq!(next(&layout).unwrap(), 61_007);
+        // A record that somebody has changed by hand, or a newer mwfarm.
+        std::fs::write(layout.record(&Name::new("b").unwrap()), "{\"schema\": 9, \"uid\": 61008}").unwrap();
+        std::fs::remove_file(&ids).unwrap();
+        assert_eq!(next(&layout).unwrap(), 61_009);
+        // An older mwfarm did not note them, and nobody knows.
+        std::fs::remove_file(&ids).unwrap();
+        journal_of(&layout, "old", None);
+        let Err(Error::Forgotten { wiki, highest, .. }) = next(&layout) else { panic!("it was given") };
+        assert_eq!((wiki.as_str(), highest), ("old", Some(61_008)));
+        assert!(!ids.exists());
+        for (damage, what) in [("", "EOF"), ("{\"last\": -1}", "invalid value")] {
+            std::fs::write(&ids, damage).unwrap();
+            let error = next(&layout).unwrap_err().to_string();
+            assert!(error.contains("ids.json` does not fit") && error.contains(what), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_record_of_another_form_is_refused_for_its_form() {
+        let root = tempfile::tempdir().unwrap();
+        let layout = Layout::new(root.path().to_owned());
+        let name = Name::new("a").unwrap();
+        std::fs::create_dir_all(layout.record(&name).parent().unwrap()).unwrap();
+        std::fs::write(layout.record(&name), "{\"schema\": 2, \"hosts\": []}").unwrap();
+        let error = find(&layout, &name).unwrap_err().to_string();
+        assert!(error.ends_with("its form is 2, and this mwfarm knows 1"), "{error}");
     }
 }

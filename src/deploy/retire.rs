@@ -1,17 +1,21 @@
-//! Holding, archiving, restoring, expiring and deleting wikis.
+//! Holding wikis, giving them to others, making their secrets anew; archiving, restoring, expiring and deleting them.
+
+use std::path::PathBuf;
 
 use super::agent;
 use super::bare;
 use super::create;
-use super::engine::{Engine, of_lock, of_registry};
+use super::engine::{Engine, goes_on, of_lock, of_registry};
 use super::lock;
 use super::name::Name;
+use super::options::Database;
 use super::order::{Action, Order, SCHEMA};
 use super::record::{Held, State, Wiki};
 use super::release::Release;
 use super::releases::{self, unusable};
 use super::{cache, database, home, list, recover, registry, repository, secrets, users, web};
 use crate::disk;
+use crate::farm::Host;
 use crate::report::{ExitCode, Problem};
 
 /// Lets pushes wait.
@@ -42,6 +46,51 @@ pub fn resume(engine: &Engine<'_>, name: &Name) -> Result<bool, Problem> {
             engine.put(wiki)?;
         }
         Ok(held)
+    })
+}
+
+/// Says who owns a wiki: these, and nobody else. Says whether that is new.
+///
+/// # Errors
+/// One of them is no user of the machine, there is no such wiki, or it cannot be noted.
+pub fn own(engine: &Engine<'_>, name: &Name, owners: &[String]) -> Result<bool, Problem> {
+    users::check_owners(engine.options, name, owners)?;
+    change(engine, name, |wiki| {
+        if matches!(wiki.state, State::Deleting) {
+            return Err(wrong_state(wiki, "owned"));
+        }
+        let is_new = wiki.owners != owners;
+        if is_new {
+            let owners = if owners.is_empty() { "nobody".to_owned() } else { owners.join(", ") };
+            engine.note(name, &format!("owned by {owners}"))?;
+        }
+        wiki.owners = owners.to_vec();
+        engine.put(wiki)?;
+        // One whose making has not come so far gets its group then.
+        if matches!(wiki.state, State::Ready | State::Archived) {
+            engine.step(wiki, "user", |wiki| users::ensure(engine.options, wiki))?;
+        }
+        Ok(is_new)
+    })
+}
+
+/// Makes a wiki's secrets anew, and tells them to the wiki and to the cache.
+///
+/// # Errors
+/// There is no such wiki, it has no secrets yet, or a step failed: what was begun is ended by reconciling, and doing it
+/// again makes them anew again.
+pub fn rotate(engine: &Engine<'_>, name: &Name) -> Result<(), Problem> {
+    let options = engine.options;
+    change(engine, name, |wiki| {
+        if !matches!(wiki.state, State::Ready | State::Archived) {
+            return Err(wrong_state(wiki, "given other secrets"));
+        }
+        engine.note(name, "made its secrets anew")?;
+        engine.step(wiki, "secrets", |wiki| {
+            secrets::rotate(options, &wiki.name)?;
+            secrets::render(options, wiki)
+        })?;
+        engine.step(wiki, "cache", |_| cache::ensure(options)).map(drop)
     })
 }
 
@@ -112,7 +161,7 @@ pub fn expire(engine: &Engine<'_>, dry_run: bool, wait: bool) -> Result<(Vec<Nam
     let (wikis, damaged) = registry::readable(&engine.options.layout).map_err(|error| of_registry(&error))?;
     let now = crate::disk::now();
     let mut expired = Vec::new();
-    let mut failed: Vec<Problem> = damaged.iter().map(of_registry).collect();
+    let mut failed: Vec<Problem> = damaged.values().map(of_registry).collect();
     for (name, wiki) in wikis {
         if wiki.state != State::Ready || wiki.expires.is_none_or(|expires| expires > now) {
             continue;
@@ -130,47 +179,108 @@ pub fn expire(engine: &Engine<'_>, dry_run: bool, wait: bool) -> Result<(Vec<Nam
     Ok((expired, failed))
 }
 
+/// What deleting a wiki would take away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deletion {
+    /// The wiki.
+    pub wiki: Name,
+    /// How far it is.
+    pub state: State,
+    /// Where it answers.
+    pub host: Host,
+    /// Its user and group, if it has a user of its own.
+    pub user: Option<String>,
+    /// Its database on the server, if it has one there.
+    pub database: Option<String>,
+    /// Its files and directories that are there.
+    pub paths: Vec<PathBuf>,
+    /// Its branch in the core repository, which stays.
+    pub branch: String,
+    /// Its journal, which stays.
+    pub journal: PathBuf,
+}
+
+/// Says what deleting a wiki would take away, and changes nothing.
+///
+/// # Errors
+/// There is no such wiki, or it cannot be looked at.
+pub fn plan(engine: &Engine<'_>, name: &Name) -> Result<Deletion, Problem> {
+    let options = engine.options;
+    let layout = &options.layout;
+    let wiki = engine.wiki(name)?;
+    let mut paths = Vec::new();
+    for path in [
+        layout.current(name),
+        layout.releases(name),
+        layout.home(name),
+        layout.config_copy(name),
+        layout.private(name),
+        layout.secrets(name),
+        layout.record(name),
+    ] {
+        if disk::look(&path).map_err(|error| unusable(&path, &error))?.is_some() {
+            paths.push(path);
+        }
+    }
+    let is_served = matches!(options.database, Database::Mariadb(_));
+    Ok(Deletion {
+        wiki: name.clone(),
+        state: wiki.state,
+        host: wiki.host,
+        user: wiki.uid.map(|_| name.user()),
+        database: is_served.then(|| name.database()),
+        paths,
+        branch: wiki.branch,
+        journal: layout.journal(name),
+    })
+}
+
 /// Deletes a wiki: what is seen of it first, its number last. Its branch, its journal and the number stay taken.
 ///
 /// # Errors
 /// A step failed; doing it again goes on from there.
 pub fn delete(engine: &Engine<'_>, name: &Name) -> Result<(), Problem> {
+    change(engine, name, |wiki| {
+        let again = format!("mwfarm wiki delete {name} --yes-i-mean {name}");
+        delete_locked(engine, wiki).map_err(|problem| goes_on(problem, &again))
+    })
+}
+
+fn delete_locked(engine: &Engine<'_>, wiki: &mut Wiki) -> Result<(), Problem> {
     let options = engine.options;
     let layout = &options.layout;
-    change(engine, name, |wiki| {
-        if wiki.state != State::Deleting {
-            wiki.state = State::Deleting;
-            engine.note(name, "deleted")?;
-            engine.put(wiki)?;
+    if wiki.state != State::Deleting {
+        wiki.state = State::Deleting;
+        engine.note(&wiki.name, "deleted")?;
+        engine.put(wiki)?;
+    }
+    engine.step(wiki, "route", |_| create::route(engine))?;
+    engine.step(wiki, "site", |wiki| web::apply::remove_site(options, &wiki.name))?;
+    engine.step(wiki, "cache", |wiki| {
+        // The user first, so that it makes no more keys.
+        cache::ensure(options)?;
+        cache::remove(options, &wiki.name)
+    })?;
+    engine.step(wiki, "list", |_| list::ensure(options))?;
+    engine.step(wiki, "database", |wiki| database::remove(options, &wiki.name))?;
+    // What it still runs ends before its files go.
+    engine.step(wiki, "user", |wiki| users::remove(options, wiki))?;
+    engine.step(wiki, "code", |wiki| {
+        releases::unlink(&layout.next(&wiki.name), &wiki.name)?;
+        releases::unlink(&layout.current(&wiki.name), &wiki.name)?;
+        home::remove(options, &wiki.name)?;
+        secrets::remove(options, &wiki.name)?;
+        releases::clear_staging(layout, &wiki.name)?;
+        let copy = layout.config_copy(&wiki.name);
+        for directory in [layout.releases(&wiki.name), bare::staged(&copy), copy, layout.installer(&wiki.name)] {
+            disk::clear(&directory).map_err(|error| unusable(&directory, &error))?;
         }
-        engine.step(wiki, "route", |_| create::route(engine))?;
-        engine.step(wiki, "site", |wiki| web::apply::remove_site(options, &wiki.name))?;
-        engine.step(wiki, "cache", |wiki| {
-            // The user first, so that it makes no more keys.
-            cache::ensure(options)?;
-            cache::remove(options, &wiki.name)
-        })?;
-        engine.step(wiki, "list", |_| list::ensure(options))?;
-        engine.step(wiki, "database", |wiki| database::remove(options, &wiki.name))?;
-        // What it still runs ends before its files go.
-        engine.step(wiki, "user", |wiki| users::remove(options, wiki))?;
-        engine.step(wiki, "code", |wiki| {
-            releases::unlink(&layout.next(&wiki.name), &wiki.name)?;
-            releases::unlink(&layout.current(&wiki.name), &wiki.name)?;
-            home::remove(options, &wiki.name)?;
-            secrets::remove(options, &wiki.name)?;
-            releases::clear_staging(layout, &wiki.name)?;
-            let copy = layout.config_copy(&wiki.name);
-            for directory in [layout.releases(&wiki.name), bare::staged(&copy), copy, layout.installer(&wiki.name)] {
-                disk::clear(&directory).map_err(|error| unusable(&directory, &error))?;
-            }
-            for pin in repository::pins(options, &wiki.name)? {
-                repository::unpin(options, &wiki.name, &pin)?;
-            }
-            Ok(())
-        })?;
-        registry::remove(layout, name).map_err(|error| of_registry(&error))
-    })
+        for pin in repository::pins(options, &wiki.name)? {
+            repository::unpin(options, &wiki.name, &pin)?;
+        }
+        Ok(())
+    })?;
+    registry::remove(layout, &wiki.name).map_err(|error| of_registry(&error))
 }
 
 fn order(wiki: &Wiki, action: Action) -> Order {
@@ -178,7 +288,8 @@ fn order(wiki: &Wiki, action: Action) -> Order {
 }
 
 fn wrong_state(wiki: &Wiki, done: &str) -> Problem {
-    let what = format!("`{}` is {}, and cannot be {done}", wiki.name, wiki.state.word());
+    let state = if wiki.state == State::Deleting { "being deleted" } else { wiki.state.word() };
+    let what = format!("`{}` is {state}, and cannot be {done}", wiki.name);
     let hint = match wiki.state {
         State::Provisioning => "`mwfarm wiki create` finishes it, `mwfarm wiki delete` takes it away",
         State::Deleting => "`mwfarm wiki delete` finishes that",

@@ -2,6 +2,7 @@
 //!
 //! They are never arguments, variables of an environment or lines of a journal: programs get them on their input.
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -46,6 +47,10 @@ pub struct Secrets {
     pub cache_prefix: String,
     /// The first password of the wiki's first administrator: 32 hexadecimal digits.
     pub admin_password: String,
+    /// What else of MediaWiki's settings is secret, by names, such as `wgSMTP`: an operator adds it, and mwfarm never
+    /// makes or changes it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, serde_json::Value>,
 }
 
 impl fmt::Debug for Secrets {
@@ -63,6 +68,7 @@ impl Secrets {
             redis_password: random_hex::<32>()?,
             cache_prefix: random_hex::<16>()?,
             admin_password: random_hex::<16>()?,
+            settings: BTreeMap::new(),
         })
     }
 }
@@ -90,14 +96,49 @@ pub fn read(options: &Options, name: &Name) -> Result<Secrets, Problem> {
     let repository = Repository::ours(&options.layout.private(name));
     let output = repository.run(["cat-file", "blob", &format!("{BRANCH}:{FILE}")], TIME);
     let json = output.map_err(|error| failed(name, &error))?;
-    // What does not fit is not shown: it is secret all the same.
-    let secrets = serde_json::from_slice(&json).ok().filter(|secrets: &Secrets| secrets.schema == SCHEMA);
-    let damaged = || Problem::new(ExitCode::Failed, format!("the secrets of `{name}` do not fit"));
-    secrets.ok_or_else(|| damaged().cause(format!("{}, file `{FILE}`", options.layout.private(name).display())))
+    parse(&json).map_err(|reason| {
+        let place = options.layout.private(name);
+        Problem::new(ExitCode::Failed, format!("the secrets of `{name}` do not fit"))
+            .cause(reason)
+            .cause(format!("{}, branch `main`, file `{FILE}`", place.display()))
+            .hint(format!("commit one that does: `git clone {}`, as root", place.display()))
+    })
+}
+
+/// What the file says; else what of it does not fit, which is never shown: it is secret all the same.
+fn parse(json: &[u8]) -> Result<Secrets, String> {
+    // Its place, and no more: what serde says may hold a value.
+    let at = |error: serde_json::Error| {
+        let kind = if error.is_data() { "has not the fields that it should" } else { "is no JSON" };
+        format!("it {kind}, line {} column {}", error.line(), error.column())
+    };
+    let secrets: Secrets = serde_json::from_slice(json).map_err(at)?;
+    if secrets.schema != SCHEMA {
+        return Err(format!("its form is {}, and this mwfarm knows {SCHEMA}", secrets.schema));
+    }
+    for (field, text) in [
+        ("secret_key", &secrets.secret_key),
+        ("upgrade_key", &secrets.upgrade_key),
+        ("redis_password", &secrets.redis_password),
+        ("cache_prefix", &secrets.cache_prefix),
+        ("admin_password", &secrets.admin_password),
+    ] {
+        // They get into lines of Redis, which have no quotes.
+        if text.len() < 16 || text.len() > 256 || !text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Err(format!("field `{field}` is not made of 16 to 256 letters and digits"));
+        }
+    }
+    for name in secrets.settings.keys() {
+        let is_global = name.starts_with("wg") && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        if !is_global {
+            return Err(format!("field `settings` has `{}`, which is no `wg…`", name.escape_debug()));
+        }
+    }
+    Ok(secrets)
 }
 
 /// Makes all secrets anew that can be: not the prefix of the cache, which is a place, nor the first password of the
-/// administrator, who may have changed it. Those before stay in the repository's history.
+/// administrator, who may have changed it, nor what an operator has added. Those before stay in the repository's history.
 ///
 /// The file, and the cache's users, are renewed by [`render`] and `cache::ensure`.
 ///
@@ -105,7 +146,12 @@ pub fn read(options: &Options, name: &Name) -> Result<Secrets, Problem> {
 /// As of [`read`].
 pub fn rotate(options: &Options, name: &Name) -> Result<Secrets, Problem> {
     let old = read(options, name)?;
-    let new = Secrets { cache_prefix: old.cache_prefix, admin_password: old.admin_password, ..Secrets::new()? };
+    let new = Secrets {
+        cache_prefix: old.cache_prefix,
+        admin_password: old.admin_password,
+        settings: old.settings,
+        ..Secrets::new()?
+    };
     let place = options.layout.private(name);
     // Only we write here, under the wiki's lock: who left this was killed.
     let lock = place.join(format!("{BRANCH}.lock"));
@@ -125,11 +171,10 @@ pub fn render(options: &Options, wiki: &Wiki) -> Result<bool, Problem> {
     let text = |text: &str| Value::text(text);
     let map =
         |pairs: Vec<(&str, Value)>| Value::Map(pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect());
+    let mut settings = vec![("wgSecretKey", text(&secrets.secret_key)), ("wgUpgradeKey", text(&secrets.upgrade_key))];
+    settings.extend(secrets.settings.iter().map(|(name, value)| (name.as_str(), php(value))));
     let value = map(vec![
-        (
-            "settings",
-            map(vec![("wgSecretKey", text(&secrets.secret_key)), ("wgUpgradeKey", text(&secrets.upgrade_key))]),
-        ),
+        ("settings", map(settings)),
         (
             "redis",
             map(vec![
@@ -139,9 +184,9 @@ pub fn render(options: &Options, wiki: &Wiki) -> Result<bool, Problem> {
             ]),
         ),
     ]);
-    let mut php = format!("<?php\n// Secrets of {}, made by mwfarm from its private repository.\nreturn ", wiki.name);
-    value.write(&mut php, 0);
-    php.push_str(";\n");
+    let mut file = format!("<?php\n// Secrets of {}, made by mwfarm from its private repository.\nreturn ", wiki.name);
+    value.write(&mut file, 0);
+    file.push_str(";\n");
     let path = options.layout.secrets(&wiki.name);
     let owner = Owner { uid: Owner::us().uid, gid: users::owner(options, wiki).gid };
     let write = || {
@@ -150,9 +195,26 @@ pub fn render(options: &Options, wiki: &Wiki) -> Result<bool, Problem> {
             // Whose secrets there are is not for everybody to list.
             disk::own_directory(directory, Owner::us(), 0o711, None)?;
         }
-        disk::own_file(&path, php.as_bytes(), owner, 0o440)
+        disk::own_file(&path, file.as_bytes(), owner, 0o440)
     };
     write().map_err(unusable(&path))
+}
+
+/// A value as PHP has it. serde's reader takes no more than 128 levels, and so no stack is too small.
+fn php(json: &serde_json::Value) -> Value {
+    match json {
+        serde_json::Value::Null => Value::Null,
+        serde_json::Value::Bool(value) => Value::Bool(*value),
+        serde_json::Value::Number(number) => match number.as_i64() {
+            Some(number) => Value::Int(number),
+            None => Value::Float(number.as_f64().unwrap_or(f64::NAN)),
+        },
+        serde_json::Value::String(text) => Value::text(text),
+        serde_json::Value::Array(list) => Value::List(list.iter().map(php).collect()),
+        serde_json::Value::Object(map) => {
+            Value::Map(map.iter().map(|(name, value)| (name.clone(), php(value))).collect())
+        }
+    }
 }
 
 /// Removes a wiki's secrets and the file of them. Says whether there was anything.
@@ -261,5 +323,29 @@ mod tests {
         }
         assert_eq!((secrets.secret_key.len(), secrets.cache_prefix.len()), (64, 32));
         assert_ne!(secrets, Secrets::new().unwrap());
+    }
+
+    #[test]
+    fn what_does_not_fit_is_told_by_its_place_and_not_shown() {
+        let good = serde_json::to_value(Secrets::new().unwrap()).unwrap();
+        let with = |field: &str, value: serde_json::Value| {
+            let mut json = good.clone();
+            json[field] = value;
+            parse(json.to_string().as_bytes()).map(drop)
+        };
+        assert_eq!(with("settings", serde_json::json!({"wgSMTP": {"password": "hidden", "port": 25}})), Ok(()));
+        for (field, value, why) in [
+            ("schema", 2.into(), "its form is 2, and this mwfarm knows 1"),
+            ("redis_password", "hidden".into(), "field `redis_password` is not made of 16 to 256 letters and digits"),
+            ("redis_password", "hidden >x +@all ~* hidden".into(), "field `redis_password` is not made of"),
+            ("secret_key", "".into(), "field `secret_key` is not"),
+            ("admin_password", 5.into(), "it has not the fields that it should, line 1 column "),
+            ("settings", serde_json::json!({"GLOBALS": "hidden"}), "field `settings` has `GLOBALS`, which is no `wg…`"),
+            ("settings", serde_json::json!({"wg-x": "hidden"}), "field `settings` has `wg-x`"),
+        ] {
+            let error = with(field, value).unwrap_err();
+            assert!(error.starts_with(why) && !error.contains("hidden"), "{error}");
+        }
+        assert_eq!(parse(b"{\"hidden").unwrap_err(), "it is no JSON, line 1 column 8");
     }
 }

@@ -61,7 +61,7 @@ const LINES: usize = 20;
 pub fn status(engine: &Engine<'_>) -> Result<(Status, Vec<Problem>), Problem> {
     let layout = &engine.options.layout;
     let (readable, damaged) = registry::readable(layout).map_err(|error| of_registry(&error))?;
-    let mut problems: Vec<Problem> = damaged.iter().map(of_registry).collect();
+    let mut problems: Vec<Problem> = damaged.values().map(of_registry).collect();
     let mut wikis = Vec::new();
     for (name, wiki) in readable {
         let release = releases::current(layout, &name).unwrap_or_else(|problem| {

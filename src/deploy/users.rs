@@ -47,19 +47,33 @@ pub fn check_owners(options: &Options, name: &Name, names: &[String]) -> Result<
         let problem = Problem::new(ExitCode::Usage, "wikis without users of their own have no owners");
         return Err(problem.cause(format!("{}, field `deploy.users`: none", super::options::FILE)));
     }
-    owners(name, names).map(drop)
+    for owner in names {
+        if !is_name(owner) || number(owner)?.is_none() {
+            return Err(no_owner(name, owner));
+        }
+    }
+    Ok(())
 }
 
-/// Makes the user and the group of a wiki, and puts exactly its owners into the group. Says whether it changed anything.
+/// Makes the user and the group of a wiki, and puts exactly its owners into the group. Owners who are users no more are
+/// left out: nobody's departure keeps a wiki from being mended. Says whether it changed anything.
 ///
 /// # Errors
-/// The name or the number is somebody else's, an owner is no user, or the system refuses.
+/// The name or the number is somebody else's, an owner can be no user, or the system refuses.
 pub fn ensure(options: &Options, wiki: &Wiki) -> Result<bool, Problem> {
     if options.users.is_none() {
         return Ok(false);
     }
     let Identity { name, uid } = Identity::of(wiki)?;
-    let owners = owners(&wiki.name, &wiki.owners)?;
+    let mut owners = BTreeSet::new();
+    for owner in &wiki.owners {
+        if !is_name(owner) {
+            return Err(no_owner(&wiki.name, owner));
+        }
+        if number(owner)?.is_some() {
+            owners.insert(owner.clone());
+        }
+    }
     let mut changed = false;
     if group(&name, uid)?.is_none() {
         change(&program("/usr/sbin/groupadd", ["--gid", &uid.to_string(), &name], None))?;
@@ -128,6 +142,15 @@ pub fn number(name: &str) -> Result<Option<u32>, Problem> {
     Ok(entry("passwd", name)?.filter(|fields| fields[0] == name).and_then(|fields| fields.get(2)?.parse().ok()))
 }
 
+/// Whether a user or a group of the system has a number.
+///
+/// # Errors
+/// The system does not tell.
+pub fn is_taken(number: u32) -> Result<bool, Problem> {
+    let number = number.to_string();
+    Ok(entry("passwd", &number)?.is_some() || entry("group", &number)?.is_some())
+}
+
 /// The number of a group of the system, if there is one of that name.
 ///
 /// # Errors
@@ -179,20 +202,16 @@ impl Identity {
     }
 }
 
-/// The owners, each of whom is a user. Of a wiki's user none can be an owner: code of one wiki would run with the group
-/// of another.
-fn owners(name: &Name, owners: &[String]) -> Result<BTreeSet<String>, Problem> {
-    let mut known = BTreeSet::new();
-    for owner in owners {
-        let plain = owner.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
-        let refused = !plain || owner.is_empty() || owner.starts_with('-') || owner.starts_with("wiki-");
-        if refused || number(owner)?.is_none() {
-            let problem = Problem::new(ExitCode::Usage, format!("`{owner}` is no user of this machine"));
-            return Err(problem.cause(format!("owner of the wiki `{name}`")));
-        }
-        known.insert(owner.clone());
-    }
-    Ok(known)
+/// Whether an owner can be called so. Of a wiki's user none can be an owner: code of one wiki would run with the group of
+/// another.
+fn is_name(owner: &str) -> bool {
+    let plain = owner.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
+    plain && !owner.is_empty() && !owner.starts_with('-') && !owner.starts_with("wiki-")
+}
+
+fn no_owner(wiki: &Name, owner: &str) -> Problem {
+    Problem::new(ExitCode::Usage, format!("`{owner}` is no user of this machine"))
+        .cause(format!("owner of the wiki `{wiki}`"))
 }
 
 /// Whether the user is there; refused when only half of it is ours.

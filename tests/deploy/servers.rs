@@ -70,6 +70,12 @@ pub(super) fn mariadb(root: &Path) -> Child {
         .output();
     let install = install.expect("mariadb-install-db runs");
     assert!(install.status.success(), "{install:?}");
+    mariadb_again(root)
+}
+
+/// Starts `MariaDB` at `mariadb.sock` on a directory that is there.
+pub(super) fn mariadb_again(root: &Path) -> Child {
+    let data = root.join("mariadb");
     let server = Command::new("mariadbd")
         .args(["--no-defaults", "--user=root", "--skip-networking", "--skip-log-bin"])
         .args(["--innodb-buffer-pool-size=32M", "--innodb-flush-log-at-trx-commit=0"])

@@ -110,10 +110,11 @@ pub(super) struct Users(BTreeMap<String, String>);
 impl Users {
     /// What the file should say: nobody without a name, the administrator, the wikis, and whom others added to it.
     ///
-    /// An administrator that is there stays as it is, with our password besides.
-    pub(super) fn new(before: &str, administrator: &str, wikis: &[(Name, Secrets)]) -> Self {
+    /// An administrator that is there stays as it is, with our password besides. So do the users `kept`, if they are there:
+    /// those of wikis of which nothing more is known.
+    pub(super) fn new(before: &str, administrator: &str, wikis: &[(Name, Secrets)], kept: &BTreeSet<String>) -> Self {
         let mut users = Self::parse(before);
-        users.0.retain(|user, _| !is_wiki(user));
+        users.0.retain(|user, _| !is_wiki(user) || kept.contains(user));
         users.0.insert("default".to_owned(), "off resetchannels -@all".to_owned());
         let line = users.0.entry(ADMINISTRATOR.to_owned()).or_insert_with(|| "on ~* &* +@all".to_owned());
         let password = hashed(administrator);
@@ -220,13 +221,16 @@ mod tests {
         let before = "# a comment\nuser default on nopass ~* +@all\nuser wiki-gone on nopass +@all\n\
                       user proxy on >p ~frontend:* -@dangerous +keys (~x* +get)\nuser mwfarm on >own ~* &* +@all\n";
         let password = hashed("secret");
-        let after = Users::new(before, "secret", &[]);
+        let after = Users::new(before, "secret", &[], &BTreeSet::new());
         let text = format!(
             "user default off resetchannels -@all\nuser mwfarm on >own ~* &* +@all {password}\n\
              user proxy on >p ~frontend:* -@dangerous +keys (~x* +get)\n"
         );
         assert_eq!(after.text(), text);
-        assert_eq!(Users::new(&text, "secret", &[]).text(), text);
+        assert_eq!(Users::new(&text, "secret", &[], &BTreeSet::new()).text(), text);
+        let kept = BTreeSet::from(["wiki-gone".to_owned(), "wiki-absent".to_owned()]);
+        let kept = Users::new(before, "secret", &[], &kept).text();
+        assert!(kept.contains("user wiki-gone on nopass +@all\n") && !kept.contains("absent"), "{kept}");
         let redis = format!("user proxy off {} ~frontend:*", hashed("p"));
         assert!(!after.agree(&Users::parse(&redis), "proxy"));
         assert!(after.agree(&Users::parse(&redis.replace("off", "on sanitize-payload")), "proxy"));

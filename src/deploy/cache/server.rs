@@ -1,5 +1,6 @@
 //! A running Redis, as its client asks it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::acl::{self, ADMINISTRATOR, Users, is_wiki};
@@ -25,8 +26,9 @@ impl<'s> Server<'s> {
         Self { socket, password }
     }
 
-    /// Makes Redis know exactly these users, and says whether it did not. `file` is what it must read when it starts.
-    pub(super) fn follow(&self, users: &Users, file: &Path) -> Result<bool, Problem> {
+    /// Makes Redis know exactly these users and those `kept`, and says whether it did not. `file` is what it must read
+    /// when it starts.
+    pub(super) fn follow(&self, users: &Users, kept: &BTreeSet<String>, file: &Path) -> Result<bool, Problem> {
         let named = self.named()?;
         let answer = self.ask(named, &["CONFIG GET aclfile".to_owned()])?;
         if answer.trim().is_empty() {
@@ -43,7 +45,8 @@ impl<'s> Server<'s> {
         let mut others: Vec<&str> = users.names().filter(|user| !users.agree(&there, user)).collect();
         // Those without a name are shut out, of whom we may be one, when we can come in with one.
         others.sort_by_key(|user| (*user != ADMINISTRATOR, *user == "default"));
-        let gone = there.names().filter(|user| is_wiki(user) && users.names().all(|known| known != *user));
+        let gone = there.names().filter(|user| is_wiki(user) && !kept.contains(*user));
+        let gone = gone.filter(|user| users.names().all(|known| known != *user));
         commands.extend(gone.map(|user| format!("ACL DELUSER {user}")));
         commands.extend(others.into_iter().map(|user| format!("ACL SETUSER {user} reset {}", users.rules(user))));
         if commands.is_empty() {

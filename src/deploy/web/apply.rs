@@ -89,6 +89,17 @@ pub fn ensure_routes(options: &Options, hosts: impl FnOnce() -> Result<Vec<Host>
     publish_with(options, || Ok(Change { put: vec![super::routes(options, &hosts()?)], ..Change::default() }))
 }
 
+/// The hosts that the proxy knows, as its file says.
+///
+/// # Errors
+/// Something else is there, or the system refuses.
+pub fn routed(options: &Options) -> Result<Vec<Host>, Problem> {
+    let text = read(&super::routes_path(options))?.unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let hosts = text.lines().filter_map(|line| line.split_once(' ')).map(|(host, _)| Host::new(host));
+    Ok(hosts.filter_map(Result::ok).collect())
+}
+
 /// What is to be on disk.
 #[derive(Debug, Default)]
 struct Change {

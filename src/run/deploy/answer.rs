@@ -8,15 +8,15 @@ use serde_json::json;
 use super::super::formatted;
 use crate::cli::Format;
 use crate::deploy::attempt::{Failure, Outcome, Plan};
-use crate::deploy::create::{Asked, Created, STEPS};
+use crate::deploy::create::{self, Created};
 use crate::deploy::engine::told;
 use crate::deploy::journal::Stage;
 use crate::deploy::name::Name;
 use crate::deploy::order::Observed;
 use crate::deploy::reconcile::Reconciled;
 use crate::deploy::release::ReleaseId;
+use crate::deploy::retire::Deletion;
 use crate::deploy::status::{Detail, Line, Status};
-use crate::farm::Host;
 use crate::report::table::{self, Row};
 use crate::report::{Output, Problem, escaped};
 
@@ -108,17 +108,46 @@ pub(super) fn created(created: &Created, format: Format) -> Answer {
 }
 
 /// What would be made.
-pub(super) fn planned(asked: &Asked, host: &Host, format: Format) -> Answer {
-    let name = &asked.name;
+pub(super) fn planned(plan: &create::Plan, format: Format) -> Answer {
+    let create::Plan { name, host, base, state, steps } = plan;
     let text = || {
-        let mut text = format!("`{name}` would be made at {host}, with\n");
+        if steps.is_empty() {
+            return format!("`{name}` is there already, at http://{host}\n");
+        }
+        let done = if state.is_some() { "finished" } else { "made" };
+        let mut text = format!("`{name}` would be {done} at {host}, with\n");
         let _ = writeln!(text, "  user {}, branch wiki/{name}, database {}", name.user(), name.database());
-        let _ = writeln!(text, "  steps: {}", STEPS.join(", "));
+        let _ = writeln!(text, "  base {}", escaped(base));
+        let _ = writeln!(text, "  steps: {}", steps.join(", "));
         text
     };
     let json = json!({
-        "schema": SCHEMA, "name": name, "host": host, "user": name.user(), "database": name.database(),
-        "branch": format!("refs/heads/wiki/{name}"), "steps": STEPS,
+        "schema": SCHEMA, "name": name, "state": state, "host": host, "user": name.user(), "database": name.database(),
+        "branch": format!("refs/heads/wiki/{name}"), "base": base, "steps": steps,
+    });
+    answer(format, text, &json)
+}
+
+/// What would be deleted.
+pub(super) fn deletion(plan: &Deletion, format: Format) -> Answer {
+    let text = || {
+        let mut text = format!("`{}`, which is {}, would be deleted, with\n", plan.wiki, plan.state.word());
+        let _ = writeln!(text, "  host {}", plan.host);
+        for (what, name) in [("user", &plan.user), ("database", &plan.database)] {
+            if let Some(name) = name {
+                let _ = writeln!(text, "  {what} {name}");
+            }
+        }
+        for path in &plan.paths {
+            let _ = writeln!(text, "  {}", escaped(&path.to_string_lossy()));
+        }
+        let branch = plan.branch.trim_start_matches("refs/heads/");
+        let _ = writeln!(text, "kept: branch {branch}, {}", escaped(&plan.journal.to_string_lossy()));
+        text
+    };
+    let json = json!({
+        "schema": SCHEMA, "wiki": plan.wiki, "state": plan.state, "host": plan.host, "user": plan.user,
+        "database": plan.database, "paths": plan.paths, "kept": {"branch": plan.branch, "journal": plan.journal},
     });
     answer(format, text, &json)
 }
@@ -308,13 +337,12 @@ fn seen(observed: &Observed) -> String {
 }
 
 /// The wikis whose time is over.
-pub(super) fn expired(expired: &[Name], dry_run: bool) -> Output {
-    let word = if dry_run { "would be archived" } else { "is archived" };
-    let mut text = String::new();
-    for name in expired {
-        let _ = writeln!(text, "`{name}` {word}: its time is over");
-    }
-    Output::done(text)
+pub(super) fn expired(expired: &[Name], dry_run: bool, format: Format) -> Answer {
+    let text = || {
+        let word = if dry_run { "would be archived" } else { "is archived" };
+        expired.iter().fold(String::new(), |text, name| text + &format!("`{name}` {word}: its time is over\n"))
+    };
+    answer(format, text, &json!({"schema": SCHEMA, "expired": expired, "dry_run": dry_run}))
 }
 
 #[cfg(test)]

@@ -122,16 +122,18 @@ pub(super) fn agent(agent: &cli::Agent, reporter: &dyn Reporter) -> Result<Outpu
         }
         AgentCommand::Observe(flags) => {
             let only = flags.name.as_deref().map(name).transpose().map_err(|problem| vec![problem])?;
-            let observed = with_engine(&flags.config, reporter, |engine| {
-                let wikis = if let Some(name) = &only {
-                    vec![engine.wiki(name)?]
+            let (observed, problems) = with_engine(&flags.config, reporter, |engine| {
+                let (wikis, problems) = if let Some(name) = &only {
+                    (vec![engine.wiki(name)?], Vec::new())
                 } else {
-                    let all = registry::all(&engine.options.layout);
-                    all.map_err(|error| engine::of_registry(&error))?.into_values().collect()
+                    let all = registry::readable(&engine.options.layout);
+                    let (wikis, damaged) = all.map_err(|error| engine::of_registry(&error))?;
+                    (wikis.into_values().collect(), damaged.values().map(engine::of_registry).collect())
                 };
-                wikis.iter().map(|wiki| agent::observe(engine, wiki)).collect::<Result<Vec<_>, _>>()
+                let observed = wikis.iter().map(|wiki| agent::observe(engine, wiki)).collect::<Result<Vec<_>, _>>()?;
+                Ok((observed, problems))
             })?;
-            answer::observed(&observed, flags.format)
+            Ok(answer::observed(&observed, flags.format)?.but(problems))
         }
     }
 }

@@ -294,13 +294,16 @@ fn look(engine: &Engine<'_>, told: &mut Told) -> Result<Vec<Event>, Problem> {
 
 /// All wikis, and what of their branches and configurations is not what they serve.
 fn compare(engine: &Engine<'_>) -> Result<(BTreeMap<Name, Known>, Vec<Event>), Problem> {
-    let remote = repository::ls_remote(engine.options)?;
+    let mut refs = repository::ls_remote(engine.options)?.refs;
     let mut known = BTreeMap::new();
-    for (name, wiki) in registry::all(&engine.options.layout).map_err(|error| of_registry(&error))? {
+    // One wiki must not keep the others back, nor be taken for one that is not there.
+    let (wikis, damaged) = registry::readable(&engine.options.layout).map_err(|error| of_registry(&error))?;
+    refs.retain(|reference, _| damaged.keys().all(|name| *reference != Options::branch(name)));
+    for (name, wiki) in wikis {
         let served = match attempt::served(engine, &wiki) {
             Ok(served) => served,
-            // One wiki must not keep the others back.
             Err(problem) => {
+                refs.remove(&wiki.branch);
                 engine.reporter.warning(&format!("{name}: {}", crate::deploy::engine::told(&problem)));
                 continue;
             }
@@ -309,7 +312,7 @@ fn compare(engine: &Engine<'_>) -> Result<(BTreeMap<Name, Known>, Vec<Event>), P
             .filter(|newest| served.as_ref().is_some_and(|served| served.config.as_ref() != Some(newest)));
         known.insert(name, Known { wiki, served: served.map(|release| release.code), configured });
     }
-    let events = watch::missed(&engine.options.project, &remote.refs, &known);
+    let events = watch::missed(&engine.options.project, &refs, &known);
     Ok((known, events))
 }
 

@@ -1,6 +1,7 @@
 //! `wiki` and `run`: wikis as people ask for them, look at them, become them and end them.
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use super::{answer, caller, name, of_name, with_engine};
 use crate::cli::deploy::{self as flags, WikiCommand};
@@ -51,6 +52,21 @@ pub(in crate::run) fn wiki(wiki: &flags::Wiki, reporter: &dyn Reporter) -> Resul
                 format!("`{name}` was not held")
             }))
         }
+        WikiCommand::Owners(flags) => {
+            let name = named(&flags.name)?;
+            if flags.owners.is_empty() && !flags.nobody {
+                let hint = format!("`mwfarm wiki show {name}` tells who owns it; `--nobody` leaves it to root");
+                return Err(vec![Problem::new(ExitCode::Usage, "no user is named").hint(hint)]);
+            }
+            let is_new = with_engine(&flags.config, reporter, |engine| retire::own(engine, &name, &flags.owners))?;
+            let owners = if flags.owners.is_empty() { "nobody".to_owned() } else { flags.owners.join(", ") };
+            Ok(answer::line(&format!("`{name}` is owned by {owners}{}", if is_new { "" } else { ", as before" })))
+        }
+        WikiCommand::Rotate(flags) => {
+            let name = named(&flags.name)?;
+            with_engine(&flags.config, reporter, |engine| retire::rotate(engine, &name))?;
+            Ok(answer::line(&format!("`{name}` has other secrets; those before are in the history of its repository")))
+        }
         WikiCommand::Archive(flags) => {
             let name = named(&flags.name)?;
             with_engine(&flags.config, reporter, |engine| retire::archive(engine, &name, "archived"))?;
@@ -65,7 +81,7 @@ pub(in crate::run) fn wiki(wiki: &flags::Wiki, reporter: &dyn Reporter) -> Resul
         WikiCommand::Expire(flags) => {
             let (expired, problems) =
                 with_engine(&flags.config, reporter, |engine| retire::expire(engine, flags.dry_run, true))?;
-            Ok(answer::expired(&expired, flags.dry_run).but(problems))
+            Ok(answer::expired(&expired, flags.dry_run, flags.format)?.but(problems))
         }
         WikiCommand::Become(flags) => become_wiki(flags, reporter),
     }
@@ -85,8 +101,8 @@ fn create(flags: &flags::Create, reporter: &dyn Reporter) -> Result<Output, Vec<
         ttl: flags.ttl,
     };
     if flags.dry_run {
-        let host = with_engine(&flags.config, reporter, |engine| create::check(engine.options, &asked))?;
-        return answer::planned(&asked, &host, flags.format);
+        let plan = with_engine(&flags.config, reporter, |engine| create::plan(engine, &asked))?;
+        return answer::planned(&plan, flags.format);
     }
     let created = with_engine(&flags.config, reporter, |engine| create::create(engine, &asked))?;
     answer::created(&created, flags.format)
@@ -94,9 +110,13 @@ fn create(flags: &flags::Create, reporter: &dyn Reporter) -> Result<Output, Vec<
 
 fn delete(flags: &flags::Delete, reporter: &dyn Reporter) -> Result<Output, Vec<Problem>> {
     let name = named(&flags.name)?;
-    if flags.yes_i_mean != flags.name {
-        let what = format!("`--yes-i-mean {}` is not `{name}`", flags.yes_i_mean);
+    if let Some(meant) = flags.yes_i_mean.as_ref().filter(|meant| **meant != flags.name) {
+        let what = format!("`--yes-i-mean {meant}` is not `{name}`");
         return Err(vec![Problem::new(ExitCode::Usage, what).hint("nothing was deleted")]);
+    }
+    if flags.dry_run {
+        let plan = with_engine(&flags.config, reporter, |engine| retire::plan(engine, &name))?;
+        return answer::deletion(&plan, flags.format);
     }
     with_engine(&flags.config, reporter, |engine| retire::delete(engine, &name))?;
     Ok(answer::line(&format!("`{name}` is deleted; its branch `wiki/{name}` and its journal are kept")))
@@ -174,7 +194,7 @@ pub(in crate::run) fn run(flags: &cli::Run, reporter: &dyn Reporter) -> Result<O
 
 /// The wiki of a name, or of a host.
 fn of_name_or_host(engine: &Engine<'_>, text: &str) -> Result<Wiki, Problem> {
-    let wikis = registry::all(&engine.options.layout).map_err(|error| of_registry(&error))?;
+    let (wikis, _) = registry::readable(&engine.options.layout).map_err(|error| of_registry(&error))?;
     match wikis.into_values().find(|wiki| wiki.host.as_str() == text) {
         Some(wiki) => Ok(wiki),
         None => engine.wiki(&name(text)?),
@@ -197,12 +217,16 @@ fn script(site: &Site<'_>, script: &str) -> Result<String, Problem> {
     } else {
         format!("maintenance/{}.php", script.strip_suffix(".php").unwrap_or(script))
     };
-    if site.has(&file) {
-        return Ok(file);
-    }
-    // Some scripts have changed to capital letters with a release.
-    let names = crate::disk::names(&site.tree.join("maintenance")).unwrap_or_default();
-    let wanted = file.strip_prefix("maintenance/").unwrap_or_default();
-    let found = names.into_iter().find(|name| name.eq_ignore_ascii_case(wanted));
-    found.map(|name| format!("maintenance/{name}")).ok_or_else(none)
+    let file = if site.has(&file) {
+        file
+    } else {
+        // Some scripts have changed to capital letters with a release.
+        let names = crate::disk::names(&site.tree.join("maintenance")).unwrap_or_default();
+        let wanted = file.strip_prefix("maintenance/").unwrap_or_default();
+        let found = names.into_iter().find(|name| name.eq_ignore_ascii_case(wanted)).ok_or_else(none)?;
+        format!("maintenance/{found}")
+    };
+    // The link to the wiki's settings leads out of the tree.
+    let real = |path: &Path| crate::disk::real_path(path).map_err(|_| none());
+    if real(&site.tree.join(&file))?.starts_with(real(&site.tree)?) { Ok(file) } else { Err(none()) }
 }

@@ -1,5 +1,6 @@
 //! What the commands say, and what they refuse.
 
+use std::fs;
 use std::process::Stdio;
 
 use super::{Farm, Plan, git, wait};
@@ -31,18 +32,55 @@ fn plain(farm: &Farm, text: &str) -> String {
 fn what_would_be_done_is_said_and_not_done() {
     let farm = Farm::start(&Plan::plain());
     let name = farm.name("a");
+    // Neither does looking make anything.
+    let before = farm.listing(".");
     let said = farm.mwfarm(["wiki", "create", &name, "--dry-run"]).well();
     assert_eq!(
         plain(&farm, &said),
         "`a` would be made at a.wiki.test, with\n  user wiki-a, branch wiki/a, database wiki_a\n  \
+         base refs/heads/main\n  \
          steps: registry, user, branch, secrets, home, database, cache, code, route, ready\n"
             .replace("wiki_a", &format!("wiki_a_{}", farm.tag()))
     );
+    let json = |arguments: &[&str]| -> serde_json::Value {
+        serde_json::from_str(&farm.mwfarm([arguments, &["--dry-run", "--format", "json"]].concat()).well()).unwrap()
+    };
+    assert_eq!(
+        json(&["wiki", "create", &name, "--base", "refs/heads/main", "--host", &farm.host("x")]),
+        serde_json::json!({
+            "schema": "1.0.0", "name": name, "state": null, "host": farm.host("x"), "user": format!("wiki-{name}"),
+            "database": format!("wiki_a_{}", farm.tag()), "branch": format!("refs/heads/wiki/{name}"),
+            "base": "refs/heads/main",
+            "steps": ["registry", "user", "branch", "secrets", "home", "database", "cache", "code", "route", "ready"],
+        })
+    );
+    // The lock files of all commands are there.
+    let after = farm.listing(".");
+    assert_eq!(after, before);
     farm.mwfarm(["wiki", "show", &name]).badly(4, "there is no wiki");
     assert_eq!(farm.left_of("a"), Vec::<String>::new());
+    // What would be refused is.
+    fs::create_dir_all(farm.at("data/project").join(&name)).unwrap();
+    farm.mwfarm(["wiki", "create", &name, "--dry-run"]).badly(4, "the registry knows no wiki");
+    fs::remove_dir(farm.at("data/project").join(&name)).unwrap();
+    fs::remove_dir(farm.at("data/project")).unwrap();
 
+    // Half made, as a branch that nobody can make leaves it.
+    let hook = farm.at("core.git/hooks/pre-receive");
+    fs::write(&hook, "#!/bin/sh\nexit 1\n").unwrap();
+    super::chmod(&hook, 0o755);
+    farm.mwfarm(["wiki", "create", &name]).badly(1, "step `branch`");
+    let said = plain(&farm, &farm.mwfarm(["wiki", "create", &name, "--dry-run"]).well());
+    assert!(said.starts_with("`a` would be finished at a.wiki.test, with\n"), "{said}");
+    assert!(said.ends_with("  steps: user, branch, secrets, home, database, cache, code, route, ready\n"), "{said}");
+    fs::remove_file(&hook).unwrap();
     farm.create("a");
     farm.push_file("a", "resources/style.css", "body {}\n");
+    let said = farm.mwfarm(["wiki", "create", &name, "--dry-run"]).well();
+    assert_eq!(plain(&farm, &said), "`a` is there already, at http://a.wiki.test\n");
+    let there = json(&["wiki", "create", &name]);
+    assert_eq!((&there["state"], &there["steps"]), (&"ready".into(), &serde_json::json!([])));
+    farm.mwfarm(["wiki", "create", &name, "--dry-run", "--host", "x.wiki.test"]).badly(4, "is there, and answers at");
     let before = farm.release("a");
     let said = farm.mwfarm(["deploy", &name, "--dry-run"]).well();
     let said = plain(&farm, &said);
@@ -57,6 +95,51 @@ fn what_would_be_done_is_said_and_not_done() {
     farm.deploy("a").well();
     let said = plain(&farm, &farm.mwfarm(["deploy", &name, "--revert", "--dry-run"]).well());
     assert!(said.contains("  try release 1-<commit>\n  switch\n  hold pushes\n"), "{said}");
+}
+
+/// The plan of a deletion, as people and as programs read it; and that nothing is deleted by half of a command.
+#[test]
+fn what_would_be_deleted_is_said_and_only_that_is() {
+    let farm = Farm::with_core(&Plan { users: true, ..Plan::plain() }, &super::watching::small_core());
+    farm.create("a");
+    farm.create("b");
+    let name = farm.name("a");
+    let before = farm.listing(".");
+    let said = farm.mwfarm(["wiki", "delete", &name, "--dry-run"]).well();
+    let base = farm.base.display().to_string();
+    assert_eq!(
+        plain(&farm, &said).replace(&base, "").replace(&name, "a"),
+        "`a`, which is ready, would be deleted, with\n  host a.wiki.test\n  user wiki-a\n  \
+         /srv/deployment/servicegroup/a\n  /srv/deployment/releases/a\n  /data/project/a\n  \
+         /srv/deployment/mediawiki/config/a.git\n  /srv/private/a.git\n  /run/mwfarm/secrets/a.php\n  \
+         /var/lib/mwfarm/wikis/a.json\nkept: branch wiki/a, /var/lib/mwfarm/journal/a.jsonl\n"
+    );
+    let json = farm.mwfarm(["wiki", "delete", &name, "--dry-run", "--format", "json"]).well();
+    let json: serde_json::Value = serde_json::from_str(&json.replace(&base, "").replace(&name, "a")).unwrap();
+    assert_eq!(
+        json,
+        serde_json::json!({
+            "schema": "1.0.0", "wiki": "a", "state": "ready", "host": "a.wiki.test", "user": "wiki-a", "database": null,
+            "paths": [
+                "/srv/deployment/servicegroup/a", "/srv/deployment/releases/a", "/data/project/a",
+                "/srv/deployment/mediawiki/config/a.git", "/srv/private/a.git", "/run/mwfarm/secrets/a.php",
+                "/var/lib/mwfarm/wikis/a.json",
+            ],
+            "kept": {"branch": "refs/heads/wiki/a", "journal": "/var/lib/mwfarm/journal/a.jsonl"},
+        })
+    );
+    let other = farm.name("b");
+    farm.mwfarm(["wiki", "delete", &name]).badly(4, "--yes-i-mean");
+    for meant in [other.as_str(), "", "A", " ", &name[..name.len() - 1], &format!("{name} ")] {
+        farm.mwfarm(["wiki", "delete", &name, "--yes-i-mean", meant]).badly(4, "nothing was deleted");
+    }
+    farm.mwfarm(["wiki", "delete", &name, "--yes-i-mean", &other, "--dry-run"]).badly(4, "nothing was deleted");
+    farm.mwfarm(["wiki", "delete", "absent", "--yes-i-mean", "absent"]).badly(4, "there is no wiki");
+    farm.mwfarm(["wiki", "delete", "absent", "--dry-run"]).badly(4, "there is no wiki");
+    assert_eq!(farm.listing("."), before);
+    farm.mwfarm(["wiki", "delete", &name, "--yes-i-mean", &name]).well();
+    assert_eq!(farm.left_of("a"), Vec::<String>::new());
+    assert!(farm.at(&format!("var/lib/mwfarm/journal/{name}.jsonl")).exists());
 }
 
 #[test]
@@ -102,10 +185,18 @@ fn wikis_end_when_their_time_is_over() {
     assert_eq!(expires - wiki["created"].as_u64().unwrap(), 7200);
     wiki["expires"] = (expires - 7201).into();
     std::fs::write(&record, wiki.to_string()).unwrap();
-    assert!(farm.mwfarm(["wiki", "expire", "--dry-run"]).well().contains("would be archived"));
+    let said = farm.mwfarm(["wiki", "expire", "--dry-run"]).well();
+    assert_eq!(plain(&farm, &said), "`a` would be archived: its time is over\n");
+    let json = |dry_run: &[&str]| -> serde_json::Value {
+        let words = [&["wiki", "expire", "--format", "json"], dry_run].concat();
+        serde_json::from_str(&farm.mwfarm(words).well()).unwrap()
+    };
+    let told = serde_json::json!({"schema": "1.0.0", "expired": [farm.name("a")], "dry_run": true});
+    assert_eq!(json(&["--dry-run"]), told);
     assert_eq!(farm.show("a")["wiki"]["state"], "ready");
     assert!(farm.mwfarm(["wiki", "expire"]).well().contains("is archived: its time is over"));
     assert_eq!(farm.show("a")["wiki"]["state"], "archived");
+    assert_eq!(json(&[]), serde_json::json!({"schema": "1.0.0", "expired": [], "dry_run": false}));
     assert_eq!(farm.show("b")["wiki"]["state"], "ready");
     // Who wants it back keeps it.
     farm.mwfarm(["wiki", "restore", &farm.name("a")]).well();
