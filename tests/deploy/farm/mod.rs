@@ -14,6 +14,7 @@ mod many;
 mod mended;
 mod pushes;
 mod rights;
+mod secret;
 mod served;
 mod slow;
 mod sound;
