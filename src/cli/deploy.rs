@@ -195,10 +195,15 @@ pub struct Become {
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 #[command(after_help = "Examples:\n  mwfarm deploy alpha\n  mwfarm deploy alpha --rev 1f2e3d4c try the old parser\n  \
-                        mwfarm deploy alpha --revert the new skin breaks search")]
+                        mwfarm deploy alpha --revert the new skin breaks search\n  \
+                        mwfarm deploy --all --again another mail server")]
 pub struct Deploy {
     /// The wiki
-    pub name: String,
+    #[arg(required_unless_present = "all")]
+    pub name: Option<String>,
+    /// Deploy all wikis, several at a time (`--jobs`), and wait for deploys that are running; those that are held stay
+    #[arg(long, conflicts_with_all = ["rev", "revert"])]
+    pub all: bool,
     /// Deploy this commit of its branch instead of the newest one
     #[arg(long, value_name = "REV", conflicts_with = "revert")]
     pub rev: Option<String>,

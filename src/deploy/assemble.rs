@@ -1,16 +1,18 @@
 //! A release: the commit's tree, the wiki's configuration, the Composer sets and the settings, put together apart and
 //! renamed to its place when all of it is durable. From then on nothing in it changes.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use super::engine::{Built, Engine, ToBuild};
 use super::git::Repository;
+use super::options::Options;
 use super::record::Wiki;
 use super::release::{Release, ReleaseId, Sha};
 use super::releases::{self, SCHEMA, staged, unusable};
 use super::tree::{self, Tree};
-use super::{cache, config_repository, database, export, home, lint, repository, settings};
+use super::{cache, config_repository, database, export, home, lint, outdated, repository, settings};
 use crate::disk;
 use crate::farm::Host;
 use crate::php::Value;
@@ -65,9 +67,10 @@ impl Assembly<'_> {
         disk::new_directory(&self.staged, 0o755).map_err(failed)?;
 
         let digest = self.code()?;
-        let own = self.configuration()?;
+        self.configuration()?;
         let built = self.build()?;
-        self.settings(&own, &built)?;
+        self.settings(&built)?;
+        let sources = self.sources(built.sources)?;
         self.write("REVISION", format!("{}\n", self.code).as_bytes())?;
         let link = layout.home(name).join("config/LocalSettings.php");
         disk::make_link(&self.staged.join("LocalSettings.php"), &link).map_err(failed)?;
@@ -82,6 +85,8 @@ impl Assembly<'_> {
             extensions: built.extensions,
             made: crate::disk::now(),
             digest,
+            mwfarm: outdated::VERSION.to_owned(),
+            sources,
         };
         let json = serde_json::to_vec_pretty(&said).unwrap_or_default();
         // The last file: a directory without it is no release.
@@ -117,20 +122,15 @@ impl Assembly<'_> {
         releases::read(layout, &self.wiki.name, &current)
     }
 
-    /// The wiki's own configuration. Says where its settings file will be.
-    fn configuration(&self) -> Result<PathBuf, Problem> {
+    /// The wiki's own configuration.
+    fn configuration(&self) -> Result<(), Problem> {
         let options = self.engine.options;
-        let layout = &options.layout;
         let inside = self.staged.join(".mwfarm");
         home::make_private(options, self.wiki, &inside)?;
-        let Some(config) = self.config else {
-            return Ok(layout.home(&self.wiki.name).join("config/LocalSettings.php"));
-        };
+        let Some(config) = self.config else { return Ok(()) };
         let directory = inside.join("config");
         disk::new_directory(&directory, 0o755).map_err(|error| unusable(&directory, &error))?;
-        config_repository::write(options, self.wiki, config, &directory)?;
-        let place = layout.release(&self.wiki.name, self.release);
-        Ok(place.join(".mwfarm/config/LocalSettings.php"))
+        config_repository::write(options, self.wiki, config, &directory).map(drop)
     }
 
     fn build(&self) -> Result<Built, Problem> {
@@ -143,42 +143,65 @@ impl Assembly<'_> {
         (self.engine.build)(&to_build).map_err(|problems| first(problems, "the release cannot be built"))
     }
 
-    fn settings(&self, own: &Path, built: &Built) -> Result<(), Problem> {
-        let options = self.engine.options;
-        let name = &self.wiki.name;
-        let place = options.layout.release(name, self.release);
-        let mut given = vec![
-            ("wgSitename".to_owned(), Value::Text(name.to_string())),
-            ("wgServer".to_owned(), Value::Text(format!("//{}", self.wiki.host))),
-            ("wgScriptPath".to_owned(), Value::Text(String::new())),
-            ("wgArticlePath".to_owned(), Value::Text("/wiki/$1".to_owned())),
-            ("wgUploadPath".to_owned(), Value::Text("/images".to_owned())),
-        ];
-        let mut kept = home::settings(options, self.wiki, self.release);
-        kept.extend(database::settings(options, self.wiki));
-        given.extend(kept.iter().cloned());
-        given.extend(database::files(options, self.wiki));
-        given.extend(cache::settings(options, self.wiki));
-        let content = settings::Content {
-            wiki: name.as_str(),
-            release: self.release,
-            directory: &place,
-            given: &given,
-            secrets: Some(&options.layout.secrets(name)),
-            farm: built.settings.is_some(),
-            own,
-            kept: &kept,
-        };
+    fn settings(&self, built: &Built) -> Result<(), Problem> {
         if let Some(farm) = &built.settings {
             self.write(".mwfarm/farm.php", farm.as_bytes())?;
         }
-        self.write(".mwfarm/settings.php", settings::text(&content).as_bytes())
+        let text = given(self.engine.options, self.wiki, self.release, self.config.is_some(), built.settings.is_some());
+        self.write(".mwfarm/settings.php", text.as_bytes())
+    }
+
+    /// What the farm's settings were read from. Gives its key.
+    fn sources(&self, mut sources: BTreeMap<String, String>) -> Result<Option<String>, Problem> {
+        // Each new wiki changes the list of them, and no other wiki by that.
+        if let Some(list) = &self.engine.options.list {
+            sources.remove(list.file());
+        }
+        if sources.is_empty() {
+            return Ok(None);
+        }
+        self.write(outdated::SOURCES, &serde_json::to_vec(&sources).unwrap_or_default())?;
+        Ok(Some(outdated::key(&sources)))
     }
 
     fn write(&self, file: &str, content: &[u8]) -> Result<(), Problem> {
         let path = self.staged.join(file);
         disk::write_file(&path, content, false, SystemTime::UNIX_EPOCH + OLD).map_err(|error| unusable(&path, &error))
     }
+}
+
+/// The settings file of a release: what the farm gives a wiki, around its own file, which is that of a commit or the
+/// working file; `farm` is whether compiled settings stand beside it.
+pub(super) fn given(options: &Options, wiki: &Wiki, release: &ReleaseId, committed: bool, farm: bool) -> String {
+    let name = &wiki.name;
+    let place = options.layout.release(name, release);
+    let own = if committed {
+        place.join(".mwfarm/config/LocalSettings.php")
+    } else {
+        options.layout.home(name).join("config/LocalSettings.php")
+    };
+    let mut given = vec![
+        ("wgSitename".to_owned(), Value::Text(name.to_string())),
+        ("wgServer".to_owned(), Value::Text(format!("//{}", wiki.host))),
+        ("wgScriptPath".to_owned(), Value::Text(String::new())),
+        ("wgArticlePath".to_owned(), Value::Text("/wiki/$1".to_owned())),
+        ("wgUploadPath".to_owned(), Value::Text("/images".to_owned())),
+    ];
+    let mut kept = home::settings(options, wiki, release);
+    kept.extend(database::settings(options, wiki));
+    given.extend(kept.iter().cloned());
+    given.extend(database::files(options, wiki));
+    given.extend(cache::settings(options, wiki));
+    settings::text(&settings::Content {
+        wiki: name.as_str(),
+        release,
+        directory: &place,
+        given: &given,
+        secrets: Some(&options.layout.secrets(name)),
+        farm,
+        own: &own,
+        kept: &kept,
+    })
 }
 
 /// Parses what a commit changes of the code that is served. What a wiki's branch began with is what other wikis run: of

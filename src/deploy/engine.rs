@@ -1,5 +1,6 @@
 //! What all commands of a deployed farm work with.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::health;
@@ -40,6 +41,9 @@ pub struct Built {
     pub extensions: Vec<String>,
     /// The farm's settings compiled for this wiki, when the farm has some: PHP text.
     pub settings: Option<String>,
+    /// The files of the farm's settings that were read, or looked for, by their names in its directory, with the keys of
+    /// their contents: an empty one of a file that was not there.
+    pub sources: BTreeMap<String, String>,
 }
 
 /// How a release is built.

@@ -55,6 +55,12 @@ impl List {
         Ok(Self { name: name.to_owned(), form })
     }
 
+    /// The name of the file.
+    #[must_use]
+    pub fn file(&self) -> &str {
+        &self.name
+    }
+
     /// The list's text.
     fn text<'n>(&self, names: impl Iterator<Item = &'n str>) -> String {
         let mut text = HEADER.to_owned();

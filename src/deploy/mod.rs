@@ -49,6 +49,7 @@ pub mod users;
 
 pub mod engine;
 pub mod order;
+pub mod outdated;
 mod system;
 
 pub mod attempt;

@@ -131,6 +131,14 @@ pub struct Refused {
     pub at: u64,
 }
 
+impl Held {
+    /// What is told of it.
+    #[must_use]
+    pub fn told(&self, wiki: &Name) -> String {
+        format!("`{wiki}` is held by {}: {}", self.by, self.why)
+    }
+}
+
 impl Wiki {
     /// A wiki that is not made yet, of nobody's, without an end.
     #[must_use]

@@ -118,8 +118,15 @@ pub struct Release {
     pub extensions: Vec<String>,
     /// When it was made, in seconds since 1970.
     pub made: u64,
-    /// SHA-256 over names, modes and objects of the code's tree and the settings.
+    /// SHA-256 over names, modes and objects of the code's tree.
     pub digest: String,
+    /// The version of the mwfarm that made it; empty of one that did not say so.
+    #[serde(default)]
+    pub mwfarm: String,
+    /// The key of the files of the farm's settings that it was made with, which `.mwfarm/sources.json` lists; `None` when
+    /// the farm had no settings.
+    #[serde(default)]
+    pub sources: Option<String>,
 }
 
 impl Release {

@@ -4,8 +4,10 @@ use serde::Serialize;
 
 use super::engine::{Engine, of_registry};
 use super::journal::{self, Entry};
+use super::layout::Layout;
 use super::name::Name;
-use super::record::Wiki;
+use super::outdated::{Outdated, Today};
+use super::record::{State, Wiki};
 use super::release::{Release, ReleaseId};
 use super::releases::{self, unusable};
 use super::{attempt, registry};
@@ -31,6 +33,8 @@ pub struct Line {
     pub wiki: Wiki,
     /// What it serves.
     pub release: Option<ReleaseId>,
+    /// What that was made with and is different today.
+    pub outdated: Vec<Outdated>,
 }
 
 /// A wiki with all that is known of it.
@@ -42,6 +46,8 @@ pub struct Detail {
     pub wiki: Wiki,
     /// What it serves.
     pub release: Option<Release>,
+    /// What that was made with and is different today.
+    pub outdated: Vec<Outdated>,
     /// The releases on disk, the newest last.
     pub releases: Vec<ReleaseId>,
     /// The last lines of its journal, the newest last.
@@ -63,12 +69,17 @@ pub fn status(engine: &Engine<'_>) -> Result<(Status, Vec<Problem>), Problem> {
     let (readable, damaged) = registry::readable(layout).map_err(|error| of_registry(&error))?;
     let mut problems: Vec<Problem> = damaged.values().map(of_registry).collect();
     let mut wikis = Vec::new();
+    let mut today = Today::of(engine.options);
     for (name, wiki) in readable {
         let release = releases::current(layout, &name).unwrap_or_else(|problem| {
             problems.push(problem);
             None
         });
-        wikis.push(Line { wiki, release });
+        let outdated = outdated(layout, &mut today, &wiki, release.as_ref()).unwrap_or_else(|problem| {
+            problems.push(problem);
+            Vec::new()
+        });
+        wikis.push(Line { wiki, release, outdated });
     }
     let spool = layout.queue().join("new");
     let queue = disk::names(&spool).map_err(|error| unusable(&spool, &error))?.len();
@@ -86,11 +97,28 @@ pub fn detail(engine: &Engine<'_>, name: &Name) -> Result<Detail, Problem> {
     let mut journal = journal::read(&path).map_err(|error| unusable(&path, &error))?;
     let old = journal.len().saturating_sub(LINES);
     journal.drain(..old);
+    let release = attempt::served(engine, &wiki)?;
+    let id = release.as_ref().map(|release| &release.release);
     Ok(Detail {
         schema: SCHEMA,
-        release: attempt::served(engine, &wiki)?,
+        outdated: outdated(layout, &mut Today::of(engine.options), &wiki, id)?,
+        release,
         releases: releases::list(layout, name)?,
         wiki,
         journal,
     })
+}
+
+/// What of a release is not as it would be made today. Of wikis that are not served, that is nobody's concern yet.
+fn outdated(
+    layout: &Layout,
+    today: &mut Today<'_>,
+    wiki: &Wiki,
+    release: Option<&ReleaseId>,
+) -> Result<Vec<Outdated>, Problem> {
+    let (Some(id), State::Ready) = (release, wiki.state) else { return Ok(Vec::new()) };
+    match releases::read(layout, &wiki.name, id)? {
+        Some(release) => today.differs(wiki, &release),
+        None => Ok(Vec::new()),
+    }
 }

@@ -99,7 +99,7 @@ fn answered(arguments: Arguments, tree: &Path, reporter: &dyn Reporter) -> Resul
         Command::Wikis(wikis) => farm::wikis(tree, &wikis, reporter),
         Command::Run(run) if deploy::is_there(&run.config) => deploy::run(&run, reporter),
         Command::Wiki(wiki) => deploy::wiki(&wiki, reporter),
-        Command::Deploy(flags) => deploy::deploy(&flags, reporter),
+        Command::Deploy(flags) => deploy::deploy(&flags, arguments.global.jobs, reporter),
         Command::Status(flags) => deploy::status(&flags, reporter),
         Command::Watch(watch) => deploy::watch(&watch, arguments.global.jobs, reporter),
         Command::Agent(agent) => deploy::agent(&agent, reporter),

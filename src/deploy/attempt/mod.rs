@@ -3,6 +3,7 @@
 //! Everything is noted in the journal before it is done. Up to the switch nothing is visible; after it, a release that
 //! does not answer is left again by itself, unless update.php has changed the schema (DEPLOY.md §8).
 
+mod all;
 mod choose;
 mod plan;
 mod revert;
@@ -21,6 +22,7 @@ use choose::{commit, configuration, left_out, not_fetched};
 use revert::revert;
 use steps::Attempt;
 
+pub use all::{All, One, Planned, deploy_all, plan_all};
 pub use plan::{Plan, plan};
 pub(in crate::deploy) use revert::{prune, turn_back};
 pub(in crate::deploy) use steps::{CLOSED, open};
@@ -34,7 +36,7 @@ pub struct Request {
     pub why: String,
     /// What told: `deploy`, `gerrit`, `hook`, `webhook`, `reconcile`, `create`.
     pub event: String,
-    /// Whether a push asks, and not a person: holds and bad marks then count.
+    /// Whether a push asks, or a person for all wikis at once: holds and bad marks then count.
     pub automatic: bool,
     /// Whether a deploy of the same wiki that is running is waited for.
     pub wait: bool,
@@ -129,7 +131,7 @@ pub fn locked(engine: &Engine<'_>, wiki: &mut Wiki, request: &Request) -> Result
                 engine.put(wiki)?;
             }
             settle(engine, wiki, &current.code, request)?;
-            return Ok(Outcome::Unchanged(current));
+            return Ok(Outcome::Unchanged(*current));
         }
         Decision::Deploy(deploy) => *deploy,
     };
@@ -185,7 +187,7 @@ enum Decision {
     /// Going back.
     Revert,
     /// Nothing, as this is served.
-    Nothing(Release),
+    Nothing(Box<Release>),
     /// A new release.
     Deploy(Box<Deploy>),
 }
@@ -209,7 +211,7 @@ enum Notes {
 /// Decides what is to be done for a request, as holds, marks and the histories of the branches have it.
 fn decide(engine: &Engine<'_>, wiki: &mut Wiki, request: &Request, notes: Notes) -> Result<Decision, Problem> {
     if let Some(held) = &wiki.held {
-        let text = format!("`{}` is held by {}: {}", wiki.name, held.by, held.why);
+        let text = held.told(&wiki.name);
         if request.automatic {
             return Ok(Decision::Skip(text));
         }
@@ -246,7 +248,7 @@ fn decide(engine: &Engine<'_>, wiki: &mut Wiki, request: &Request, notes: Notes)
     };
     let same = current.as_ref().filter(|current| current.is_of(&code, config.as_ref()));
     if let (Some(current), None) = (same, again) {
-        return Ok(Decision::Nothing(current.clone()));
+        return Ok(Decision::Nothing(Box::new(current.clone())));
     }
     if let Some(bad) = wiki.is_bad(&code, config.as_ref()) {
         let text = format!("{} of `{}` is marked as bad: {}", code.short(), wiki.name, bad.why);

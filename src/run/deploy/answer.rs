@@ -3,22 +3,23 @@
 use std::fmt::Write as _;
 
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::super::formatted;
 use crate::cli::Format;
-use crate::deploy::attempt::{Failure, Outcome, Plan};
+use crate::deploy::attempt::{All, Failure, One, Outcome, Plan, Planned};
 use crate::deploy::create::{self, Created};
 use crate::deploy::engine::told;
 use crate::deploy::journal::Stage;
 use crate::deploy::name::Name;
 use crate::deploy::order::Observed;
+use crate::deploy::outdated::Outdated;
 use crate::deploy::reconcile::Reconciled;
 use crate::deploy::release::ReleaseId;
 use crate::deploy::retire::Deletion;
 use crate::deploy::status::{Detail, Line, Status};
 use crate::report::table::{self, Row};
-use crate::report::{Output, Problem, escaped};
+use crate::report::{ExitCode, Output, Problem, escaped};
 
 /// The version of the JSON forms.
 const SCHEMA: &str = "1.0.0";
@@ -37,57 +38,155 @@ pub(super) fn line(text: &str) -> Output {
 
 /// What came of a deploy.
 pub(super) fn outcome(name: &Name, outcome: &Outcome, format: Format) -> Answer {
+    answer(format, || outcome_text(name, outcome), &with_schema(outcome_json(name, outcome)))
+}
+
+fn outcome_text(name: &Name, outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Deployed(release) => format!("`{name}` serves release {}\n", release.release),
+        Outcome::Unchanged(release) => format!("`{name}` serves release {} already\n", release.release),
+        Outcome::Skipped(why) => format!("{}\n", escaped(why)),
+    }
+}
+
+fn outcome_json(name: &Name, outcome: &Outcome) -> Value {
     let (word, release, why) = match outcome {
         Outcome::Deployed(release) => ("deployed", Some(release), None),
         Outcome::Unchanged(release) => ("unchanged", Some(release), None),
         Outcome::Skipped(why) => ("skipped", None, Some(why)),
     };
-    let text = || match outcome {
-        Outcome::Deployed(release) => format!("`{name}` serves release {}\n", release.release),
-        Outcome::Unchanged(release) => format!("`{name}` serves release {} already\n", release.release),
-        Outcome::Skipped(why) => format!("{}\n", escaped(why)),
-    };
-    answer(format, text, &json!({"schema": SCHEMA, "wiki": name, "outcome": word, "release": release, "why": why}))
+    json!({"wiki": name, "outcome": word, "release": release, "why": why})
 }
 
 /// What became of a deploy that failed, and what is served: programs read it on the standard output, too.
 pub(super) fn failure(name: &Name, failure: Failure, served: Option<&ReleaseId>, format: Format) -> Answer {
+    let json = with_schema(failure_json(name, &failure, served));
+    Ok(answer(format, String::new, &json)?.but(vec![failure.problem]))
+}
+
+fn failure_json(name: &Name, failure: &Failure, served: Option<&ReleaseId>) -> Value {
     let Failure { stage, problem } = failure;
     let word = match stage {
         Stage::RolledBack => "rolled_back",
         Stage::NeedsOperator => "needs_operator",
         _ => "failed",
     };
-    let json = json!({
-        "schema": SCHEMA, "wiki": name, "outcome": word, "release": served, "error": told(&problem),
-        "hint": problem.hint,
-    });
-    Ok(answer(format, String::new, &json)?.but(vec![problem]))
+    json!({
+        "wiki": name, "outcome": word, "release": served, "error": told(problem), "hint": problem.hint,
+    })
+}
+
+/// What came of the deploys of all wikis. It has failed when one has.
+pub(super) fn outcomes(all: All<Result<Outcome, Failure>>, format: Format) -> Answer {
+    let All { wikis: all, damaged: mut problems } = all;
+    let text = || {
+        let mut text = String::new();
+        let mut counts = [0; 4];
+        for One { name, what, served } in &all {
+            let count = match what {
+                Ok(Outcome::Deployed(_)) => 0,
+                Ok(Outcome::Unchanged(_)) => 1,
+                Ok(Outcome::Skipped(_)) => 2,
+                Err(_) => 3,
+            };
+            counts[count] += 1;
+            match (what, served) {
+                (Ok(outcome), _) => text.push_str(&outcome_text(name, outcome)),
+                (Err(_), Some(served)) => {
+                    let _ = writeln!(text, "`{name}` failed, and serves release {served}");
+                }
+                (Err(_), None) => {
+                    let _ = writeln!(text, "`{name}` failed, and serves nothing");
+                }
+            }
+        }
+        let counts = counts.iter().zip(["deployed", "unchanged", "skipped", "failed"]).filter(|(count, _)| **count > 0);
+        let counts: Vec<String> = counts.map(|(count, word)| format!("{count} {word}")).collect();
+        let _ =
+            writeln!(text, "{}", if counts.is_empty() { "there are no wikis".to_owned() } else { counts.join(", ") });
+        text
+    };
+    let wikis: Vec<Value> = all
+        .iter()
+        .map(|One { name, what, served }| match what {
+            Ok(outcome) => outcome_json(name, outcome),
+            Err(failure) => failure_json(name, failure, served.as_ref()),
+        })
+        .collect();
+    let output = answer(format, text, &json!({"schema": SCHEMA, "wikis": wikis}))?;
+    problems.extend(all.into_iter().filter_map(|one| one.what.err()).map(|failure| failure.problem));
+    Ok(failed_with(output, problems))
+}
+
+/// A result that has failed if anything has.
+fn failed_with(output: Output, problems: Vec<Problem>) -> Output {
+    if problems.is_empty() { output } else { output.but(problems).exit(ExitCode::Failed) }
 }
 
 /// What a deploy would do.
 pub(super) fn plan(name: &Name, plan: &Plan, format: Format) -> Answer {
+    answer(format, || plan_text(name, plan), &with_schema(plan_json(name, plan)))
+}
+
+fn plan_text(name: &Name, plan: &Plan) -> String {
+    let mut text = format!("`{name}` would serve {} of {}", plan.code.short(), plan.branch);
+    if let Some(config) = &plan.config {
+        let _ = write!(text, " with configuration {}", config.short());
+    }
+    match &plan.current {
+        Some(current) => {
+            let _ = writeln!(text, ", instead of release {current}");
+        }
+        None => text.push_str(", its first release\n"),
+    }
+    for step in &plan.steps {
+        let _ = writeln!(text, "  {step}");
+    }
+    text
+}
+
+fn plan_json(name: &Name, plan: &Plan) -> Value {
+    json!({
+        "wiki": name, "code": plan.code, "config": plan.config, "current": plan.current, "branch": plan.branch,
+        "steps": plan.steps,
+    })
+}
+
+/// What deploys of all wikis would do.
+pub(super) fn plans(all: All<Result<Planned, Problem>>, format: Format) -> Answer {
+    let All { wikis: all, damaged: mut problems } = all;
     let text = || {
-        let mut text = format!("`{name}` would serve {} of {}", plan.code.short(), plan.branch);
-        if let Some(config) = &plan.config {
-            let _ = write!(text, " with configuration {}", config.short());
-        }
-        match &plan.current {
-            Some(current) => {
-                let _ = writeln!(text, ", instead of release {current}");
+        let mut text = String::new();
+        for One { name, what, .. } in &all {
+            match what {
+                Ok(Planned::Deploy(plan)) => text.push_str(&plan_text(name, plan)),
+                Ok(Planned::Skip(why)) => {
+                    let _ = writeln!(text, "{}", escaped(why));
+                }
+                Err(_) => {
+                    let _ = writeln!(text, "`{name}` would fail");
+                }
             }
-            None => text.push_str(", its first release\n"),
-        }
-        for step in &plan.steps {
-            let _ = writeln!(text, "  {step}");
         }
         text
     };
-    let json = json!({
-        "schema": SCHEMA, "wiki": name, "code": plan.code, "config": plan.config, "current": plan.current,
-        "branch": plan.branch, "steps": plan.steps,
+    let wikis = all.iter().map(|One { name, what, .. }| match what {
+        Ok(Planned::Deploy(plan)) => plan_json(name, plan),
+        Ok(Planned::Skip(why)) => json!({"wiki": name, "why": why}),
+        Err(problem) => json!({"wiki": name, "error": told(problem), "hint": problem.hint}),
     });
-    answer(format, text, &json)
+    let wikis: Vec<Value> = wikis.collect();
+    let output = answer(format, text, &json!({"schema": SCHEMA, "wikis": wikis}))?;
+    problems.extend(all.into_iter().filter_map(|one| one.what.err()));
+    Ok(failed_with(output, problems))
+}
+
+fn with_schema(json: Value) -> Value {
+    let mut all = json!({"schema": SCHEMA});
+    if let (Value::Object(all), Value::Object(fields)) = (&mut all, json) {
+        all.extend(fields);
+    }
+    all
 }
 
 /// What was made.
@@ -221,12 +320,35 @@ pub(super) fn status(status: &Status, format: Format) -> Answer {
                 let _ = writeln!(text, "\n{}: held by {}: {}", wiki.name, escaped(&held.by), escaped(&held.why));
             }
         }
+        let old: Vec<String> = status
+            .wikis
+            .iter()
+            .filter(|line| !line.outdated.is_empty())
+            .map(|line| format!("{} ({})", line.wiki.name, changed(&line.outdated)))
+            .collect();
+        if !old.is_empty() {
+            let shown = old.iter().take(MAX_OLD).cloned().collect::<Vec<_>>().join(", ");
+            let more = old.len().checked_sub(MAX_OLD).filter(|more| *more > 0);
+            let more = more.map(|more| format!(" and {more} more")).unwrap_or_default();
+            let _ = writeln!(
+                text,
+                "\nserved as before a change: {shown}{more}\n  `mwfarm deploy --all --again` makes new releases"
+            );
+        }
         if status.queue > 0 {
             let _ = writeln!(text, "\n{} pushes wait to be looked at", status.queue);
         }
         text
     };
     answer(format, text, status)
+}
+
+/// How many wikis are told that have releases of before a change.
+const MAX_OLD: usize = 10;
+
+/// What has changed since a release was made.
+fn changed(outdated: &[Outdated]) -> String {
+    outdated.iter().map(|outdated| outdated.words()).collect::<Vec<_>>().join(", ")
 }
 
 /// A wiki with all that is known of it.
@@ -254,6 +376,10 @@ pub(super) fn detail(detail: &Detail, format: Format) -> Answer {
             field("code", release.code.to_string());
             field("config", release.config.as_ref().map_or_else(|| "the working file".to_owned(), ToString::to_string));
             field("extensions", release.extensions.join(", "));
+            if !detail.outdated.is_empty() {
+                let hint = format!("`mwfarm deploy {} --again` makes a new release", wiki.name);
+                field("changed", format!("{}, since the release was made: {hint}", changed(&detail.outdated)));
+            }
         }
         let releases: Vec<String> = detail.releases.iter().map(ToString::to_string).collect();
         field("releases", releases.join(", "));

@@ -6,6 +6,8 @@ mod release;
 mod watch;
 mod wiki;
 
+use std::num::NonZeroUsize;
+
 use crate::cli::ConfigDir;
 use crate::cli::deploy::{self as cli, AgentCommand};
 use crate::deploy::attempt::{self, Request, What};
@@ -67,9 +69,12 @@ fn who() -> String {
 }
 
 /// `deploy`
-pub(super) fn deploy(flags: &cli::Deploy, reporter: &dyn Reporter) -> Result<Output, Vec<Problem>> {
-    let name = name(&flags.name).map_err(|problem| vec![problem])?;
-    let request = Request {
+pub(super) fn deploy(
+    flags: &cli::Deploy,
+    jobs: Option<NonZeroUsize>,
+    reporter: &dyn Reporter,
+) -> Result<Output, Vec<Problem>> {
+    let mut request = Request {
         what: match &flags.rev {
             _ if flags.revert => What::Revert,
             _ if flags.again => What::Again,
@@ -78,8 +83,29 @@ pub(super) fn deploy(flags: &cli::Deploy, reporter: &dyn Reporter) -> Result<Out
         },
         why: flags.message.join(" "),
         event: "deploy".to_owned(),
-        automatic: false,
-        wait: flags.wait,
+        automatic: flags.all,
+        wait: flags.wait || flags.all,
+    };
+    let name = match (&flags.name, flags.all) {
+        (Some(text), false) => name(text).map_err(|problem| vec![problem])?,
+        (first, _) => {
+            // The first word of the message, then; but not the name of somebody who meant one wiki.
+            request.why = first.iter().chain(&flags.message).map(String::as_str).collect::<Vec<_>>().join(" ");
+            return with_engine(&flags.config, reporter, |engine| {
+                if let Some(name) = first.as_ref().and_then(|first| Name::new(first).ok())
+                    && registry::find(&engine.options.layout, &name).is_ok_and(|wiki| wiki.is_some())
+                {
+                    let what = format!("`{name}` is one wiki, and `--all` means all of them");
+                    return Err(Problem::new(ExitCode::Usage, what).hint("leave one of the two out"));
+                }
+                let jobs = jobs.unwrap_or_else(watch::jobs);
+                Ok(if flags.dry_run {
+                    answer::plans(attempt::plan_all(engine, &request, jobs)?, flags.format)
+                } else {
+                    answer::outcomes(attempt::deploy_all(engine, &request, jobs)?, flags.format)
+                })
+            })?;
+        }
     };
     if flags.dry_run {
         let plan = with_engine(&flags.config, reporter, |engine| attempt::plan(engine, &name, &request))?;

@@ -1,5 +1,6 @@
 //! What is built of a release: the farm's settings compiled for its wiki, and the Composer sets of its tree.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::super::farm::{self, Trees};
@@ -27,6 +28,7 @@ struct Chosen {
     /// In load order, when the farm's settings say it.
     order: Option<Vec<ExtensionId>>,
     settings: Option<String>,
+    sources: BTreeMap<String, String>,
 }
 
 /// Builds a release that is not at its place yet.
@@ -35,7 +37,7 @@ pub(super) fn build(options: &Options, release: &ToBuild<'_>, reporter: &dyn Rep
     let chosen = chosen(options, release, has_packages, reporter)?;
     if !has_packages {
         let extensions = chosen.order.unwrap_or_default().iter().map(ToString::to_string).collect();
-        return Ok(Built { generation: None, extensions, settings: chosen.settings });
+        return Ok(Built { generation: None, extensions, settings: chosen.settings, sources: chosen.sources });
     }
     let wanted: Vec<ExtensionId> = chosen.wanted.iter().map(|wanted| wanted.extension.clone()).collect();
     let request = build::Request {
@@ -66,7 +68,8 @@ pub(super) fn build(options: &Options, release: &ToBuild<'_>, reporter: &dyn Rep
         Some(order) => order.iter().map(ToString::to_string).collect(),
         None => in_order(&built, &wanted),
     };
-    Ok(Built { generation: Some(built.plan.generation.to_string()), extensions, settings: chosen.settings })
+    let generation = Some(built.plan.generation.to_string());
+    Ok(Built { generation, extensions, settings: chosen.settings, sources: chosen.sources })
 }
 
 /// What these extensions load, in load order.
@@ -99,10 +102,10 @@ fn chosen(
         let wiki = wikis::read_own(&own, &id(release)?, &release.hosts)
             .map_err(|error| vec![Problem::from_error(ExitCode::Failed, &error)])?;
         let settings = if has_packages { Some(LOAD.to_owned()) } else { None };
-        return Ok(Chosen { wanted: wiki.wanted, order: None, settings });
+        return Ok(Chosen { wanted: wiki.wanted, order: None, settings, sources: BTreeMap::new() });
     }
     let wanted = if has_packages { all(release.tree)? } else { Vec::new() };
-    Ok(Chosen { wanted, order: None, settings: None })
+    Ok(Chosen { wanted, order: None, settings: None, sources: BTreeMap::new() })
 }
 
 fn all(tree: &Path) -> Result<Vec<Wanted>, Vec<Problem>> {
@@ -133,6 +136,7 @@ fn of_farm(options: &Options, release: &ToBuild<'_>, reporter: &dyn Reporter) ->
         wanted: compiled.wanted.iter().map(wanted).collect(),
         order: Some(compiled.extensions.clone()),
         settings: Some(text.text.to_string()),
+        sources: configuration.sources.digests().clone(),
     })
 }
 

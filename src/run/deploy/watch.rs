@@ -25,7 +25,7 @@ use crate::deploy::release::Sha;
 use crate::deploy::watch::gerrit::{Follow, PAUSES, SETTLED};
 use crate::deploy::watch::worker::{self, Work};
 use crate::deploy::watch::{self, Known, Outcome, Pushed, Stop, Told, hook, serve};
-use crate::deploy::{config_repository, home, journal, reconcile, registry, repository, retire, tree, users};
+use crate::deploy::{config_repository, home, journal, reconcile, registry, repository, retire, status, tree, users};
 use crate::report::{ExitCode, Output, Problem, Reporter, Verbosity, escaped};
 
 /// `watch`
@@ -74,6 +74,13 @@ fn differences(engine: &Engine<'_>, only: Option<&Name>) -> Result<Reconciled, P
         let last = entries.iter().rev().find(|entry| entry.attempt > 0);
         if let Some(last) = last.filter(|last| !last.stage.is_final()) {
             tell(format!("attempt {} has not ended: it runs, or was interrupted", last.attempt));
+        }
+    }
+    let (status, _) = status::status(engine)?;
+    for line in status.wikis.iter().filter(|line| only.is_none_or(|only| *only == line.wiki.name)) {
+        for outdated in &line.outdated {
+            let what = format!("its release was made before a change of {}", outdated.words());
+            found.wikis.entry(line.wiki.name.clone()).or_default().push(what);
         }
     }
     for event in events {
@@ -186,12 +193,9 @@ fn work(flags: &Worker, jobs: Option<NonZeroUsize>, reporter: &dyn Reporter) -> 
         let create = |name: &Name, _: &Pushed| make(engine, name);
         let told = Mutex::new(Told::default());
         open_queue(engine.options)?;
-        // Deploys wait most of their time, for disks and for other programs.
-        let processors = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let jobs = jobs.map_or_else(|| (2 * processors()).max(4), NonZeroUsize::get);
         worker::work(&Work {
             options: engine.options,
-            jobs,
+            jobs: jobs.unwrap_or_else(self::jobs).get(),
             once: flags.once,
             every: Duration::from_secs(if flags.reconcile == 0 { u64::MAX / 4 } else { flags.reconcile }),
             pauses: worker::PAUSES,
@@ -215,6 +219,13 @@ fn open_queue(options: &Options) -> Result<(), Problem> {
     let group = users::group_number(name)?.ok_or_else(missing)?;
     queue::prepare(&options.layout, Some(group))
         .map_err(|error| Problem::new(ExitCode::Failed, "cannot make the queue").cause(error.to_string()))
+}
+
+/// How many wikis are deployed at a time when nothing is said. Deploys wait most of their time, for disks and for other
+/// programs.
+pub(super) fn jobs() -> NonZeroUsize {
+    let processors = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    processors.saturating_mul(NonZeroUsize::MIN.saturating_add(1)).max(NonZeroUsize::MIN.saturating_add(3))
 }
 
 fn stop() -> Result<Stop, Vec<Problem>> {

@@ -1,5 +1,6 @@
 //! Whole farms: a core repository, real daemons, and the program itself.
 
+mod all;
 mod attempts;
 mod boot;
 mod commands;
@@ -7,6 +8,7 @@ mod core;
 mod damaged;
 mod faults;
 mod gerrit;
+mod history;
 mod hostile;
 mod kill;
 mod lifecycle;
