@@ -203,6 +203,7 @@ struct Listed<'l> {
 struct Verdict {
     refused: Vec<Refused>,
     files: u64,
+    directories: u64,
     bytes: u64,
     targets: HashMap<String, String>,
 }
@@ -257,7 +258,9 @@ impl Verdict {
             if let Some(first) = folded.insert(path.to_lowercase(), path) {
                 self.refuse(path.as_bytes(), format!("differs from `{first}` in case only"));
             }
-            if mode != DIRECTORY {
+            if mode == DIRECTORY {
+                self.directories += 1;
+            } else {
                 self.files += 1;
                 self.bytes = self.bytes.saturating_add(size);
                 let most = if mode == LINK { MAX_TARGET } else { limits.file_bytes };
@@ -269,6 +272,11 @@ impl Verdict {
         }
         if self.files > limits.files {
             self.refused.push(whole(format!("has {} files, at most {} are allowed", self.files, limits.files)));
+        }
+        // Those that have nothing in them need a place on the disk, too.
+        if self.directories > limits.files {
+            let (number, most) = (self.directories, limits.files);
+            self.refused.push(whole(format!("has {number} directories, at most {most} are allowed")));
         }
         if self.bytes > limits.bytes {
             self.refused.push(whole(format!("has {} bytes, at most {} are allowed", self.bytes, limits.bytes)));

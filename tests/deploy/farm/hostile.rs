@@ -418,6 +418,51 @@ fn what_a_tenant_makes_of_its_configuration_hurts_nobody() {
     assert_eq!(farm.attempts("b").len(), 1);
 }
 
+/// Where a saved file is live, it can be anything: root never opens it, and what waits for it is given up.
+#[test]
+fn what_a_tenant_saves_where_settings_belong_hurts_nobody() {
+    let plan = Plan { users: true, ..Plan::plain() };
+    let plan = plan.with("config: seed").with("schema-seconds: 2");
+    let farm = Farm::with_core(&plan, &small_core());
+    for wiki in ["a", "b"] {
+        farm.create(wiki);
+    }
+    let tenant = |script: &str| {
+        farm.mwfarm(["wiki", "become", &farm.name("a"), "--", "sh", "-c", script]).well();
+    };
+    // It is read, as MediaWiki's update.php reads it.
+    let clone = Clone::of(&farm, "a", "x");
+    let update = "<?php\n$wgObjectCaches = [];\ndefine('MW_INSTALL_PATH', dirname(__DIR__));\nrequire getenv('MW_CONFIG_FILE');\n\
+         exit($wgSitename === 'Mine' ? 0 : 3);\n";
+    clone.commit("maintenance/update.php", update);
+    clone.push();
+    let before = farm.release("a");
+    for saved in [
+        "mkfifo LocalSettings.php",
+        "mkdir LocalSettings.php",
+        "ln -s /etc/shadow LocalSettings.php",
+        "ln -s LocalSettings.php LocalSettings.php",
+        "ln -s /dev/zero LocalSettings.php",
+        "truncate -s 1T LocalSettings.php",
+        "perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new(Local => q(LocalSettings.php), Listen => 1) or die'",
+        "printf '<?php\\n$wgSitename = ;' > LocalSettings.php",
+        "printf '<?php\\nwhile (true) {}' > LocalSettings.php",
+    ] {
+        tenant(&format!("rm -rf LocalSettings.php; {saved}"));
+        let begun = std::time::Instant::now();
+        let said = farm.deploy("a").badly(1, "update.php failed");
+        assert!(begun.elapsed().as_secs() < 60, "{saved}: {said}");
+        assert!(!said.contains("root:"), "{saved}: {said}");
+        assert_eq!(farm.release("a"), before, "{saved}");
+        // Neither does what all wikis have in common wait for it.
+        farm.mwfarm(["status"]).well();
+        farm.mwfarm(["deploy", &farm.name("b"), "--again"]).well();
+    }
+    tenant("rm -rf LocalSettings.php; printf '<?php\\n$wgSitename = \"Mine\";' > LocalSettings.php");
+    farm.deploy("a").well();
+    assert_ne!(farm.release("a"), before);
+}
+
 fn is_there(farm: &Farm, wiki: &str) -> bool {
     let path = farm.at("data/project").join(farm.name(wiki)).join("config.committed");
     fs::symlink_metadata(path).is_ok()

@@ -11,6 +11,7 @@ mod gerrit;
 mod history;
 mod hostile;
 mod kill;
+mod leaving;
 mod lifecycle;
 mod many;
 mod mended;

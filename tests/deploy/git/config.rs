@@ -238,6 +238,40 @@ fn broken_and_strange_histories_are_refused() {
     is_healthy(&tenant.copy());
 }
 
+/// A history that git would show otherwise than it is.
+#[test]
+fn histories_are_taken_as_they_are() {
+    let tenant = Tenant::new();
+    let first = tenant.commit("<?php // 1");
+    let second = tenant.commit("<?php // 2");
+    let write_out = |commit: &Sha, to: &str| {
+        let into = tenant.fixture.path().join(to);
+        fs::create_dir(&into).unwrap();
+        write(&tenant.fixture.options, &tenant.wiki, commit, &into).unwrap();
+        fs::read_to_string(into.join("LocalSettings.php")).unwrap()
+    };
+    tenant.shell(&format!("cd config.git-work; git replace {second} {first}"));
+    assert_eq!(tenant.import().unwrap(), second);
+    assert_eq!(write_out(&second, "replaced"), "<?php // 2");
+    // Parents that are left out are missing, or are brought: never half of it.
+    let third = tenant.commit("<?php // 3");
+    for (make, unmake) in [
+        (format!("echo {third} > .git/info/grafts"), "rm .git/info/grafts"),
+        (format!("echo {third} > .git/shallow"), "rm .git/shallow"),
+        (format!("echo {third} {first} > .git/info/grafts"), "rm .git/info/grafts"),
+    ] {
+        tenant.shell(&format!("cd config.git-work; mkdir -p .git/info; {make}"));
+        if let Ok(taken) = tenant.import() {
+            assert_eq!(taken, third);
+        }
+        git(&tenant.copy(), &["fsck", "--strict", "--connectivity-only"], b"");
+        tenant.shell(&format!("cd config.git-work; {unmake}"));
+    }
+    assert_eq!(tenant.import().unwrap(), third);
+    assert_eq!(write_out(&third, "third"), "<?php // 3");
+    is_healthy(&tenant.copy());
+}
+
 fn is_healthy(copy: &Path) {
     let listed = git(copy, &["for-each-ref", "--format=%(refname)"], b"");
     assert!(listed.lines().all(|name| name.starts_with("refs/deployed/")), "{listed}");

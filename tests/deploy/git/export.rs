@@ -78,6 +78,39 @@ fn times_are_those_of_the_commit() {
     }
 }
 
+/// What a commit says of itself is nothing but text of somebody.
+#[test]
+fn a_commit_that_lies_becomes_files_all_the_same() {
+    let fixture = Fixture::new();
+    fixture.commit("a", b"1");
+    let tree = fixture.in_work(&["rev-parse", "HEAD^{tree}"]);
+    let huge = "x".repeat(5 << 20);
+    let long = "y".repeat(1 << 20);
+    let (author, committer) = ("author A <a@b> 1 +0000", "committer A <a@b> 1500000000 +0000");
+    for (number, commit) in [
+        format!("{author}\ncommitter A <a@b> -1 +0000\n\nx\n"),
+        format!("{author}\ncommitter A <a@b> 99999999999999999999999 +9999\n\nx\n"),
+        format!("{author}\ncommitter A <a@b> $(id) +0000\n\nx\n"),
+        format!("{author}\n\nx\n"),
+        format!("author {long} <{long}> 1 +0000\n{committer}\n\nx\n"),
+        format!("{author}\n{committer}\nencoding UTF-16\n\n{huge}\n"),
+        format!("{author}\n{committer}\ngpgsig -----BEGIN PGP SIGNATURE-----\n \n -----END PGP SIGNATURE-----\n\nx"),
+        format!("{author}\n{committer}\n\n\u{1b}[31m%ct%x00%n\0{huge}"),
+    ]
+    .iter()
+    .enumerate()
+    {
+        let object = format!("tree {tree}\n{commit}");
+        let arguments = ["hash-object", "-t", "commit", "--literally", "-w", "--stdin"];
+        let commit = super::fixture::sha(&git(&fixture.work(), &arguments, object.as_bytes()));
+        let (into, _) = exported(&fixture, &commit, &format!("lie{number}"));
+        assert_eq!(fs::read(into.join("a")).unwrap(), b"1");
+        let modified = fs::metadata(into.join("a")).unwrap().modified().unwrap();
+        let age = SystemTime::now().duration_since(modified).expect("a time that was");
+        assert!(age >= Duration::from_secs(9), "{number}: {age:?}");
+    }
+}
+
 #[test]
 fn what_is_not_as_committed_is_found() {
     type Change = fn(&Path);

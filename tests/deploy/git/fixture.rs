@@ -92,6 +92,18 @@ impl Fixture {
         git(&self.work(), &["hash-object", "-t", "tree", "--literally", "-w", "--stdin"], &bytes)
     }
 
+    /// A commit of one file at a path of bytes, which is made without a directory on the disk.
+    pub(super) fn commit_path(&self, path: &[u8]) -> Sha {
+        let mut quoted = vec![b'"'];
+        for byte in path {
+            quoted.extend_from_slice(format!("\\{byte:03o}").as_bytes());
+        }
+        let head = b"commit refs/heads/imported\ncommitter A <a@b> 1500000000 +0000\ndata 1\nx\nM 100644 inline ";
+        let input = [&head[..], &quoted, b"\"\ndata 1\nx\n"].concat();
+        git(&self.work(), &["fast-import", "--quiet", "--force"], &input);
+        sha(&self.in_work(&["rev-parse", "refs/heads/imported"]))
+    }
+
     pub(super) fn blob(&self, content: &[u8]) -> String {
         git(&self.work(), &["hash-object", "-w", "--stdin"], content)
     }

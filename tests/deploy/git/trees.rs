@@ -44,6 +44,18 @@ fn links_that_leave_the_tree_are_refused() {
     let lines: &[(&str, &str, &[u8])] = &[("120000", "a", b"b/c"), ("120000", "x", b"a/../../../secret")];
     assert_eq!(refused(&fixture, lines).len(), 1);
     assert_eq!(refused(&fixture, &[("120000", "a", b"b"), ("120000", "b", b"a")]).len(), 2);
+    for circle in ["x/y", "./x", "x", "../x", "d/../x/.."] {
+        let said = refused(&fixture, &[("120000", "x", circle.as_bytes())]);
+        assert_eq!(said.len(), 1, "{circle}");
+    }
+    // Linux follows forty links in a row.
+    let chain = |links: usize| {
+        let names: Vec<(String, String)> = (0..links).map(|n| (format!("l{n:02}"), format!("l{:02}", n + 1))).collect();
+        let lines: Vec<(&str, &str, &[u8])> =
+            names.iter().map(|(name, target)| ("120000", name.as_str(), target.as_bytes())).collect();
+        refused(&fixture, &lines).len()
+    };
+    assert_eq!((chain(40), chain(41)), (0, 1));
     assert_eq!(refused(&fixture, &[("120000", "a", b"x\0y")]).len(), 1);
     assert_eq!(refused(&fixture, &[("120000", "a", &[b'x'; 5000])]).len(), 1);
 }
@@ -96,6 +108,47 @@ fn names_that_are_there_twice_are_refused() {
     let lines: &[(&str, &str, &[u8])] = &[("120000", "a", b"b"), ("40000", "a", below.as_bytes())];
     assert_eq!(refused(&fixture, lines).len(), 1);
     assert_eq!(refused(&fixture, &[("100644", "A", b"1"), ("100644", "a", b"2")]).len(), 1);
+    let lines: &[(&str, &str, &[u8])] = &[("40000", "Dir", below.as_bytes()), ("40000", "dir", below.as_bytes())];
+    assert!(refused(&fixture, lines).iter().any(|said| said.contains("differs from `Dir` in case only")));
+}
+
+#[test]
+fn paths_that_no_disk_takes_are_refused() {
+    let fixture = Fixture::new();
+    let said = |path: &[u8]| {
+        let begun = std::time::Instant::now();
+        let commit = fixture.commit_path(path);
+        let said = match scan(&fixture.repository(), &commit, &Limits::default()) {
+            Ok(_) => Vec::new(),
+            Err(Error::Refused { refused, .. }) => refused.iter().map(ToString::to_string).collect(),
+            // Newer gits go no deeper than so far themselves.
+            Err(Error::Git(error)) if error.to_string().contains("maximum allowed tree depth") => {
+                vec![error.to_string(), "lies more than 128 directories deep".to_owned()]
+            }
+            Err(Error::Git(error)) => panic!("{error}"),
+        };
+        assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
+        assert!(said.len() <= 20 && said.iter().all(|said: &String| said.len() < 4000));
+        said
+    };
+    assert_eq!(said("é/ü.php".as_bytes()), [""; 0]);
+    for (path, why) in [
+        (b"caf\xe9".to_vec(), "is not UTF-8"),
+        (b"a\nb".to_vec(), "control character"),
+        (b"a\\b".to_vec(), "control character or `\\`"),
+        (b"a\x7f".to_vec(), "control character"),
+        (b"a\xc2\x85b".to_vec(), "control character"),
+        (vec![b'a'; 256], "a name of more than 255 bytes"),
+        ([vec![b'd'; 250], b"/".to_vec()].concat().repeat(16), "is longer than 3800 bytes"),
+        (b"d/".repeat(200), "more than 128 directories deep"),
+        // Deeper than anybody's stack would like, if it were walked by calls in calls.
+        (b"d/".repeat(10_000), "more than 128 directories deep"),
+    ] {
+        let path = if path.ends_with(b"/") { [path, b"f".to_vec()].concat() } else { path };
+        let said = said(&path);
+        assert!(said.iter().any(|said| said.contains(why)), "{why}: {said:?}");
+        assert!(said.iter().all(|said| !said.contains(char::is_control)), "{said:?}");
+    }
 }
 
 #[test]
@@ -122,6 +175,11 @@ fn huge_trees_are_refused_without_being_written() {
             names.iter().map(|name| ("40000", name.as_str(), tree.as_bytes())).collect();
         tree = fixture.tree(&lines);
     }
+    // Directories with nothing in them are something on a disk, too.
+    let empty = fixture.tree(&[]);
+    let names: Vec<String> = (0..4).map(|number| format!("e{number}")).collect();
+    let four: Vec<(&str, &str, &[u8])> = names.iter().map(|name| ("40000", name.as_str(), empty.as_bytes())).collect();
+    assert_eq!(refused_with(&fixture, &four, &limits), ["it has 4 directories, at most 3 are allowed"]);
     let bomb: &[(&str, &str, &[u8])] = &[("40000", "x", tree.as_bytes())];
     let said = refused_with(&fixture, bomb, &Limits { files: 10_000, ..limits });
     assert_eq!(said, ["it has a list of files of more than 11288576 bytes"]);
