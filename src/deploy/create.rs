@@ -53,8 +53,8 @@ pub struct Created {
 }
 
 /// The steps, in order, as a plan shows them and a record names the one that failed.
-pub const STEPS: [&str; 10] =
-    ["registry", "user", "branch", "secrets", "home", "database", "cache", "code", "route", "ready"];
+pub const STEPS: [&str; 11] =
+    ["registry", "list", "user", "branch", "secrets", "home", "database", "cache", "code", "route", "ready"];
 
 /// What asking for a wiki would come to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,6 +109,7 @@ pub fn create(engine: &Engine<'_>, asked: &Asked) -> Result<Created, Problem> {
     let mut wiki = if let Some(wiki) = known {
         same(wiki, asked, &host)?
     } else {
+        engine.begins(&asked.name, "registry");
         repository::ensure(options)?;
         branch_is_free(options, asked)?;
         name_is_free(options, &asked.name)?;
@@ -136,6 +137,7 @@ pub fn finish(engine: &Engine<'_>, name: &Name) -> Result<Option<Release>, Probl
 fn finished(engine: &Engine<'_>, wiki: &mut Wiki, changed: &mut Vec<&'static str>) -> Result<Release, Problem> {
     let release = provision(engine, wiki, changed)?;
     if wiki.state != State::Ready || wiki.broken.is_some() {
+        engine.begins(&wiki.name, "ready");
         wiki.state = State::Ready;
         wiki.broken = None;
         engine.put(wiki)?;
@@ -287,12 +289,14 @@ fn enter(engine: &Engine<'_>, asked: &Asked, host: Host) -> Result<Wiki, Problem
 /// A step failed; the record names it.
 pub fn provision(engine: &Engine<'_>, wiki: &mut Wiki, changed: &mut Vec<&'static str>) -> Result<Release, Problem> {
     belongings(engine, wiki, changed)?;
+    engine.begins(&wiki.name, "code");
     let release = code(engine, wiki, true, changed)?;
     if engine.step(wiki, "route", |_| route(engine))? {
         changed.push("route");
     }
-    for step in changed.iter() {
-        engine.reporter.note(Verbosity::Verbose, &format!("{}: {step}", wiki.name));
+    if !changed.is_empty() {
+        let changed = changed.join(", ");
+        engine.reporter.note(Verbosity::Verbose, &format!("made of `{}`: {changed}", wiki.name));
     }
     Ok(release)
 }

@@ -15,7 +15,7 @@ use super::releases::unusable;
 use super::web;
 use crate::farm::Host;
 use crate::process::User;
-use crate::report::{ExitCode, Problem, Reporter};
+use crate::report::{ExitCode, Problem, Reporter, Verbosity};
 
 /// What is built of a release: asked by `deploy`, answered by the verbs `config` and `build`.
 #[derive(Debug)]
@@ -108,6 +108,9 @@ impl Engine<'_> {
     /// # Errors
     /// Those of the system.
     pub fn add(&self, name: &Name, entry: &Entry) -> Result<(), Problem> {
+        if let Some(release) = &entry.release {
+            self.reporter.note(Verbosity::Verbose, &format!("{name}: {release}: {}", entry.stage.word()));
+        }
         let path = self.options.layout.journal(name);
         let directory = path.parent().unwrap_or(Path::new("/"));
         crate::disk::make_directories(&self.options.layout.state())
@@ -164,6 +167,11 @@ impl Engine<'_> {
         web::next_host(self.options, name).map_err(|error| Problem::from_error(ExitCode::Usage, &error))
     }
 
+    /// Tells whoever wants to see each step that one begins.
+    pub fn begins(&self, name: &Name, step: &str) {
+        self.reporter.note(Verbosity::VeryVerbose, &format!("{name}: {step}"));
+    }
+
     /// A step of making or mending a wiki. When it fails, the record says so; when all went well later, nothing of it
     /// is left.
     ///
@@ -175,6 +183,7 @@ impl Engine<'_> {
         step: &str,
         action: impl FnOnce(&Wiki) -> Result<T, Problem>,
     ) -> Result<T, Problem> {
+        self.begins(&wiki.name, step);
         action(wiki).map_err(|problem| {
             let hint = problem.hint.as_ref().map_or_else(String::new, |hint| format!("; {hint}"));
             let error = told(&problem) + &hint;

@@ -18,6 +18,16 @@ use crate::disk;
 use crate::farm::Host;
 use crate::report::{ExitCode, Problem};
 
+/// The steps of [`archive`], in order.
+pub const ARCHIVE: [&str; 4] = ["registry", "route", "site", "cache"];
+
+/// The steps of [`restore`], in order.
+pub const RESTORE: [&str; 10] =
+    ["list", "user", "branch", "secrets", "home", "database", "cache", "site", "registry", "route"];
+
+/// The steps of [`delete`], in order.
+pub const DELETE: [&str; 8] = ["route", "site", "cache", "list", "database", "user", "code", "registry"];
+
 /// Lets pushes wait.
 ///
 /// # Errors
@@ -106,12 +116,17 @@ pub fn archive(engine: &Engine<'_>, name: &Name, why: &str) -> Result<bool, Prob
         recover::recover(engine, wiki)?;
         let was = wiki.state;
         wiki.state = State::Archived;
+        let begins = |step| engine.begins(name, step);
+        begins("registry");
         if was == State::Ready {
             engine.note(name, why)?;
             engine.put(wiki)?;
         }
+        begins("route");
         let routed = create::route(engine)?;
+        begins("site");
         let served = agent::apply(engine, &order(wiki, Action::Withdraw))?;
+        begins("cache");
         // Redis forgets its user; its keys go when there is no room.
         cache::ensure(engine.options)?;
         Ok(was == State::Ready || routed || served)
@@ -132,11 +147,14 @@ pub fn restore(engine: &Engine<'_>, name: &Name) -> Result<Release, Problem> {
         let Some(served) = super::attempt::served(engine, wiki)? else {
             return Err(Problem::new(ExitCode::Failed, format!("`{name}` has no release that could be served")));
         };
+        let begins = |step| engine.begins(name, step);
+        begins("site");
         agent::apply(engine, &order(wiki, Action::Serve))?;
         if let Err(reason) = engine.check(&wiki.host, &served.release) {
             let what = format!("`{name}` does not answer as it should, and stays archived");
             return Err(Problem::new(ExitCode::Failed, what).cause(reason));
         }
+        begins("registry");
         if wiki.state == State::Archived {
             engine.note(name, "restored")?;
         }
@@ -147,6 +165,7 @@ pub fn restore(engine: &Engine<'_>, name: &Name) -> Result<Release, Problem> {
         engine.put(wiki)?;
         // Another command may have taken its user of the cache away meanwhile.
         cache::ensure(engine.options)?;
+        begins("route");
         create::route(engine)?;
         Ok(served)
     })
@@ -280,6 +299,7 @@ fn delete_locked(engine: &Engine<'_>, wiki: &mut Wiki) -> Result<(), Problem> {
         }
         Ok(())
     })?;
+    engine.begins(&wiki.name, "registry");
     registry::remove(layout, &wiki.name).map_err(|error| of_registry(&error))
 }
 

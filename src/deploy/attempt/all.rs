@@ -104,5 +104,5 @@ fn each<T: Send>(
     });
     let mut wikis = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     wikis.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(All { wikis, damaged: damaged.iter().map(of_registry).collect() })
+    Ok(All { wikis, damaged: damaged.values().map(of_registry).collect() })
 }

@@ -11,7 +11,7 @@ use super::super::{agent, repository};
 use super::revert::prune;
 use super::{Failure, Outcome, Request};
 use crate::disk;
-use crate::report::{ExitCode, Problem, Verbosity};
+use crate::report::{ExitCode, Problem};
 
 /// The marker of a release that answers 503.
 pub(in crate::deploy) const CLOSED: &str = ".mwfarm/closed";
@@ -88,13 +88,12 @@ impl Attempt<'_> {
         self.note(Stage::Built, None)?;
         self.order(Action::Serve)?;
         let schema = self.schema()?;
-        self.switch().map_err(|problem| self.after(schema, problem))?;
-        // It is served. Should that not be noted, the attempt has no end yet, and what comes next finds one for it.
-        self.open().and_then(|()| self.note(Stage::Switched, None)).map_err(|problem| {
-            let problem =
-                problem.cause(format!("release {} is served, and nobody has asked whether it answers", self.release));
-            Failure { stage: Stage::Switching, problem: problem.hint("`mwfarm watch reconcile` finishes the deploy") }
+        self.switch().map_err(|problem| {
+            // What failed after the rename, such as making it durable, takes nothing back.
+            let is_served = releases::current(layout, &name).is_ok_and(|link| link.as_ref() == Some(&self.release));
+            if is_served { self.unasked(problem) } else { self.after(schema, problem) }
         })?;
+        self.open().and_then(|()| self.note(Stage::Switched, None)).map_err(|problem| self.unasked(problem))?;
         if let Err(reason) = engine.check(&self.wiki.host, &self.release) {
             return Err(self.leave(schema, &reason));
         }
@@ -165,6 +164,15 @@ impl Attempt<'_> {
         }
     }
 
+    /// Something failed when the release was served already: the attempt has no end yet, and what comes next finds one
+    /// for it.
+    fn unasked(&self, problem: Problem) -> Failure {
+        let _ = self.open();
+        let told = format!("release {} is served, and nobody has asked whether it answers", self.release);
+        let problem = problem.cause(told).hint("`mwfarm watch reconcile` finishes the deploy");
+        Failure { stage: Stage::Switching, problem }
+    }
+
     /// Something failed before the switch, but perhaps not before the schema was changed.
     fn after(&self, schema: Schema, problem: Problem) -> Failure {
         // What failed is more important than that this may fail, too; the next command opens it, then.
@@ -195,7 +203,10 @@ impl Attempt<'_> {
             return Failure { stage: Stage::NeedsOperator, problem: problem.hint(hint) };
         }
         let layout = &self.engine.options.layout;
-        if let Err(error) = releases::switch(&layout.current(name), name, &current.release) {
+        let link = layout.current(name);
+        if let Err(error) = releases::switch(&link, name, &current.release)
+            && releases::linked(&link, name).ok().flatten().as_ref() != Some(&current.release)
+        {
             return Failure { stage: Stage::NeedsOperator, problem: problem.cause(told(&error)) };
         }
         match self.engine.check(&self.wiki.host, &current.release) {
@@ -228,9 +239,6 @@ impl Attempt<'_> {
     }
 
     fn note(&self, stage: Stage, error: Option<String>) -> Result<(), Problem> {
-        self.engine
-            .reporter
-            .note(Verbosity::Verbose, &format!("{}: {}: {}", self.wiki.name, self.release, stage.word()));
         let mut entry = self.engine.entry(self.number, stage, &self.request.why);
         entry.code = Some(self.code.clone());
         entry.config.clone_from(&self.config);

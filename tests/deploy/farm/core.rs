@@ -31,6 +31,41 @@ pub(super) fn files(version: &str) -> BTreeMap<String, String> {
     files
 }
 
+/// The same, of few files, where each page and each update needs the wiki's Redis and its `MariaDB`, as those of
+/// MediaWiki do.
+pub(super) fn with_stores(version: &str) -> BTreeMap<String, String> {
+    let mut files = files(version);
+    files.retain(|path, _| !path.starts_with("includes/part/"));
+    let database = "mysqli_report(MYSQLI_REPORT_ERROR | MYSQLI_REPORT_STRICT);\n\
+         $db = new mysqli('localhost', $wgDBuser, '', $wgDBname, 0, explode(':', $wgDBserver, 2)[1]);\n";
+    let stores = format!(
+        "<?php\n\
+         $redis = $wgObjectCaches['redis'];\n\
+         $own = (require $redis['farmSecrets'])['redis'];\n\
+         $cache = new Redis();\n\
+         $cache->connect($redis['servers'][0]);\n\
+         $cache->auth([$own['user'], $own['password']]);\n\
+         $cache->setOption(Redis::OPT_PREFIX, $own['prefix']);\n\
+         $cache->set('page', $wgDBname);\n\
+         if ($cache->get('page') !== $wgDBname) {{ throw new Exception('the cache forgets'); }}\n\
+         {database}\
+         $db->query('SELECT COUNT(*) FROM page');\n"
+    );
+    files.insert("includes/Stores.php".to_owned(), stores);
+    files.insert("includes/Health.php".to_owned(), "<?php\nrequire __DIR__ . '/Stores.php';\n".to_owned());
+    let page = files["includes/Page.php"].replace("<?php\n", "<?php\nrequire __DIR__ . '/Stores.php';\n");
+    files.insert("includes/Page.php".to_owned(), page);
+    let update = format!(
+        "<?php\n\
+         define('MW_INSTALL_PATH', dirname(__DIR__));\n\
+         require getenv('MW_CONFIG_FILE');\n\
+         {database}\
+         $db->query(file_get_contents(dirname(__DIR__) . '/schema.sql'));\n"
+    );
+    files.insert("maintenance/update.php".to_owned(), update);
+    files
+}
+
 /// The file that makes the page.
 pub(super) fn page(version: &str) -> String {
     format!(

@@ -17,10 +17,12 @@ mod many;
 mod mended;
 mod pushes;
 mod rights;
+mod running;
 mod secret;
 mod served;
 mod slow;
 mod sound;
+mod steps;
 mod trace;
 mod watching;
 
@@ -28,6 +30,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Write as _;
+use std::ops::Range;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -36,6 +39,12 @@ use std::time::{Duration, Instant};
 
 use super::servers;
 use super::web::daemons::{Reply, apache_conf, ask, chmod, end, fpm_conf, nginx_conf, ports};
+
+/// The first number of a wiki's user that a farm of these tests gives.
+const FIRST_USER: u32 = 1_000_000;
+
+/// How many a farm has, of which none is given twice.
+const USERS: u32 = 1000;
 
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -89,6 +98,8 @@ pub(super) struct Farm {
     daemons: Vec<(String, Child)>,
     servers: Vec<Child>,
     users: bool,
+    /// The numbers that its wikis' users may have.
+    uids: Range<u32>,
     web: &'static str,
     root: tempfile::TempDir,
 }
@@ -146,6 +157,7 @@ impl Farm {
             daemons: Vec::new(),
             servers: Vec::new(),
             users: plan.users,
+            uids: FIRST_USER + number % 30_000 * USERS..FIRST_USER + (number % 30_000 + 1) * USERS,
             web: plan.web,
             root,
         };
@@ -153,7 +165,7 @@ impl Farm {
             Some(core) => farm.copy_core(core),
             None => farm.make_core(files),
         }
-        farm.configure(plan, number);
+        farm.configure(plan);
         let mut farm = farm;
         if plan.options.contains("ROOT/mariadb.sock") {
             let server = servers::mariadb(&farm.base);
@@ -178,11 +190,10 @@ impl Farm {
         farm
     }
 
-    fn configure(&self, plan: &Plan, number: u32) {
+    fn configure(&self, plan: &Plan) {
         let at = |name: &str| self.base.join(name).display().to_string();
         let users = if plan.users {
-            let from = 700_000 + number % 30_000 * 20;
-            format!("{{from: {from}, to: {}}}", from + 19)
+            format!("{{from: {}, to: {}}}", self.uids.start, self.uids.end - 1)
         } else {
             "none".to_owned()
         };
@@ -338,6 +349,13 @@ impl Farm {
     /// Deploys a wiki.
     pub(super) fn deploy(&self, name: &str) -> Said {
         self.mwfarm(["deploy", &self.name(name)])
+    }
+
+    /// Deletes a wiki.
+    #[track_caller]
+    pub(super) fn delete(&self, name: &str) {
+        let name = self.name(name);
+        self.mwfarm(["wiki", "delete", &name, "--yes-i-mean", &name]).well();
     }
 
     /// Asks the proxy for a page of a wiki.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::{Farm, git};
+use super::{Farm, git, running};
 
 /// Fails unless all is in order.
 #[track_caller]
@@ -40,11 +40,9 @@ pub(super) fn sound(farm: &Farm) {
     same("removed homes", names_in(&farm.at("data/project/.removed"), "", &[]), &BTreeSet::new());
     same("tried", names_in(&farm.at("srv/deployment/next"), "", &[]), &BTreeSet::new());
     if farm.web != "none" {
-        let (directory, own) = if farm.web == "fpm" { ("fpm.d", "farm") } else { ("apache.d", "farm") };
-        for directory in [directory, "nginx.d"] {
-            let sites = names_in(&farm.at("etc/mwfarm").join(directory), ".conf", &[]);
-            let sites = sites.into_iter().filter(|site| !site.contains(own) || site.contains(&farm.tag)).collect();
-            same(directory, sites, &on_the_web);
+        let behind = if farm.web == "fpm" { &["fpm.d", "nginx.d"][..] } else { &["apache.d"] };
+        for directory in behind {
+            same(directory, names_in(&farm.at("etc/mwfarm").join(directory), ".conf", &[]), &on_the_web);
         }
         let map = fs::read_to_string(farm.at("etc/mwfarm/proxy.map")).unwrap_or_default();
         let routed =
@@ -60,6 +58,7 @@ pub(super) fn sound(farm: &Farm) {
             same(database, users.filter_map(|user| user.strip_prefix("wiki-")).map(str::to_owned).collect(), &names);
         }
     }
+    running::runs(farm, &wikis, &on_the_web, &mut wrong);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
@@ -236,6 +235,12 @@ pub(super) fn listing(farm: &Farm) -> Listing {
 }
 
 impl Listing {
+    /// The same without some paths.
+    pub(super) fn without(mut self, is: impl Fn(&Path) -> bool) -> Self {
+        self.0.retain(|path, _| !is(path));
+        self
+    }
+
     /// The paths that differ.
     pub(super) fn changes(one: &Self, other: &Self) -> Vec<String> {
         let paths: BTreeSet<&PathBuf> = one.0.keys().chain(other.0.keys()).collect();

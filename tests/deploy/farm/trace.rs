@@ -28,6 +28,16 @@ pub(super) fn kill<A: AsRef<str>>(moment: &Moment, farm: &Farm, words: &[A]) -> 
     traced(farm, words, &moment.killing()).code == -9
 }
 
+/// The same, giving what it said until then; the code is -9 when it was killed.
+pub(super) fn killed<A: AsRef<str>>(moment: &Moment, farm: &Farm, words: &[A]) -> Said {
+    traced(farm, words, &moment.killing())
+}
+
+/// Runs a command and kills it at the n-th time that it asks for this call, whatever for. Gives what it said until then.
+pub(super) fn killed_at<A: AsRef<str>>(call: &str, number: usize, farm: &Farm, words: &[A]) -> Said {
+    killed(&Moment { call: call.to_owned(), number, text: String::new() }, farm, words)
+}
+
 /// Runs a command and lets the system refuse from this moment on.
 pub(super) fn refuse<A: AsRef<str>>(moment: &Moment, farm: &Farm, words: &[A], error: &str) -> Said {
     traced(farm, words, &moment.refusing(error, true))
@@ -38,6 +48,11 @@ pub(super) fn chosen(moments: &[Moment]) -> Vec<Moment> {
     let count = count(moments.len());
     let seed: usize = env::var("MWFARM_SEED").ok().map_or(0, |seed| seed.parse().expect("a number"));
     strace::spread(moments, count, seed)
+}
+
+/// Whether more is wanted than a push to this repository pays for.
+pub(super) fn is_campaign() -> bool {
+    env::var_os("MWFARM_KILLS").is_some()
 }
 
 /// How many of so many are tried.
@@ -54,7 +69,8 @@ fn traced<A: AsRef<str>>(farm: &Farm, words: &[A], expressions: &[String]) -> Sa
     let program = farm.command(words.iter().map(AsRef::as_ref));
     // A session of its own, by which its programs are found when it is no more.
     let mut command = Command::new("setsid");
-    command.args(["strace", "-qq", "-o"]).arg(farm.at("trace"));
+    // Of what is written, more than the beginning: it tells the steps.
+    command.args(["strace", "-qq", "-s", "256", "-o"]).arg(farm.at("trace"));
     for expression in expressions {
         command.args(["-e", expression]);
     }
