@@ -1,6 +1,6 @@
 //! The journal of a wiki: one line of JSON for each thing that is about to be done, or was, with who and why.
 //!
-//! It is written before the thing itself. A last line that a crash cut is passed over.
+//! It is written before the thing itself. A line that a crash cut is passed over.
 
 use std::path::Path;
 
@@ -138,13 +138,25 @@ pub fn schema_is_in_doubt(entries: &[Entry]) -> bool {
     doubt
 }
 
-/// All lines that can be read, the oldest first. Cut ones are not told.
+/// All lines, the oldest first, but for those that a crash cut.
 ///
 /// # Errors
-/// Those of the system.
+/// Those of the system; or a line says something that this mwfarm does not know, as that of a newer one. Passed over, a
+/// deploy that goes on would be taken for none.
 pub fn read(journal: &Path) -> std::io::Result<Vec<Entry>> {
     let text = disk::read_optional(journal)?.unwrap_or_default();
-    Ok(text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
+    let mut entries = Vec::new();
+    for (number, line) in text.split(|byte| *byte == b'\n').enumerate() {
+        match serde_json::from_slice(line) {
+            Ok(entry) => entries.push(entry),
+            Err(error) if error.is_data() => {
+                let message = format!("line {} does not fit: {error}", number + 1);
+                return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, message));
+            }
+            Err(_) => {}
+        }
+    }
+    Ok(entries)
 }
 
 #[cfg(test)]

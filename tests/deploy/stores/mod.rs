@@ -6,5 +6,6 @@ mod ground;
 mod home;
 mod kill;
 mod mediawiki;
+mod registry;
 mod secrets;
 mod users;
