@@ -62,11 +62,14 @@ pub(super) fn mariadb_says(root: &Path, sql: &str) -> String {
 
 /// Starts `MariaDB` at `mariadb.sock` on an empty directory.
 pub(super) fn mariadb(root: &Path) -> Child {
-    let data = root.join("mariadb");
+    let (data, temporary) = (root.join("mariadb"), root.join("mariadb.tmp"));
+    // One that starts removes what others have there, such as those of other tests.
+    fs::create_dir_all(&temporary).expect("a directory");
     let install = Command::new("mariadb-install-db")
         .args(["--no-defaults", "--auth-root-authentication-method=socket", "--auth-root-socket-user=root"])
         .args(["--skip-test-db", "--user=root"])
         .arg(format!("--datadir={}", data.display()))
+        .env("TMPDIR", &temporary)
         .output();
     let install = install.expect("mariadb-install-db runs");
     assert!(install.status.success(), "{install:?}");
@@ -75,11 +78,11 @@ pub(super) fn mariadb(root: &Path) -> Child {
 
 /// Starts `MariaDB` at `mariadb.sock` on a directory that is there.
 pub(super) fn mariadb_again(root: &Path) -> Child {
-    let data = root.join("mariadb");
     let server = Command::new("mariadbd")
         .args(["--no-defaults", "--user=root", "--skip-networking", "--skip-log-bin"])
         .args(["--innodb-buffer-pool-size=32M", "--innodb-flush-log-at-trx-commit=0"])
-        .arg(format!("--datadir={}", data.display()))
+        .arg(format!("--datadir={}", root.join("mariadb").display()))
+        .env("TMPDIR", root.join("mariadb.tmp"))
         .arg(format!("--socket={}", root.join("mariadb.sock").display()))
         .stderr(Stdio::null())
         .spawn();

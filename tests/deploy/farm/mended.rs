@@ -8,7 +8,6 @@ use std::process::Command;
 use super::sound::sound;
 use super::watching::small_core;
 use super::{Farm, Plan, chmod, git};
-use crate::deploy::servers;
 use crate::mount::Mount;
 
 /// A farm with all stores.
@@ -41,28 +40,9 @@ fn read_only(farm: &Farm, path: &str) -> Option<Mend> {
     Some(Box::new(|_| drop(mount)))
 }
 
-/// `MariaDB` and Redis are started in this order.
-fn stop(farm: &mut Farm, server: usize) {
-    let mut server = farm.servers.remove(server);
-    server.kill().and_then(|()| server.wait()).expect("it ends");
-}
-
-fn stop_mariadb(farm: &mut Farm) -> Mend {
-    stop(farm, 0);
-    fs::remove_file(farm.at("mariadb.sock")).ok();
-    Box::new(|farm| {
-        let server = servers::mariadb_again(&farm.base);
-        farm.servers.insert(0, server);
-    })
-}
-
-fn stop_redis(farm: &mut Farm) -> Mend {
-    stop(farm, 1);
-    fs::remove_file(farm.at("redis.sock")).expect("a socket");
-    Box::new(|farm| {
-        let server = servers::redis(&farm.base, &farm.at("etc/mwfarm/users.acl"));
-        farm.servers.push(server);
-    })
+fn stop(farm: &mut Farm, server: &'static str) -> Mend {
+    farm.kill_server(server);
+    Box::new(move |farm| farm.server(server))
 }
 
 fn break_nginx(farm: &Farm) -> Mend {
@@ -129,8 +109,8 @@ const CREATE: &[Cause] = &[
             Some(Box::new(|_| drop(mount)))
         },
     },
-    Cause { step: "database", says: "see that MariaDB answers at", bring: |farm, _| Some(stop_mariadb(farm)) },
-    Cause { step: "cache", says: "start Redis with `aclfile ", bring: |farm, _| Some(stop_redis(farm)) },
+    Cause { step: "database", says: "see that MariaDB answers at", bring: |farm, _| Some(stop(farm, "mariadb")) },
+    Cause { step: "cache", says: "start Redis with `aclfile ", bring: |farm, _| Some(stop(farm, "redis")) },
     Cause {
         step: "deploy of ",
         says: "answers 500 to `/index.php",
@@ -228,9 +208,9 @@ fn every_step_of_making_a_wiki_that_fails_is_told_and_finished_by_the_same_comma
 const DELETE: &[Cause] = &[
     Cause { step: "route", says: "is not mwfarm's, and is left alone", bring: |farm, _| Some(take_routes(farm)) },
     Cause { step: "route", says: "nginx", bring: |farm, _| Some(break_nginx(farm)) },
-    Cause { step: "cache", says: "start Redis with `aclfile ", bring: |farm, _| Some(stop_redis(farm)) },
+    Cause { step: "cache", says: "start Redis with `aclfile ", bring: |farm, _| Some(stop(farm, "redis")) },
     Cause { step: "list", says: "cannot use", bring: |farm, _| Some(take_list(farm)) },
-    Cause { step: "database", says: "see that MariaDB answers at", bring: |farm, _| Some(stop_mariadb(farm)) },
+    Cause { step: "database", says: "see that MariaDB answers at", bring: |farm, _| Some(stop(farm, "mariadb")) },
     Cause {
         step: "user",
         says: "is not this farm's",

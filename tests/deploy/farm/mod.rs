@@ -79,6 +79,15 @@ impl Plan {
         options.iter().fold(plan, |plan, line| plan.with(line))
     }
 
+    /// Wikis with all that there is: users of their own, `MariaDB` and Redis.
+    pub(super) fn with_stores(web: &'static str) -> Self {
+        Self { options: String::new(), ..Self::of(web) }
+            .with("database: {mariadb: ROOT/mariadb.sock}")
+            .with("cache: {redis: ROOT/redis.sock}")
+            .with("list: wikis.yml")
+            .with("keep: 2")
+    }
+
     pub(super) fn with(mut self, line: &str) -> Self {
         self.options.push_str("  ");
         self.options.push_str(line);
@@ -96,7 +105,7 @@ pub(super) struct Farm {
     /// What tells the names of this farm's wikis from those of others on the machine.
     tag: String,
     daemons: Vec<(String, Child)>,
-    servers: Vec<Child>,
+    servers: Vec<(&'static str, Child)>,
     users: bool,
     /// The numbers that its wikis' users may have.
     uids: Range<u32>,
@@ -169,14 +178,13 @@ impl Farm {
         let mut farm = farm;
         if plan.options.contains("ROOT/mariadb.sock") {
             let server = servers::mariadb(&farm.base);
-            farm.servers.push(server);
+            farm.servers.push(("mariadb", server));
         }
         if plan.options.contains("ROOT/redis.sock") {
             // Redis does not start without its file, which mwfarm writes.
             let said = farm.mwfarm(["watch", "reconcile"]);
             assert!(said.err.contains("Redis does not answer"), "{said:?}");
-            let server = servers::redis(&farm.base, &farm.at("etc/mwfarm/users.acl"));
-            farm.servers.push(server);
+            farm.server("redis");
         }
         // Daemons need files to include.
         if plan.web != "none" {
@@ -255,6 +263,23 @@ impl Farm {
         self.daemons.push((daemon.to_owned(), child));
         let pid = at(&format!("pid/{daemon}.pid"));
         wait(daemon, || fs::read_to_string(&pid).is_ok_and(|pid| !pid.trim().is_empty()));
+    }
+
+    /// Starts `redis`, or `mariadb` on what it had before.
+    pub(super) fn server(&mut self, name: &'static str) {
+        let server = match name {
+            "redis" => servers::redis(&self.base, &self.at("etc/mwfarm/users.acl")),
+            _ => servers::mariadb_again(&self.base),
+        };
+        self.servers.push((name, server));
+    }
+
+    /// Kills one of them.
+    pub(super) fn kill_server(&mut self, name: &str) {
+        let at = self.servers.iter().position(|(known, _)| *known == name).expect("it runs");
+        let (_, mut server) = self.servers.remove(at);
+        server.kill().and_then(|()| server.wait()).expect("it ends");
+        let _ = fs::remove_file(self.at(&format!("{name}.sock")));
     }
 
     /// Ends a daemon.
@@ -425,7 +450,7 @@ impl Drop for Farm {
             }
         }
         self.daemons.drain(..).for_each(|(_, child)| end(child));
-        for mut server in self.servers.drain(..) {
+        for (_, mut server) in self.servers.drain(..) {
             // What they wrote goes anyway.
             let _ = server.kill().and_then(|()| server.wait());
         }

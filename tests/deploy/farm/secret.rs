@@ -12,7 +12,6 @@ use mwfarm::deploy::secrets::{self, Secrets};
 use super::sound::sound;
 use super::watching::small_core;
 use super::{Farm, Plan, git, trace, wait};
-use crate::deploy::servers;
 
 fn secrets_of(farm: &Farm, wiki: &str) -> Secrets {
     let options = options::read(&farm.base).expect("options");
@@ -208,12 +207,9 @@ fn secrets_that_are_changed_are_followed() {
     shows(&farm, "it's $wg\\");
 
     // While the cache does not run.
-    let mut redis = farm.servers.pop().expect("Redis");
-    redis.kill().and_then(|()| redis.wait()).expect("an end");
-    fs::remove_file(farm.at("redis.sock")).expect("a socket");
+    farm.kill_server("redis");
     farm.mwfarm(["wiki", "rotate", &name]).badly(1, "step `cache` of the wiki");
-    let server = servers::redis(&farm.base, &farm.at("etc/mwfarm/users.acl"));
-    farm.servers.push(server);
+    farm.server("redis");
     farm.mwfarm(["watch", "reconcile"]).well();
     shows(&farm, "it's $wg\\");
     assert!(farm.show("a")["wiki"]["broken"].is_null());

@@ -5,6 +5,7 @@
 use std::env;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::{Farm, Said, wait};
@@ -64,8 +65,30 @@ pub(super) fn count(all: usize) -> usize {
     }
 }
 
+/// Runs a command and kills it when it has started its n-th program, for whose end nobody waits. Gives its session, too.
+/// Programs are found in `programs` first.
+pub(super) fn killed_at_work<A: AsRef<str>>(number: usize, programs: &Path, farm: &Farm, words: &[A]) -> (Said, u32) {
+    let moment = Moment { call: "pidfd_open".to_owned(), number, text: String::new() };
+    // The streams may stay open.
+    let (out, err) = (farm.at("trace.out"), farm.at("trace.err"));
+    let file = |path| fs::File::create(path).expect("a file");
+    let mut command = command(farm, words, &moment.killing());
+    command.env("PATH", format!("{}:{}", programs.display(), env::var("PATH").expect("a path")));
+    let mut child = command.stdin(Stdio::null()).stdout(file(&out)).stderr(file(&err)).spawn().expect("a program");
+    let session = child.id();
+    let status = child.wait().expect("an end");
+    let code = status.signal().map_or(status.code().unwrap_or(-1), |signal| -signal);
+    let read = |path| fs::read_to_string(path).expect("UTF-8");
+    (Said { code, out: read(out), err: read(err) }, session)
+}
+
 /// Runs a command under strace, and waits until all that it started has ended. The code is negative for a signal.
 fn traced<A: AsRef<str>>(farm: &Farm, words: &[A], expressions: &[String]) -> Said {
+    ended(&mut command(farm, words, expressions))
+}
+
+/// A command under strace, in a session of its own.
+fn command<A: AsRef<str>>(farm: &Farm, words: &[A], expressions: &[String]) -> Command {
     let program = farm.command(words.iter().map(AsRef::as_ref));
     // A session of its own, by which its programs are found when it is no more.
     let mut command = Command::new("setsid");
@@ -75,7 +98,7 @@ fn traced<A: AsRef<str>>(farm: &Farm, words: &[A], expressions: &[String]) -> Sa
         command.args(["-e", expression]);
     }
     command.arg(program.get_program()).args(program.get_args()).env("LOGNAME", "carol").env_remove("SUDO_USER");
-    ended(&mut command)
+    command
 }
 
 /// Runs the first program of a session, and waits until all of that has ended.

@@ -6,6 +6,7 @@
 //! each step: `MWFARM_KILLS` says how many of a verb, `all` for all; without it, one in each step. `MWFARM_SEED` tells
 //! which, and more where a step is long. Several wikis are killed before all of them are mended.
 
+mod again;
 mod verbs;
 
 use std::collections::BTreeSet;
@@ -96,12 +97,7 @@ struct Struck {
 
 impl Matrix {
     fn new(web: &'static str) -> Self {
-        let plan = Plan { options: String::new(), ..Plan::of(web) }
-            .with("database: {mariadb: ROOT/mariadb.sock}")
-            .with("cache: {redis: ROOT/redis.sock}")
-            .with("list: wikis.yml")
-            .with("keep: 2");
-        let farm = Farm::with_core(&plan, &core::with_stores("1"));
+        let farm = Farm::with_core(&Plan::with_stores(web), &core::with_stores("1"));
         // Others are there, too.
         farm.create("z");
         Self { farm, wikis: 0, made: Vec::new(), version: 1, web }
