@@ -92,12 +92,17 @@ pub fn schema(options: &Options, wiki: &Wiki) -> Result<String, Problem> {
     let script = SCHEMA.strip_prefix("<?php").unwrap_or(SCHEMA);
     arguments.extend(["-r".into(), script.into(), "--".into()]);
     arguments.extend(place);
-    let output = succeed(&program(&options.php, arguments, users::of(options, wiki)), b"")?;
+    let unread = || Problem::new(ExitCode::Failed, format!("the schema of `{}` cannot be read", wiki.name));
+    let output = succeed(&program(&options.php, arguments, users::of(options, wiki)), b"").map_err(|problem| {
+        // Then PHP tells where in the script, which helps nobody.
+        let problem = unread().cause(problem.causes.into_iter().next().unwrap_or(problem.what));
+        match &options.database {
+            Database::Mariadb(socket) => problem.hint(format!("see that MariaDB answers at `{}`", socket.display())),
+            Database::Sqlite | Database::None => problem,
+        }
+    })?;
     // Said when all was said: PHP that dies may end with 0.
-    match output.strip_suffix(b"end\n") {
-        Some(text) => Ok(digest(text)),
-        None => Err(Problem::new(ExitCode::Failed, format!("the schema of `{}` cannot be read", wiki.name))),
-    }
+    output.strip_suffix(b"end\n").map(digest).ok_or_else(unread)
 }
 
 /// What MediaWiki is told of its database.
