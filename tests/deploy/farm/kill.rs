@@ -174,6 +174,40 @@ fn a_disk_that_fails() {
     refuse(&Verb { words: &["deploy", "@", "--revert"], plan: plan("none"), prepare, after: |_, _| {} }, "EIO");
     let words = &["wiki", "delete", "@", "--yes-i-mean", "@"];
     refuse(&Verb { words, plan: plan("none"), prepare, after: |_, _| {} }, "EIO");
+    let prepare = |farm: &Farm| {
+        releases(farm, 2);
+        farm.push("a", &small("3"));
+    };
+    refuse(&Verb { words: &["deploy", "@"], plan: plan("none"), prepare, after: is_new }, "EIO");
+}
+
+/// The link was renamed, and the disk does not say that this will last: the release is served, and so it is no failure.
+#[test]
+fn an_error_after_the_switch_takes_nothing_back() {
+    let farm = Farm::with_core(&plan("none"), &small("1"));
+    releases(&farm, 2);
+    farm.push("a", &small("3"));
+    let words = ["deploy".to_owned(), farm.name("a")];
+    let before = Before { release: farm.release("a") };
+    let saved = Saved::of(&farm);
+    let moments = trace::moments(&farm, &words);
+    saved.restore(&farm);
+    let link = format!("servicegroup/{}\"", farm.name("a"));
+    let switch = moments.iter().rposition(|moment| moment.is_of("rename") && moment.text.contains(&link));
+    let after = &moments[switch.expect("a switch")..];
+    let sync = after.iter().find(|moment| moment.is_of("fsync")).expect("it is made durable");
+    let said = trace::refuse_once(sync, &farm, &words, "EIO");
+    assert_eq!(said.code, 1, "{said:?}");
+    for told in ["is served, and nobody has asked whether it answers", "`mwfarm watch reconcile` finishes the deploy"] {
+        assert!(said.err.contains(told), "{said:?}");
+    }
+    assert_ne!(farm.release("a"), before.release);
+    assert_eq!(farm.journal("a").pop().expect("a line")["stage"], "switching");
+    let mended = farm.mwfarm(["watch", "reconcile"]).well();
+    assert!(mended.contains("was switched and answers as it should"), "{mended}");
+    assert_eq!(farm.journal("a").pop().expect("a line")["stage"], "done");
+    is_new(&farm, &before);
+    sound(&farm);
 }
 
 /// A worker is killed while it deploys: the entry of the queue is still there, and the next worker does what it says.

@@ -106,11 +106,11 @@ fn wiki_is_sound(farm: &Farm, name: &str, wiki: &Value, wrong: &mut Vec<String>)
     if pins != codes {
         wrong.push(format!("{name} pins {pins:?}, and has {codes:?}"));
     }
-    journal_is_sound(farm, name, next, newest, wrong);
+    journal_is_sound(farm, name, &served, next, newest, wrong);
 }
 
 /// Each line can be read, and no number of an attempt was given twice.
-fn journal_is_sound(farm: &Farm, name: &str, next: u64, newest: u64, wrong: &mut Vec<String>) {
+fn journal_is_sound(farm: &Farm, name: &str, served: &str, next: u64, newest: u64, wrong: &mut Vec<String>) {
     let journal =
         fs::read_to_string(farm.at("var/lib/mwfarm/journal").join(format!("{name}.jsonl"))).unwrap_or_default();
     let mut begun = BTreeMap::new();
@@ -131,6 +131,9 @@ fn journal_is_sound(farm: &Farm, name: &str, next: u64, newest: u64, wrong: &mut
         }
         if attempt != 0 {
             stage = text(&entry["stage"]);
+        }
+        if attempt != 0 && ["failed", "rolled-back"].contains(&stage.as_str()) && text(&entry["release"]) == served {
+            wrong.push(format!("{name} serves {served}, of which its journal says {entry}"));
         }
         last = last.max(attempt);
     }

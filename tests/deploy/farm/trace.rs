@@ -15,7 +15,7 @@ use crate::strace::{self, CHANGES, Moment};
 const PROGRAMS: &str = "clone,clone3,vfork,pidfd_open";
 
 /// How many moments of each verb a push to this repository pays for.
-const FEW: usize = 14;
+const FEW: usize = 9;
 
 /// The moments at which a command can be killed, in order. It runs for that.
 pub(super) fn moments<A: AsRef<str>>(farm: &Farm, words: &[A]) -> Vec<Moment> {
@@ -42,6 +42,11 @@ pub(super) fn killed_at<A: AsRef<str>>(call: &str, number: usize, farm: &Farm, w
 /// Runs a command and lets the system refuse from this moment on.
 pub(super) fn refuse<A: AsRef<str>>(moment: &Moment, farm: &Farm, words: &[A], error: &str) -> Said {
     traced(farm, words, &moment.refusing(error, true))
+}
+
+/// The same, where the system refuses this once.
+pub(super) fn refuse_once<A: AsRef<str>>(moment: &Moment, farm: &Farm, words: &[A], error: &str) -> Said {
+    traced(farm, words, &moment.refusing(error, false))
 }
 
 /// As many of them as `MWFARM_KILLS` says (`all` for all), spread evenly; `MWFARM_SEED` tells which.
