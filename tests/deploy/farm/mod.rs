@@ -18,6 +18,7 @@ mod mended;
 mod pushes;
 mod rights;
 mod running;
+mod schedules;
 mod secret;
 mod served;
 mod slow;

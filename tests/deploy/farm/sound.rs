@@ -83,8 +83,8 @@ fn wiki_is_sound(farm: &Farm, name: &str, wiki: &Value, wrong: &mut Vec<String>)
         if text(&json["release"]) != *release || !release.ends_with(&code[..12]) {
             wrong.push(format!("{name} has `{release}`, which says {json}"));
         }
-        if number(release) > number(&served) && !bad.contains(&code) {
-            wrong.push(format!("{name} has `{release}`, which is newer than what is served, and not bad"));
+        if number(release) > number(&served) && !bad.contains(&code) && !was_served(farm, name, release) {
+            wrong.push(format!("{name} has `{release}`, which is newer than what is served, and never was"));
         }
         newest = newest.max(number(release));
         codes.insert(code);
@@ -107,6 +107,17 @@ fn wiki_is_sound(farm: &Farm, name: &str, wiki: &Value, wrong: &mut Vec<String>)
         wrong.push(format!("{name} pins {pins:?}, and has {codes:?}"));
     }
     journal_is_sound(farm, name, &served, next, newest, wrong);
+}
+
+/// Whether a journal says that the release was served by the attempt that made it.
+fn was_served(farm: &Farm, name: &str, release: &str) -> bool {
+    let journal = farm.at("var/lib/mwfarm/journal").join(format!("{name}.jsonl"));
+    let entries = fs::read_to_string(journal).unwrap_or_default();
+    entries.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).any(|entry| {
+        entry["attempt"] == number(release)
+            && text(&entry["release"]) == release
+            && ["switched", "verified", "done"].contains(&text(&entry["stage"]).as_str())
+    })
 }
 
 /// Each line can be read, and no number of an attempt was given twice.
