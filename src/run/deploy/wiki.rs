@@ -226,7 +226,8 @@ fn script(site: &Site<'_>, script: &str) -> Result<String, Problem> {
         let found = names.into_iter().find(|name| name.eq_ignore_ascii_case(wanted)).ok_or_else(none)?;
         format!("maintenance/{found}")
     };
-    // The link to the wiki's settings leads out of the tree.
+    // The link to the wiki's settings leads out of the tree, or to what is ours in it.
     let real = |path: &Path| crate::disk::real_path(path).map_err(|_| none());
-    if real(&site.tree.join(&file))?.starts_with(real(&site.tree)?) { Ok(file) } else { Err(none()) }
+    let (path, tree) = (real(&site.tree.join(&file))?, real(&site.tree)?);
+    if path.starts_with(&tree) && !path.starts_with(tree.join(".mwfarm")) { Ok(file) } else { Err(none()) }
 }

@@ -2,6 +2,7 @@
 
 mod all;
 mod attempts;
+mod bastion;
 mod boot;
 mod commands;
 mod core;
