@@ -95,8 +95,16 @@ impl fmt::Display for WikiId {
 /// Where a wiki answers: a host name or IP literal, without port, in lower case, and for path farms the path
 /// below it: `www.example.org/beta`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "String")]
 pub struct Host(String);
+
+impl TryFrom<String> for Host {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<Self, NameError> {
+        Self::new(&text)
+    }
+}
 
 impl Host {
     /// Checks a host with an optional path. Hosts are looked up exactly, so they are refused rather than cleaned.

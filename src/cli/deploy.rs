@@ -48,7 +48,7 @@ pub enum WikiCommand {
 /// `mwfarm wiki create`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 #[command(
-    after_help = "Examples:\n  mwfarm wiki create alpha\n  mwfarm wiki create beta --base refs/heads/REL1_43 --owner carol --ttl 30d"
+    after_help = "Examples:\n  mwfarm wiki create alpha\n  mwfarm wiki create beta --base refs/heads/REL1_43 --owner carol --ttl 30d\n  mwfarm wiki create gamma --web itk"
 )]
 pub struct Create {
     /// Its name, which its host, user, branch and database follow
@@ -62,6 +62,9 @@ pub struct Create {
     /// Where it answers, instead of <NAME>.<zone>: another host of the zone
     #[arg(long, value_name = "HOST")]
     pub host: Option<String>,
+    /// What serves it: Apache with mpm-itk (itk), or nginx and PHP-FPM (fpm) [default: `web` of mwfarm.yml]
+    #[arg(long, value_enum, value_name = "SERVER")]
+    pub web: Option<Web>,
     /// Archive it after this time: 12h, 30d, 8w
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub ttl: Option<u64>,
@@ -74,6 +77,15 @@ pub struct Create {
     /// How to print the result
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: Format,
+}
+
+/// What serves a wiki.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Web {
+    /// Apache with mpm-itk: each request as the wiki's user
+    Itk,
+    /// nginx, and a pool of PHP-FPM as the wiki's user
+    Fpm,
 }
 
 /// `mwfarm wiki list` and `mwfarm status`.

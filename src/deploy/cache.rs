@@ -129,24 +129,41 @@ pub fn settings(options: &Options, wiki: &Wiki) -> Vec<(String, Value)> {
     settings
 }
 
+/// Writes the class of MediaWiki's cache, and nothing else: what an app server needs of it. Says whether it was not there.
+///
+/// # Errors
+/// Those of the system.
+pub fn ensure_class(options: &Options) -> Result<bool, Problem> {
+    if options.cache == Cache::None {
+        return Ok(false);
+    }
+    let _web = lock::web(&options.layout).map_err(|error| Problem::from_error(ExitCode::Failed, &error))?;
+    let class = class_file(options);
+    write_class(options).map_err(unusable(&class))
+}
+
+fn write_class(options: &Options) -> std::io::Result<bool> {
+    let class = class_file(options);
+    let directory = class.parent().unwrap_or(Path::new("/"));
+    disk::make_directories(&options.layout.etc())?;
+    disk::own_directory(directory, Owner::us(), 0o755, None)?;
+    disk::sweep(directory)?;
+    disk::own_file(&class, CLASS_FILE.as_bytes(), Owner::us(), 0o644)
+}
+
 fn class_file(options: &Options) -> PathBuf {
     options.layout.etc().join("php").join(format!("{CLASS}.php"))
 }
 
 /// Writes the file of all users, which Redis has to be able to read, and the class.
 fn write(options: &Options, socket: &Path, path: &Path, users: &Users) -> Result<bool, Problem> {
-    let class = class_file(options);
-    let directory = class.parent().unwrap_or(Path::new("/"));
     let etc = options.layout.etc();
     // Passwords are in the file only as digests; the prefixes are nobody's business all the same.
     let group = disk::look(socket).map_err(unusable(socket))?.or(disk::look(path).map_err(unusable(path))?);
     let owner = Owner { uid: Owner::us().uid, gid: group.map_or(Owner::us().gid, |there| group_of(&there)) };
     let write = || {
-        disk::make_directories(&etc)?;
-        disk::own_directory(directory, Owner::us(), 0o755, None)?;
+        write_class(options)?;
         disk::sweep(&etc)?;
-        disk::sweep(directory)?;
-        disk::own_file(&class, CLASS_FILE.as_bytes(), Owner::us(), 0o644)?;
         disk::own_file(path, users.text().as_bytes(), owner, 0o640)
     };
     write().map_err(unusable(path))

@@ -13,6 +13,7 @@ use super::git::{self, Repository};
 use super::options::Options;
 use super::record::Wiki;
 use super::release::Sha;
+use super::repository::REMOTE;
 use super::tree::{self, Tree};
 use crate::disk;
 use crate::process::User;
@@ -90,6 +91,38 @@ pub fn import(options: &Options, wiki: &Wiki, work: &Path) -> Result<Sha, Proble
     copy.run(["update-ref", &pin_of(&sha), sha.as_str()], TIME)?;
     copy.run(["update-ref", "-d", INCOMING], TIME)?;
     Ok(sha)
+}
+
+/// Makes sure that a commit of the wiki's configuration is in the copy of this server, which need not be the one that took
+/// it from the wiki. Says whether it was not. The wiki's lock has to be held.
+///
+/// # Errors
+/// It is found neither where `config-origin` says nor in the wiki's own repository.
+pub fn bring(options: &Options, wiki: &Wiki, commit: &Sha, work: &Path) -> Result<bool, Problem> {
+    let copy = Repository::ours(&options.layout.config_copy(&wiki.name));
+    make_bare(&copy.directory)?;
+    if has_ref(&copy, &pin_of(commit)) {
+        return Ok(false);
+    }
+    if let Some(origin) = &options.config_origin {
+        let mut arguments: Vec<&str> = [REMOTE, &["fetch"], FETCH_FLAGS].concat();
+        let (from, refspec) = (format!("{origin}/{}.git", wiki.name), format!("{commit}:{}", pin_of(commit)));
+        arguments.extend(["--end-of-options", &from, &refspec]);
+        let fetched = copy.run(arguments, options.remote);
+        return fetched.map(|_| true).map_err(|error| absent(wiki, commit).cause(error.to_string()));
+    }
+    // The home is perhaps on storage that all servers share.
+    if disk::is_directory(work) && import(options, wiki, work)? == *commit {
+        return Ok(true);
+    }
+    let hint =
+        "name the directory of its copies in `deploy.config-origin`, as `ssh://host/srv/deployment/mediawiki/config`";
+    Err(absent(wiki, commit).hint(hint))
+}
+
+fn absent(wiki: &Wiki, commit: &Sha) -> Problem {
+    let what = format!("the configuration {} of `{}` is not on this server", commit.short(), wiki.name);
+    Problem::new(ExitCode::Failed, what)
 }
 
 /// Writes a commit that was taken before into a directory that is empty and only ours.

@@ -9,8 +9,8 @@ use super::git;
 use super::journal::{Entry, Stage};
 use super::lock;
 use super::name::Name;
-use super::options::Options;
-use super::order::{Action, Order, SCHEMA as ORDER};
+use super::options::{Backend, Options, Web};
+use super::order::{Action, Order};
 use super::record::{State, Wiki};
 use super::release::Release;
 use super::{cache, database, home, list, recover, registry, releases, repository, secrets, users, web};
@@ -31,13 +31,15 @@ pub struct Asked {
     pub host: Option<Host>,
     /// For how many seconds.
     pub ttl: Option<u64>,
+    /// What serves it, when that is not what serves the farm's wikis.
+    pub web: Option<Backend>,
 }
 
 impl Asked {
     /// A wiki of which nothing but the name is said.
     #[must_use]
     pub fn of(name: &Name) -> Self {
-        Self { name: name.clone(), base: None, owners: Vec::new(), host: None, ttl: None }
+        Self { name: name.clone(), base: None, owners: Vec::new(), host: None, ttl: None, web: None }
     }
 }
 
@@ -90,7 +92,7 @@ pub fn plan(engine: &Engine<'_>, asked: &Asked) -> Result<Plan, Problem> {
         name_is_free(options, &asked.name)?;
         return plan(None, asked.base.as_deref().unwrap_or(&options.base), &STEPS);
     };
-    let wiki = same(wiki, asked, &host)?;
+    let wiki = same(options, wiki, asked, &host)?;
     let made = wiki.state == State::Ready && wiki.broken.is_none();
     plan(Some(wiki.state), &wiki.base, if made { &[] } else { &STEPS[1..] })
 }
@@ -107,7 +109,7 @@ pub fn create(engine: &Engine<'_>, asked: &Asked) -> Result<Created, Problem> {
     let known = registry::find(&options.layout, &asked.name).map_err(|error| of_registry(&error))?;
     let mut changed = Vec::new();
     let mut wiki = if let Some(wiki) = known {
-        same(wiki, asked, &host)?
+        same(options, wiki, asked, &host)?
     } else {
         engine.begins(&asked.name, "registry");
         repository::ensure(options)?;
@@ -152,21 +154,30 @@ fn check(options: &Options, asked: &Asked) -> Result<Host, Problem> {
         Some(host) => host.clone(),
         None => options.host(&asked.name).map_err(|error| refuse(error.to_string()))?,
     };
-    let label = host.as_str().strip_suffix(options.zone.as_str()).and_then(|rest| rest.strip_suffix('.'));
-    match label {
-        None | Some("") => return Err(refuse(format!("`{host}` is not in the zone `{}`", options.zone))),
-        Some(label) if label.contains(['.', '/']) || label.contains("--") => {
-            return Err(refuse(format!("`{host}` is not directly below `{}`", options.zone)));
-        }
-        Some(_) => {}
-    }
+    check_host(options, &host)?;
     if let Some(base) = asked.base.as_deref().filter(|base| !git::is_ref(base)) {
         return Err(refuse(format!("`{base}` is no full name of a ref")).hint("such as `refs/heads/master`"));
+    }
+    if let (Some(web), Web::None) = (asked.web, options.web) {
+        let what = format!("`--web {}` is not possible: mwfarm configures no web server", web.word());
+        return Err(refuse(what).cause(format!("{}, field `deploy.web`: none", super::options::FILE)));
     }
     users::check_owners(options, &asked.name, &asked.owners)?;
     list::check(options)?;
     free(options, &asked.name, &host)?;
     Ok(host)
+}
+
+/// Refuses a host that no wiki of the farm can have.
+pub(super) fn check_host(options: &Options, host: &Host) -> Result<(), Problem> {
+    let refuse = |what: String| Err(Problem::new(ExitCode::Usage, what));
+    match host.as_str().strip_suffix(options.zone.as_str()).and_then(|rest| rest.strip_suffix('.')) {
+        None | Some("") => refuse(format!("`{host}` is not in the zone `{}`", options.zone)),
+        Some(label) if label.contains(['.', '/']) || label.contains("--") => {
+            refuse(format!("`{host}` is not directly below `{}`", options.zone))
+        }
+        Some(_) => Ok(()),
+    }
 }
 
 /// Refuses a host that another wiki has, or could have.
@@ -187,7 +198,7 @@ fn free(options: &Options, name: &Name, host: &Host) -> Result<(), Problem> {
         }
         // One that is on the web answers at a host that is routed, and that no other one has.
         let is_known = claimed.is_some() || web::apply::has_site(options, other)?;
-        if !is_known || web::apply::routed(options)?.contains(host) {
+        if !is_known || web::apply::routed(options)?.iter().any(|(routed, _)| routed == host) {
             let what = format!("`{host}` may be the host of the wiki `{other}`, whose record cannot be read");
             return Err(Problem { what, ..of_registry(error) }.cause(error.to_string()));
         }
@@ -215,7 +226,7 @@ fn branch_is_free(options: &Options, asked: &Asked) -> Result<(), Problem> {
 }
 
 /// A wiki that is there already, if nothing else is asked for than what it is.
-fn same(wiki: Wiki, asked: &Asked, host: &Host) -> Result<Wiki, Problem> {
+fn same(options: &Options, wiki: Wiki, asked: &Asked, host: &Host) -> Result<Wiki, Problem> {
     let refuse = |what: String, hint: &str| Err(Problem::new(ExitCode::Usage, what).hint(hint));
     let name = &wiki.name;
     match wiki.state {
@@ -243,6 +254,9 @@ fn same(wiki: Wiki, asked: &Asked, host: &Host) -> Result<Wiki, Problem> {
     let left = |expires: u64| expires.saturating_sub(wiki.created);
     if asked.ttl.is_some_and(|ttl| wiki.expires.is_none_or(|expires| left(expires).abs_diff(ttl) > 1)) {
         return refuse(format!("`{name}` is there, for another time"), "leave `--ttl` out");
+    }
+    if let Some(there) = options.backend(&wiki).filter(|there| asked.web.is_some_and(|web| web != *there)) {
+        return refuse(format!("`{name}` is there, and is served by `{}`", there.word()), "leave `--web` out");
     }
     Ok(wiki)
 }
@@ -276,6 +290,7 @@ fn enter(engine: &Engine<'_>, asked: &Asked, host: Host) -> Result<Wiki, Problem
         owners: asked.owners.clone(),
         created: now,
         expires: asked.ttl.map(|ttl| now + ttl),
+            web: asked.web,
         ..Wiki::new(name.clone(), host, asked.base.as_deref().unwrap_or(&options.base), uid)
     };
     engine.add(name, &Entry { uid, ..engine.entry(0, Stage::Noted, "asked for") })?;
@@ -362,20 +377,13 @@ fn code(engine: &Engine<'_>, wiki: &mut Wiki, site: bool, changed: &mut Vec<&'st
     recover::recover(engine, wiki)?;
     if let Some(served) = attempt::served(engine, wiki)? {
         if site {
-            let order = Order {
-                schema: ORDER,
-                action: Action::Serve,
-                wiki: wiki.clone(),
-                release: None,
-                code: None,
-                config: None,
-            };
+            let order = Order::new(Action::Serve, wiki);
             if engine.step(wiki, "code", |_| agent::apply(engine, &order))? {
                 changed.push("code");
             }
         }
         // A first release that did not answer is linked all the same: there is none to go back to.
-        if wiki.state != State::Provisioning || engine.check(&wiki.host, &served.release).is_ok() {
+        if wiki.state != State::Provisioning || engine.check(wiki, &wiki.host, &served.release).is_ok() {
             return Ok(served);
         }
     }
@@ -411,7 +419,7 @@ fn lost(engine: &Engine<'_>, wiki: &Wiki) -> Result<Option<Release>, Problem> {
     let is_bad = |release: &Release| wiki.is_bad(&release.code, release.config.as_ref()).is_some();
     let Some(release) = releases::newest(layout, &wiki.name, is_bad)? else { return Ok(None) };
     releases::switch(&layout.current(&wiki.name), &wiki.name, &release.release)?;
-    let answer = engine.check(&wiki.host, &release.release);
+    let answer = engine.check(wiki, &wiki.host, &release.release);
     answer.map(|()| Some(release)).map_err(|reason| {
         let what = format!("the link of `{}` was lost, and it does not answer as it should", wiki.name);
         Problem::new(ExitCode::Failed, what).cause(reason)
@@ -427,7 +435,11 @@ pub fn sites(engine: &Engine<'_>) -> Result<bool, Problem> {
     web::apply::ensure_sites(engine.options, || {
         let (wikis, _) = registry::readable(&engine.options.layout).map_err(|error| of_registry(&error))?;
         // Also one that has lost its link: it gets it back, and is asked then.
-        Ok(wikis.values().filter(|wiki| wiki.state == State::Ready).map(agent::site).collect())
+        Ok(wikis
+            .values()
+            .filter(|wiki| wiki.state == State::Ready)
+            .filter_map(|wiki| agent::site(engine.options, wiki))
+            .collect())
     })
 }
 
@@ -441,7 +453,9 @@ pub fn route(engine: &Engine<'_>) -> Result<bool, Problem> {
         let layout = &engine.options.layout;
         let (wikis, damaged) = registry::readable(layout).map_err(|error| of_registry(&error))?;
         let mut hosts = if damaged.is_empty() { Vec::new() } else { web::apply::routed(engine.options)? };
-        hosts.retain(|host| wikis.values().all(|wiki| wiki.host != *host));
+        hosts.retain(|(host, _)| wikis.values().all(|wiki| wiki.host != *host));
+        // On an app server, the registry knows none.
+        hosts.extend(agent::routes(engine.options, &wikis)?);
         for (name, wiki) in wikis {
             let is_served = match wiki.state {
                 State::Ready => true,
@@ -449,8 +463,8 @@ pub fn route(engine: &Engine<'_>) -> Result<bool, Problem> {
                 State::Provisioning => releases::current(layout, &name).is_ok_and(|current| current.is_some()),
                 State::Archived | State::Deleting => false,
             };
-            if is_served {
-                hosts.push(wiki.host);
+            if is_served && let Some(backend) = engine.options.backend(&wiki) {
+                hosts.push((wiki.host, backend));
             }
         }
         Ok(hosts)

@@ -7,7 +7,7 @@ use super::health;
 use super::journal::{self, Entry, Stage};
 use super::maintenance;
 use super::name::Name;
-use super::options::{Options, Web};
+use super::options::Options;
 use super::record::{Broken, Wiki};
 use super::registry;
 use super::release::ReleaseId;
@@ -149,11 +149,9 @@ impl Engine<'_> {
     ///
     /// # Errors
     /// Why it is not well.
-    pub fn check(&self, host: &Host, release: &ReleaseId) -> Result<(), String> {
-        if self.options.web == Web::None {
-            return Ok(());
-        }
-        health::check(self.options, host, release).map_err(|unwell| match unwell {
+    pub fn check(&self, wiki: &Wiki, host: &Host, release: &ReleaseId) -> Result<(), String> {
+        let Some(backend) = self.options.backend(wiki) else { return Ok(()) };
+        health::check(self.options, backend, host, release).map_err(|unwell| match unwell {
             health::Unwell::Silent { .. } => unwell.to_string(),
             _ => format!("{unwell} (PHP's messages are in `logs/php.log` of the wiki's home)"),
         })

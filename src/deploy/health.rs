@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::options::Options;
+use super::options::{Backend, Options};
 use super::release::ReleaseId;
 use crate::farm::Host;
 
@@ -22,8 +22,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub enum Through {
     /// The proxy, as everybody does.
     Proxy,
-    /// The web server behind it, which also knows `next--<wiki>`.
-    Backend,
+    /// What is behind it, which also knows `next--<wiki>`.
+    Backend(Backend),
 }
 
 /// What a wiki answered.
@@ -96,34 +96,42 @@ fn other(found: Option<&str>, expected: &ReleaseId) -> String {
     }
 }
 
-/// Asks the web server behind the proxy whether a host is served by a release, and well: 200, the expected text, and the
-/// release's name in the header; and pages that are no errors. A connection that fails is tried again until the time is over; an answer is an answer.
+/// Asks what is behind the proxy whether a host is served by a release, and well: 200, the expected text, and the
+/// release's name in the header; and pages that are no errors. A connection that fails is tried again until the time is
+/// over; an answer is an answer.
 ///
 /// # Errors
 /// Says what is wrong.
-pub fn check(options: &Options, host: &Host, release: &ReleaseId) -> Result<(), Unwell> {
-    check_within(options, host, release, Duration::from_secs(options.health.seconds))
+pub fn check(options: &Options, backend: Backend, host: &Host, release: &ReleaseId) -> Result<(), Unwell> {
+    check_within(options, backend, host, release, Duration::from_secs(options.health.seconds))
 }
 
 /// The same with another limit of time, for a look.
 ///
 /// # Errors
 /// As of [`check`].
-pub fn check_within(options: &Options, host: &Host, release: &ReleaseId, time: Duration) -> Result<(), Unwell> {
+pub fn check_within(
+    options: &Options,
+    backend: Backend,
+    host: &Host,
+    release: &ReleaseId,
+    time: Duration,
+) -> Result<(), Unwell> {
     let health = &options.health;
-    let answer = insist(&options.services.backend, host.as_str(), &health.path, time)?;
+    let address = options.services.address(backend);
+    let answer = insist(address, host.as_str(), &health.path, time)?;
     let path = &health.path;
     if answer.status != 200 {
         return Err(answer.status(host, path));
     }
     answer.is_of(host, release)?;
-    if !answer.holds(&health.expect) {
+    if !health.expect.is_empty() && !health.expect.iter().any(|text| answer.holds(text)) {
         let beginning = answer.beginning();
-        let (host, path, expected) = (host.to_string(), path.clone(), health.expect.clone());
+        let (host, path, expected) = (host.to_string(), path.clone(), health.expect.join("` or `"));
         return Err(Unwell::Text { host, path, expected, beginning });
     }
     for path in &health.pages {
-        let answer = insist(&options.services.backend, host.as_str(), path, time)?;
+        let answer = insist(address, host.as_str(), path, time)?;
         // A page may be somewhere else, or only for members.
         if answer.status >= 500 {
             return Err(answer.status(host, path));
@@ -140,7 +148,7 @@ pub fn check_within(options: &Options, host: &Host, release: &ReleaseId, time: D
 pub fn observe(options: &Options, host: &Host, through: Through) -> Result<Observed, Unwell> {
     let address = match through {
         Through::Proxy => &options.services.proxy,
-        Through::Backend => &options.services.backend,
+        Through::Backend(backend) => options.services.address(backend),
     };
     let answer = insist(address, host.as_str(), &options.health.path, Duration::from_secs(options.health.seconds))?;
     Ok(Observed { status: answer.status, release: answer.release.and_then(|text| text.parse().ok()) })

@@ -60,6 +60,15 @@ const TIME: Duration = Duration::from_secs(60);
 /// # Errors
 /// Something else is where a directory belongs, or the system refuses.
 pub fn ensure(options: &Options, wiki: &Wiki) -> Result<bool, Problem> {
+    let changed = ensure_directories(options, wiki)?;
+    Ok(ensure_repository(options, wiki)? || changed)
+}
+
+/// Makes its directories, and no repository: what an app server needs of a home.
+///
+/// # Errors
+/// As of [`ensure`].
+pub fn ensure_directories(options: &Options, wiki: &Wiki) -> Result<bool, Problem> {
     let home = options.layout.home(&wiki.name);
     let owner = users::owner(options, wiki);
     let web = web_user(options)?;
@@ -78,7 +87,6 @@ pub fn ensure(options: &Options, wiki: &Wiki) -> Result<bool, Problem> {
         let guest = web.filter(|_| *name == "images").map(Guest::Reads);
         changed |= own(&home.join(name), owner, *mode, guest)?;
     }
-    changed |= ensure_repository(options, wiki)?;
     Ok(changed)
 }
 

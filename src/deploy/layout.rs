@@ -14,6 +14,7 @@
 //! run/mwfarm/secrets/<wiki>.php                what of them the wiki may read
 //! run/mwfarm/fpm/<wiki>.sock
 //! var/lib/mwfarm/{wikis/<wiki>.json, journal/<wiki>.jsonl, queue/{new,cur}/, locks/, tmp/, ids.json, cleaned}
+//! var/lib/mwfarm/agent/<wiki>.json             what an engine has told this server of a wiki
 //! etc/mwfarm/{nginx.d, fpm.d, apache.d}/<wiki>.conf, proxy.map, users.acl, LocalSettings.php
 //! ```
 
@@ -141,6 +142,12 @@ impl Layout {
     #[must_use]
     pub fn journal(&self, name: &Name) -> PathBuf {
         self.state().join(format!("journal/{name}.jsonl"))
+    }
+
+    /// The directory of what engines have told this server.
+    #[must_use]
+    pub fn agent(&self) -> PathBuf {
+        self.state().join("agent")
     }
 
     /// The spool of pushes that were not looked at yet.

@@ -7,7 +7,7 @@
 //!   base: refs/heads/master             # what branches of new wikis begin with
 //!   users: {from: 61000, to: 64999}     # their numbers; `none`: all wikis run as mwfarm does, without isolation
 //!   config: committed                   # or `seed`: the working file itself is live
-//!   web: fpm                            # or `itk`
+//!   web: fpm                            # or `itk`: what serves wikis of which nothing else was said
 //!   database: sqlite                    # or {mariadb: /run/mysqld/mysqld.sock}
 //!   cache: none                         # or {redis: /run/redis/redis-server.sock}
 //! ```
@@ -15,11 +15,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::layout::Layout;
 use super::list::List;
 use super::name::Name;
+use super::record::Wiki;
 use crate::disk;
 use crate::farm::{Host, NameError};
 
@@ -48,7 +49,7 @@ pub struct Options {
     pub users: Option<Range>,
     /// What of the configuration repository is live.
     pub config: Live,
-    /// What serves the wikis.
+    /// What serves the wikis of which nothing else was said.
     pub web: Web,
     /// Where they keep their pages.
     pub database: Database,
@@ -80,6 +81,9 @@ pub struct Options {
     pub gerrit: Option<Vec<String>>,
     /// The group whose members may tell of pushes; without it, only the worker's own user.
     pub queue_group: Option<String>,
+    /// Where an app server takes commits of the wikis' configurations from: the directory of the copies that the server
+    /// which deploys has, as git names it.
+    pub config_origin: Option<String>,
 }
 
 /// A range of numbers, both ends included.
@@ -116,6 +120,27 @@ pub enum Web {
     None,
 }
 
+/// What is behind the proxy, of which each wiki has one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Backend {
+    /// nginx, and a pool of PHP-FPM for each wiki.
+    Fpm,
+    /// Apache with mpm-itk, which takes the wiki's user for each request.
+    Itk,
+}
+
+impl Backend {
+    /// The word for it, as options and records have it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Fpm => "fpm",
+            Self::Itk => "itk",
+        }
+    }
+}
+
 /// Where wikis keep their pages.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -146,8 +171,10 @@ pub enum Cache {
 pub struct Health {
     /// The path that is asked.
     pub path: String,
-    /// What the answer's text has to hold.
-    pub expect: String,
+    /// Texts of which the answer has to hold one. A wiki that only members read answers that it does not tell: who gets
+    /// this from MediaWiki has had it read its settings, its database and its rights.
+    #[serde(deserialize_with = "one_or_some")]
+    pub expect: Vec<String>,
     /// Paths of pages, which have to come from the release and be no error of the server: what reads them is other code
     /// than what answers programs.
     pub pages: Vec<String>,
@@ -159,10 +186,23 @@ impl Default for Health {
     fn default() -> Self {
         Self {
             path: "/api.php?action=query&meta=siteinfo&format=json".to_owned(),
-            expect: "\"generator\":\"MediaWiki ".to_owned(),
+            expect: ["\"generator\":\"MediaWiki ", "\"code\":\"readapidenied\""].map(str::to_owned).to_vec(),
             pages: vec!["/index.php?title=Special:BlankPage".to_owned()],
             seconds: 60,
         }
+    }
+}
+
+fn one_or_some<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "`expect` is neither a text nor a list of texts")]
+    enum Written {
+        One(String),
+        Some(Vec<String>),
+    }
+    match Written::deserialize(deserializer)? {
+        Written::One(text) => Ok(vec![text]),
+        Written::Some(texts) => Ok(texts),
     }
 }
 
@@ -202,9 +242,11 @@ pub struct Services {
     pub apache_pid: PathBuf,
     /// The address of the proxy, where requests for all wikis arrive.
     pub proxy: String,
-    /// The address of the web server behind it, on loopback. Wikis cannot listen on ports below 1024: on others, whoever
-    /// comes first while the server restarts answers for all wikis.
+    /// The address of nginx behind it, on loopback. Wikis cannot listen on ports below 1024: on others, whoever comes
+    /// first while the server restarts answers for all wikis.
     pub backend: String,
+    /// The address of Apache behind it, on loopback.
+    pub apache_backend: String,
     /// The user of nginx, which reads the wikis' static files.
     pub web_user: String,
 }
@@ -221,7 +263,19 @@ impl Default for Services {
             apache_pid: "/run/apache2/apache2.pid".into(),
             proxy: "0.0.0.0:80".to_owned(),
             backend: "127.0.0.1:81".to_owned(),
+            apache_backend: "127.0.0.1:82".to_owned(),
             web_user: "www-data".to_owned(),
+        }
+    }
+}
+
+impl Services {
+    /// Where one of what is behind the proxy listens.
+    #[must_use]
+    pub fn address(&self, backend: Backend) -> &str {
+        match backend {
+            Backend::Fpm => &self.backend,
+            Backend::Itk => &self.apache_backend,
         }
     }
 }
@@ -287,6 +341,7 @@ struct Written {
     webhook_secret: Option<PathBuf>,
     gerrit: Option<Vec<String>>,
     queue_group: Option<String>,
+    config_origin: Option<String>,
 }
 
 /// The users that are given when nothing is said.
@@ -336,8 +391,12 @@ pub fn read(directory: &Path) -> Result<Options, Error> {
     if !base.starts_with("refs/") || !super::git::is_ref(&base) {
         return Err(field("base", "is no full name of a ref, such as `refs/heads/master`".to_owned()));
     }
-    if written.core.starts_with('-') || written.core.is_empty() || written.core.contains("::") {
+    let is_address = |text: &str| !text.starts_with('-') && !text.is_empty() && !text.contains("::");
+    if !is_address(&written.core) {
         return Err(field("core", "is no address of a repository".to_owned()));
+    }
+    if written.config_origin.as_deref().is_some_and(|origin| !is_address(origin)) {
+        return Err(field("config-origin", "is no address of a directory of repositories".to_owned()));
     }
     let users = match written.users {
         None => Some(USERS),
@@ -390,6 +449,7 @@ pub fn read(directory: &Path) -> Result<Options, Error> {
         webhook_secret: written.webhook_secret.map(absolute),
         gerrit: written.gerrit,
         queue_group: written.queue_group,
+        config_origin: written.config_origin,
         directory,
     })
 }
@@ -401,6 +461,17 @@ impl Options {
     /// The host would be too long.
     pub fn host(&self, name: &Name) -> Result<Host, NameError> {
         Host::new(&format!("{name}.{}", self.zone))
+    }
+
+    /// What serves a wiki: what was chosen for it, else what the farm has; `None`: mwfarm configures nothing.
+    #[must_use]
+    pub fn backend(&self, wiki: &Wiki) -> Option<Backend> {
+        let farm = match self.web {
+            Web::None => return None,
+            Web::Fpm => Backend::Fpm,
+            Web::Itk => Backend::Itk,
+        };
+        Some(wiki.web.unwrap_or(farm))
     }
 
     /// Whether the farm has settings of its own, which then say what of its extensions and skins a wiki has on.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::name::Name;
-use super::options::Options;
+use super::options::{Backend, Options};
 use super::release::Sha;
 use crate::farm::Host;
 
@@ -27,6 +27,9 @@ pub struct Wiki {
     pub base: String,
     /// Its user and group, from the farm's range; `None` where all wikis run as mwfarm does.
     pub uid: Option<u32>,
+    /// What serves it; `None`: what serves the farm's wikis.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub web: Option<Backend>,
     /// Who asked for it and may become it.
     pub owners: Vec<String>,
     /// When it was asked for, in seconds since 1970.
@@ -151,6 +154,7 @@ impl Wiki {
             name,
             base: base.to_owned(),
             uid,
+            web: None,
             owners: Vec::new(),
             created: 0,
             expires: None,

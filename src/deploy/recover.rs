@@ -5,7 +5,7 @@ use super::attempt;
 use super::create;
 use super::engine::Engine;
 use super::journal::{self, Entry, Stage};
-use super::order::{Action, Order, SCHEMA};
+use super::order::{Action, Order};
 use super::record::{Broken, Held, State, Wiki};
 use super::release::{Release, ReleaseId};
 use super::releases::{self, unusable};
@@ -167,7 +167,7 @@ impl Interrupted<'_> {
     /// It was switched: is it well?
     fn verify(&self, wiki: &mut Wiki, release: &ReleaseId) -> Result<String, Problem> {
         self.serve(wiki)?;
-        if let Err(reason) = self.engine.check(&wiki.host, release) {
+        if let Err(reason) = self.engine.check(wiki, &wiki.host, release) {
             return self.leave(wiki, &reason);
         }
         let before = wiki.clone();
@@ -191,9 +191,7 @@ impl Interrupted<'_> {
             return Ok(());
         }
         create::belongings(self.engine, wiki, &mut Vec::new())?;
-        let wiki = wiki.clone();
-        let order = Order { schema: SCHEMA, action: Action::Serve, wiki, release: None, code: None, config: None };
-        agent::apply(self.engine, &order).map(drop)
+        agent::apply(self.engine, &Order::new(Action::Serve, wiki)).map(drop)
     }
 
     /// A switched release that does not answer is left, as its deploy would have done.

@@ -34,7 +34,7 @@ const DAY: u64 = 24 * 60 * 60;
 const LOCAL: Duration = Duration::from_secs(60);
 
 /// What a remote with a dead line is told: ssh gives up instead of waiting, asks nothing, and so does HTTP.
-const REMOTE: &[&str] = &[
+pub(super) const REMOTE: &[&str] = &[
     "-c",
     "core.sshCommand=ssh -oBatchMode=yes -oConnectTimeout=20 -oServerAliveInterval=15 -oServerAliveCountMax=4",
     "-c",

@@ -9,7 +9,7 @@ use super::engine::{Engine, goes_on, of_lock, of_registry};
 use super::lock;
 use super::name::Name;
 use super::options::Database;
-use super::order::{Action, Order, SCHEMA};
+use super::order::{Action, Order};
 use super::record::{Held, State, Wiki};
 use super::release::Release;
 use super::releases::{self, unusable};
@@ -125,7 +125,7 @@ pub fn archive(engine: &Engine<'_>, name: &Name, why: &str) -> Result<bool, Prob
         begins("route");
         let routed = create::route(engine)?;
         begins("site");
-        let served = agent::apply(engine, &order(wiki, Action::Withdraw))?;
+        let served = agent::apply(engine, &Order::new(Action::Withdraw, wiki))?;
         begins("cache");
         // Redis forgets its user; its keys go when there is no room.
         cache::ensure(engine.options)?;
@@ -149,8 +149,8 @@ pub fn restore(engine: &Engine<'_>, name: &Name) -> Result<Release, Problem> {
         };
         let begins = |step| engine.begins(name, step);
         begins("site");
-        agent::apply(engine, &order(wiki, Action::Serve))?;
-        if let Err(reason) = engine.check(&wiki.host, &served.release) {
+        agent::apply(engine, &Order::new(Action::Serve, wiki))?;
+        if let Err(reason) = engine.check(wiki, &wiki.host, &served.release) {
             let what = format!("`{name}` does not answer as it should, and stays archived");
             return Err(Problem::new(ExitCode::Failed, what).cause(reason));
         }
@@ -301,10 +301,6 @@ fn delete_locked(engine: &Engine<'_>, wiki: &mut Wiki) -> Result<(), Problem> {
     })?;
     engine.begins(&wiki.name, "registry");
     registry::remove(layout, &wiki.name).map_err(|error| of_registry(&error))
-}
-
-fn order(wiki: &Wiki, action: Action) -> Order {
-    Order { schema: SCHEMA, action, wiki: wiki.clone(), release: None, code: None, config: None }
 }
 
 fn wrong_state(wiki: &Wiki, done: &str) -> Problem {

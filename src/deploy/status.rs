@@ -6,6 +6,7 @@ use super::engine::{Engine, of_registry};
 use super::journal::{self, Entry};
 use super::layout::Layout;
 use super::name::Name;
+use super::options::Backend;
 use super::outdated::{Outdated, Today};
 use super::record::{State, Wiki};
 use super::release::{Release, ReleaseId};
@@ -35,6 +36,8 @@ pub struct Line {
     pub release: Option<ReleaseId>,
     /// What that was made with and is different today.
     pub outdated: Vec<Outdated>,
+    /// What serves it; `None`: nothing that mwfarm configures.
+    pub served_by: Option<Backend>,
 }
 
 /// A wiki with all that is known of it.
@@ -48,6 +51,8 @@ pub struct Detail {
     pub release: Option<Release>,
     /// What that was made with and is different today.
     pub outdated: Vec<Outdated>,
+    /// What serves it; `None`: nothing that mwfarm configures.
+    pub served_by: Option<Backend>,
     /// The releases on disk, the newest last.
     pub releases: Vec<ReleaseId>,
     /// The last lines of its journal, the newest last.
@@ -55,7 +60,7 @@ pub struct Detail {
 }
 
 /// The version of both JSON forms.
-const SCHEMA: &str = "1.0.0";
+const SCHEMA: &str = "1.1.0";
 
 /// How many lines of the journal are told.
 const LINES: usize = 20;
@@ -79,7 +84,8 @@ pub fn status(engine: &Engine<'_>) -> Result<(Status, Vec<Problem>), Problem> {
             problems.push(problem);
             Vec::new()
         });
-        wikis.push(Line { wiki, release, outdated });
+        let served_by = engine.options.backend(&wiki);
+        wikis.push(Line { wiki, release, outdated, served_by });
     }
     let spool = layout.queue().join("new");
     let queue = disk::names(&spool).map_err(|error| unusable(&spool, &error))?.len();
@@ -104,6 +110,7 @@ pub fn detail(engine: &Engine<'_>, name: &Name) -> Result<Detail, Problem> {
         outdated: outdated(layout, &mut Today::of(engine.options), &wiki, id)?,
         release,
         releases: releases::list(layout, name)?,
+        served_by: engine.options.backend(&wiki),
         wiki,
         journal,
     })

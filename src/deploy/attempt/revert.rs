@@ -27,7 +27,7 @@ pub(super) fn revert(engine: &Engine<'_>, wiki: &mut Wiki, request: &Request) ->
     };
     note(Stage::Queued, None)?;
     releases::switch(&layout.next(&name), &name, &target.release)?;
-    let tried = engine.check(&engine.next_host(&name)?, &target.release);
+    let tried = engine.check(wiki, &engine.next_host(&name)?, &target.release);
     releases::unlink(&layout.next(&name), &name)?;
     if let Err(reason) = tried {
         let what = format!("release {} of `{name}` does not work any more, and {} stays", target.release, left.release);
@@ -90,7 +90,7 @@ pub(in crate::deploy) fn turn_back(
         releases::switch(&layout.current(&name), &name, &target.release)?;
     }
     note(Stage::Switched, None)?;
-    if let Err(reason) = engine.check(&wiki.host, &target.release) {
+    if let Err(reason) = engine.check(wiki, &wiki.host, &target.release) {
         let hint = "look at the web server";
         wiki.broken = Some(Broken {
             step: format!("revert to {}", target.release),

@@ -2,7 +2,7 @@
 
 use super::super::engine::{Engine, told};
 use super::super::journal::{self, Stage};
-use super::super::order::{Action, Order, SCHEMA};
+use super::super::order::{Action, Order};
 use super::super::record::{Broken, Held, Wiki};
 use super::super::release::{Release, ReleaseId, Sha};
 use super::super::releases::{self, unusable};
@@ -94,7 +94,7 @@ impl Attempt<'_> {
             if is_served { self.unasked(problem) } else { self.after(schema, problem) }
         })?;
         self.open().and_then(|()| self.note(Stage::Switched, None)).map_err(|problem| self.unasked(problem))?;
-        if let Err(reason) = engine.check(&self.wiki.host, &self.release) {
+        if let Err(reason) = engine.check(self.wiki, &self.wiki.host, &self.release) {
             return Err(self.leave(schema, &reason));
         }
         self.note(Stage::Verified, None)?;
@@ -107,7 +107,7 @@ impl Attempt<'_> {
         let engine = self.engine;
         let name = &self.wiki.name;
         self.order(Action::Try)?;
-        if let Err(reason) = engine.check(&engine.next_host(name)?, &self.release) {
+        if let Err(reason) = engine.check(self.wiki, &engine.next_host(name)?, &self.release) {
             let what = format!("{} of `{name}` does not work", self.code.short());
             return Err(Problem::new(ExitCode::Failed, what).cause(reason).cause("nothing was switched"));
         }
@@ -209,7 +209,7 @@ impl Attempt<'_> {
         {
             return Failure { stage: Stage::NeedsOperator, problem: problem.cause(told(&error)) };
         }
-        match self.engine.check(&self.wiki.host, &current.release) {
+        match self.engine.check(self.wiki, &self.wiki.host, &current.release) {
             Ok(()) => {
                 let problem = problem.cause(format!("release {} is served again", current.release));
                 let hint = format!("push a better commit, then `mwfarm wiki resume {name}`");
@@ -228,12 +228,10 @@ impl Attempt<'_> {
 
     fn order(&self, action: Action) -> Result<bool, Problem> {
         let order = Order {
-            schema: SCHEMA,
-            action,
-            wiki: self.wiki.clone(),
             release: Some(self.release.clone()),
             code: Some(self.code.clone()),
             config: self.config.clone(),
+            ..Order::new(action, self.wiki)
         };
         agent::apply(self.engine, &order)
     }

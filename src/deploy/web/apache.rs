@@ -13,7 +13,7 @@ const USERS: (u32, u32) = (33, 65_534);
 
 /// Where Apache listens, and what answers when no wiki does. The first virtual host is the one for unknown hosts.
 pub(super) fn farm(options: &Options, digest: &str) -> String {
-    let backend = &options.services.backend;
+    let backend = &options.services.apache_backend;
     let (from, to) = options.users.map_or(USERS, |users| (USERS.0.min(users.from), USERS.1.max(users.to)));
     let nobody = if options.users.is_some() { "    AssignUserID nobody nogroup\n" } else { "" };
     format!(
@@ -51,7 +51,7 @@ pub(super) fn site(options: &Options, site: &Site, next: &Host) -> String {
 }
 
 fn host(options: &Options, site: &Site, host: &Host, root: &str) -> String {
-    let backend = &options.services.backend;
+    let backend = &options.services.apache_backend;
     let above = root.rsplit_once('/').map_or("/", |(above, _)| above);
     let entry_points = ENTRY_POINTS.join("|");
     let home = options.layout.home(&site.name);

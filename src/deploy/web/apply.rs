@@ -11,7 +11,7 @@ use super::daemon::{self, Daemon};
 use super::{Generated, Origin, Site};
 use crate::deploy::lock;
 use crate::deploy::name::Name;
-use crate::deploy::options::{Options, Web};
+use crate::deploy::options::{Backend, Options, Web};
 use crate::disk;
 use crate::farm::Host;
 use crate::key::sha256;
@@ -45,16 +45,33 @@ pub fn ensure_site(options: &Options, site: &Site) -> Result<bool, Problem> {
 /// # Errors
 /// As of [`ensure_site`]: one that is refused keeps the others back. And those of `sites`.
 pub fn ensure_sites(options: &Options, sites: impl FnOnce() -> Result<Vec<Site>, Problem>) -> Result<bool, Problem> {
-    publish_with(options, || {
+    let (mut moved, mut left) = (Vec::new(), Vec::new());
+    let mut changed = publish_with(options, || {
         let mut change = Change::default();
         for site in sites()? {
-            for &daemon in super::daemons(options) {
+            for daemon in super::DAEMONS {
                 let file = super::site(options, daemon, &site);
-                change.put.extend(file.map_err(|error| Problem::from_error(ExitCode::Usage, &error))?);
+                let file = file.map_err(|error| Problem::from_error(ExitCode::Usage, &error))?;
+                let path = super::site_path(options, daemon, &site.name);
+                if file.is_none() && read(&path)?.is_some() {
+                    moved.push((site.host.clone(), site.backend));
+                    left.push(path);
+                }
+                change.put.extend(file);
             }
         }
         Ok(change)
-    })
+    })?;
+    if !left.is_empty() {
+        // Another backend serves them from now on: nobody is sent to the one of before when it forgets them.
+        changed |= publish_with(options, || {
+            let routes = read(&super::routes_path(options))?.unwrap_or_default();
+            let routes = super::rerouted(options, &String::from_utf8_lossy(&routes), &moved);
+            Ok(Change { put: vec![routes], ..Change::default() })
+        })?;
+        changed |= publish(options, Change { remove: left, ..Change::default() })?;
+    }
+    Ok(changed)
 }
 
 /// Whether anything says that a wiki is served.
@@ -62,7 +79,7 @@ pub fn ensure_sites(options: &Options, sites: impl FnOnce() -> Result<Vec<Site>,
 /// # Errors
 /// Those of the system.
 pub fn has_site(options: &Options, name: &Name) -> Result<bool, Problem> {
-    for &daemon in super::daemons(options) {
+    for daemon in super::DAEMONS.into_iter().filter(|_| options.web != Web::None) {
         let path = super::site_path(options, daemon, name);
         if disk::look(&path).map_err(|error| system(&path, &error))?.is_some() {
             return Ok(true);
@@ -76,28 +93,35 @@ pub fn has_site(options: &Options, name: &Name) -> Result<bool, Problem> {
 /// # Errors
 /// As of [`ensure_site`], except that daemons need not run.
 pub fn remove_site(options: &Options, name: &Name) -> Result<bool, Problem> {
-    let paths = super::daemons(options).iter().map(|&daemon| super::site_path(options, daemon, name));
-    publish(options, Change { remove: paths.collect(), ..Change::default() })
+    let remove = super::DAEMONS.map(|daemon| super::site_path(options, daemon, name)).to_vec();
+    publish(options, Change { remove, ..Change::default() })
 }
 
-/// Has the proxy know these hosts and no others. Says whether anything changed. They are asked for when nobody else can
+/// Has the proxy know these hosts, with what is behind it for each, and no others. Says whether anything changed. They are asked for when nobody else can
 /// write the configuration: of two who add a host each, the second one finds what the first one did.
 ///
 /// # Errors
 /// As of [`ensure_site`], and those of `hosts`.
-pub fn ensure_routes(options: &Options, hosts: impl FnOnce() -> Result<Vec<Host>, Problem>) -> Result<bool, Problem> {
+pub fn ensure_routes(
+    options: &Options,
+    hosts: impl FnOnce() -> Result<Vec<(Host, Backend)>, Problem>,
+) -> Result<bool, Problem> {
     publish_with(options, || Ok(Change { put: vec![super::routes(options, &hosts()?)], ..Change::default() }))
 }
 
-/// The hosts that the proxy knows, as its file says.
+/// The hosts that the proxy knows and what is behind it for each, as its file says.
 ///
 /// # Errors
 /// Something else is there, or the system refuses.
-pub fn routed(options: &Options) -> Result<Vec<Host>, Problem> {
+pub fn routed(options: &Options) -> Result<Vec<(Host, Backend)>, Problem> {
     let text = read(&super::routes_path(options))?.unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
-    let hosts = text.lines().filter_map(|line| line.split_once(' ')).map(|(host, _)| Host::new(host));
-    Ok(hosts.filter_map(Result::ok).collect())
+    let apache = format!("{};", options.services.address(Backend::Itk));
+    let route = |(host, address): (&str, &str)| {
+        let backend = if address == apache { Backend::Itk } else { Backend::Fpm };
+        Host::new(host).ok().map(|host| (host, backend))
+    };
+    Ok(text.lines().filter_map(|line| line.split_once(' ')).filter_map(route).collect())
 }
 
 /// What is to be on disk.
@@ -129,17 +153,14 @@ fn publish_with(options: &Options, change: impl FnOnce() -> Result<Change, Probl
 
     let mut change = change()?;
     let removes = !change.remove.is_empty();
-    let digests = complete(options, &mut change)?;
+    let told = complete(options, &mut change)?;
     let steps = steps(change)?;
     // The order in which nobody is sent to what is not there yet, or no longer.
-    let mut order: Vec<Daemon> = super::daemons(options).to_vec();
+    let mut order = super::DAEMONS;
     if removes {
         order.reverse();
     }
-    let stale: Vec<Daemon> = order
-        .into_iter()
-        .filter(|&daemon| daemon::loaded(options, daemon).as_deref() != Some(digests[&daemon].as_str()))
-        .collect();
+    let stale: Vec<Daemon> = order.into_iter().filter(|daemon| is_stale(options, *daemon, &told[daemon])).collect();
     let result = steps.iter().try_for_each(|step| write(&step.path, step.after.as_deref()));
     let result = result.and_then(|()| stale.iter().try_for_each(|&daemon| daemon::check(options, daemon)));
     if let Err(problem) = result {
@@ -149,16 +170,34 @@ fn publish_with(options: &Options, change: impl FnOnce() -> Result<Change, Probl
         if removes && !daemon::is_running(options, daemon) {
             continue;
         }
-        daemon::reload(options, daemon, &digests[&daemon])?;
+        daemon::reload(options, daemon, &told[&daemon].digest)?;
     }
     Ok(!steps.is_empty() || !stale.is_empty())
 }
 
+/// What is said to a daemon.
+#[derive(Debug)]
+struct Told {
+    /// The digest of all of it.
+    digest: String,
+    /// Whether it has anything to do: it serves wikis, or did, or the farm's wikis are served by it as a rule.
+    is_used: bool,
+}
+
+/// Whether a daemon has to be told what is said to it. One that is not used may not be there at all; if it is, and was
+/// told of wikis once, it serves on what is gone.
+fn is_stale(options: &Options, daemon: Daemon, told: &Told) -> bool {
+    if !told.is_used && !daemon::is_running(options, daemon) {
+        return false;
+    }
+    daemon::loaded(options, daemon).map_or(told.is_used, |loaded| loaded != told.digest)
+}
+
 /// Adds what every configuration has, and tells for each daemon the digest of all that will be said to it.
-fn complete(options: &Options, change: &mut Change) -> Result<BTreeMap<Daemon, String>, Problem> {
+fn complete(options: &Options, change: &mut Change) -> Result<BTreeMap<Daemon, Told>, Problem> {
     let etc = options.layout.etc();
     let sockets = options.layout.sockets();
-    let directories = super::daemons(options).iter().map(|&daemon| super::site_directory(options, daemon));
+    let directories = super::DAEMONS.into_iter().map(|daemon| super::site_directory(options, daemon));
     for directory in directories.chain([etc.clone(), sockets]) {
         disk::make_directories(&directory).map_err(|error| system(&directory, &error))?;
         // Left by a death; only the holder of the lock writes here.
@@ -168,23 +207,24 @@ fn complete(options: &Options, change: &mut Change) -> Result<BTreeMap<Daemon, S
     if !change.put.iter().any(|file| file.path == routes) && read(&routes)?.is_none() {
         change.put.push(super::routes(options, []));
     }
-    if options.web == Web::Itk {
-        change.put.push(super::local_settings(options));
-    }
-    let mut digests = BTreeMap::new();
+    change.put.push(super::local_settings(options));
+    let mut told = BTreeMap::new();
     let put: BTreeMap<PathBuf, String> =
         change.put.iter().map(|file| (file.path.clone(), file.content.clone())).collect();
-    for &daemon in super::daemons(options) {
+    for daemon in super::DAEMONS {
         let directory = super::site_directory(options, daemon);
         let names = disk::names(&directory).map_err(|error| system(&directory, &error))?;
         let mut paths: BTreeSet<PathBuf> =
             names.iter().filter(|name| is_included(name)).map(|name| directory.join(name)).collect();
         paths.extend(change.put.iter().map(|file| &file.path).filter(|path| path.starts_with(&directory)).cloned());
+        let was_used = !paths.is_empty();
+        paths.retain(|path| !change.remove.contains(path));
+        let serves = !paths.is_empty() || (options.web == Web::Fpm && daemon == Daemon::Nginx);
         if daemon == Daemon::Nginx {
             paths.insert(routes.clone());
         }
-        let mut all = super::farm(options, daemon, "").content;
-        for path in paths.iter().filter(|path| !change.remove.contains(path)) {
+        let mut all = super::farm(options, daemon, serves, "").content;
+        for path in &paths {
             let content = match put.get(path) {
                 Some(content) => content.clone().into_bytes(),
                 None => read(path)?.unwrap_or_default(),
@@ -192,10 +232,11 @@ fn complete(options: &Options, change: &mut Change) -> Result<BTreeMap<Daemon, S
             all.extend([path.display().to_string().as_str(), " ", sha256(&content).as_str(), "\n"]);
         }
         let digest = sha256(all.as_bytes());
-        change.put.push(super::farm(options, daemon, &digest));
-        digests.insert(daemon, digest);
+        change.put.push(super::farm(options, daemon, serves, &digest));
+        let is_used = daemon == Daemon::Nginx || was_used || super::is_usual(options, daemon);
+        told.insert(daemon, Told { digest, is_used });
     }
-    Ok(digests)
+    Ok(told)
 }
 
 /// Whether a daemon reads a file of this name: as the farm's files say, `*.conf`, which leaves out hidden ones.

@@ -155,7 +155,7 @@ pub fn check(options: &Options, daemon: Daemon) -> Result<(), Problem> {
 pub fn loaded(options: &Options, daemon: Daemon) -> Option<String> {
     let text = match daemon {
         Daemon::Nginx => health::ask(&options.services.proxy, PROBE_HOST, "/", ANSWER).ok()?.body,
-        Daemon::Apache => health::ask(&options.services.backend, PROBE_HOST, "/", ANSWER).ok()?.body,
+        Daemon::Apache => health::ask(&options.services.apache_backend, PROBE_HOST, "/", ANSWER).ok()?.body,
         Daemon::Fpm => {
             let address = Address::Unix(fpm::probe_socket(&options.layout));
             let parameters = [("REQUEST_METHOD", "GET"), ("SCRIPT_NAME", fpm::PING), ("SCRIPT_FILENAME", fpm::PING)];

@@ -3,10 +3,13 @@
 //!
 //! ```text
 //!                    proxy.map                nginx.d/<wiki>.conf          fpm.d/<wiki>.conf
-//! a request → nginx ───────────→ nginx, the files of the release ────→ PHP-FPM, a pool as the wiki's user
-//!                      └───────→ Apache with mpm-itk, each request as the wiki's user
+//! a request → nginx ─────┬─────→ nginx, the files of the release ────→ PHP-FPM, a pool as the wiki's user
+//!                        └─────→ Apache with mpm-itk, each request as the wiki's user
 //!                                             apache.d/<wiki>.conf
 //! ```
+//!
+//! Each wiki has one of both. A daemon that serves no wiki is neither asked nor told anything, unless it is the one that
+//! the farm's wikis are served by as a rule.
 //!
 //! An administrator puts one line into the configuration of each daemon, once:
 //!
@@ -35,7 +38,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::name::Name;
-use super::options::{Options, Web};
+use super::options::{Backend, Options, Web};
 use crate::farm::{Host, NameError};
 use crate::key::sha256;
 use daemon::Daemon;
@@ -49,6 +52,8 @@ pub struct Site {
     pub host: Host,
     /// The number of its user and of its group; `None`: PHP runs as the web server's user.
     pub uid: Option<u32>,
+    /// What serves it.
+    pub backend: Backend,
 }
 
 /// A generated file.
@@ -96,14 +101,22 @@ pub fn next_host(options: &Options, name: &Name) -> Result<Host, NameError> {
     Host::new(&format!("{}.{}", name.next(), options.zone))
 }
 
-/// The daemons that serve wikis, those that need others first; the last one routes.
+/// The daemons that serve wikis, those that others need first; the last one routes.
+pub const DAEMONS: [Daemon; 3] = [Daemon::Fpm, Daemon::Apache, Daemon::Nginx];
+
+/// The daemons that are told of a wiki with such a backend.
 #[must_use]
-pub fn daemons(options: &Options) -> &'static [Daemon] {
-    match options.web {
-        Web::Fpm => &[Daemon::Fpm, Daemon::Nginx],
-        Web::Itk => &[Daemon::Apache, Daemon::Nginx],
-        Web::None => &[],
+pub fn daemons(backend: Backend) -> &'static [Daemon] {
+    match backend {
+        Backend::Fpm => &[Daemon::Fpm, Daemon::Nginx],
+        Backend::Itk => &[Daemon::Apache],
     }
+}
+
+/// Whether a daemon runs PHP for wikis of which nothing else was said.
+#[must_use]
+pub fn is_usual(options: &Options, daemon: Daemon) -> bool {
+    matches!((options.web, daemon), (Web::Fpm, Daemon::Fpm) | (Web::Itk, Daemon::Apache))
 }
 
 /// What is said of one wiki to a daemon; `None`: nothing.
@@ -111,11 +124,13 @@ pub fn daemons(options: &Options) -> &'static [Daemon] {
 /// # Errors
 /// The host of the release that is tried would be too long.
 pub fn site(options: &Options, daemon: Daemon, site: &Site) -> Result<Option<Generated>, NameError> {
-    let text = match (daemon, options.web) {
-        (Daemon::Fpm, Web::Fpm) => fpm::pool(options, site),
-        (Daemon::Nginx, Web::Fpm) => nginx::site(options, site, &next_host(options, &site.name)?),
-        (Daemon::Apache, Web::Itk) => apache::site(options, site, &next_host(options, &site.name)?),
-        _ => return Ok(None),
+    if options.web == Web::None || !daemons(site.backend).contains(&daemon) {
+        return Ok(None);
+    }
+    let text = match daemon {
+        Daemon::Fpm => fpm::pool(options, site),
+        Daemon::Nginx => nginx::site(options, site, &next_host(options, &site.name)?),
+        Daemon::Apache => apache::site(options, site, &next_host(options, &site.name)?),
     };
     Ok(Some(generated(site_path(options, daemon, &site.name), daemon.comment(), &text)))
 }
@@ -132,13 +147,13 @@ pub fn site_directory(options: &Options, daemon: Daemon) -> PathBuf {
     options.layout.etc().join(format!("{}.d", daemon.word()))
 }
 
-/// What is said to a daemon whatever wikis there are. `digest` is that of all that is said to it: the daemon tells it
-/// back, so that anybody can ask which configuration is in effect.
+/// What is said to a daemon whatever wikis there are; nginx is only the proxy unless it `serves` some. `digest` is that of
+/// all that is said to it: the daemon tells it back, so that anybody can ask which configuration is in effect.
 #[must_use]
-pub fn farm(options: &Options, daemon: Daemon, digest: &str) -> Generated {
+pub fn farm(options: &Options, daemon: Daemon, serves: bool, digest: &str) -> Generated {
     let text = match daemon {
         Daemon::Fpm => fpm::farm(options, digest),
-        Daemon::Nginx => nginx::farm(options, digest),
+        Daemon::Nginx => nginx::farm(options, serves, digest),
         Daemon::Apache => apache::farm(options, digest),
     };
     generated(farm_path(options, daemon), daemon.comment(), &text)
@@ -150,13 +165,27 @@ pub fn farm_path(options: &Options, daemon: Daemon) -> PathBuf {
     options.layout.etc().join(format!("{}.conf", daemon.word()))
 }
 
-/// The hosts that the proxy knows. All go to the one web server behind it.
+/// The hosts that the proxy knows, and what is behind it for each.
 #[must_use]
-pub fn routes<'h>(options: &Options, hosts: impl IntoIterator<Item = &'h Host>) -> Generated {
-    let mut lines: Vec<String> =
-        hosts.into_iter().map(|host| format!("{host} {};\n", options.services.backend)).collect();
+pub fn routes<'h>(options: &Options, hosts: impl IntoIterator<Item = &'h (Host, Backend)>) -> Generated {
+    let line = |(host, backend): &(Host, Backend)| format!("{host} {};\n", options.services.address(*backend));
+    let mut lines: Vec<String> = hosts.into_iter().map(line).collect();
     lines.sort();
     lines.dedup();
+    generated(routes_path(options), "#", &lines.concat())
+}
+
+/// The proxy's file with other addresses for some hosts, which it knows already.
+#[must_use]
+fn rerouted(options: &Options, content: &str, hosts: &[(Host, Backend)]) -> Generated {
+    let line = |line: &str| {
+        let host = line.split_once(' ').and_then(|(known, _)| hosts.iter().find(|(host, _)| host.as_str() == known));
+        host.map_or_else(
+            || format!("{line}\n"),
+            |(host, backend)| format!("{host} {};\n", options.services.address(*backend)),
+        )
+    };
+    let lines: Vec<String> = content.lines().skip(1).map(line).collect();
     generated(routes_path(options), "#", &lines.concat())
 }
 
@@ -226,15 +255,26 @@ pub fn check(options: &Options) -> Result<(), String> {
         return Err("field `deploy.root` must be made of letters, digits and `/._+@-` to be served".to_owned());
     }
     let services = &options.services;
-    for (field, address) in [("proxy", &services.proxy), ("backend", &services.backend)] {
+    let mut known: Vec<(&str, SocketAddr)> = Vec::new();
+    for (field, address) in
+        [("proxy", &services.proxy), ("backend", &services.backend), ("apache-backend", &services.apache_backend)]
+    {
         let address: SocketAddr = address
             .parse()
             .map_err(|_| format!("field `deploy.services.{field}` is no address and port, such as `127.0.0.1:81`"))?;
-        if field == "backend" && !address.ip().is_loopback() {
-            return Err(
-                "field `deploy.services.backend` must be on loopback: it answers without the proxy's checks".to_owned()
-            );
+        if field != "proxy" && !address.ip().is_loopback() {
+            return Err(format!(
+                "field `deploy.services.{field}` must be on loopback: it answers without the proxy's checks"
+            ));
         }
+        let is_taken = |other: SocketAddr| {
+            let (one, two) = (other.ip(), address.ip());
+            other.port() == address.port() && (one == two || one.is_unspecified() || two.is_unspecified())
+        };
+        if let Some((other, _)) = known.iter().find(|(_, other)| is_taken(*other)) {
+            return Err(format!("fields `deploy.services.{other}` and `deploy.services.{field}` are one address"));
+        }
+        known.push((field, address));
     }
     let user = &services.web_user;
     let letters = user.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));

@@ -6,12 +6,12 @@
 use std::fmt::Write;
 
 use super::{ASSETS, ENTRY_POINTS, HIDDEN_UPLOADS, SCRIPTS, Site, UPLOAD_MEGABYTES, routes_path, site_directory};
-use crate::deploy::options::{Options, Web};
+use crate::deploy::options::Options;
 use crate::deploy::web::daemon::{Daemon, PROBE_HOST};
 use crate::farm::Host;
 
-/// The proxy, and behind it the server of all wikis. For the context `http`.
-pub(super) fn farm(options: &Options, digest: &str) -> String {
+/// The proxy, and behind it the server of all wikis, if there may be some. For the context `http`.
+pub(super) fn farm(options: &Options, serves: bool, digest: &str) -> String {
     let proxy = &options.services.proxy;
     // Hosts may have 200 bytes, and wikis be thousands.
     let mut text = format!(
@@ -40,6 +40,8 @@ server {{
         proxy_set_header X-Forwarded-For $remote_addr;
         proxy_set_header X-Forwarded-Proto $scheme;
         proxy_set_header X-Forwarded-Host "";
+        proxy_set_header X-Forwarded-Port "";
+        proxy_set_header X-Forwarded-Server "";
         proxy_set_header X-Real-IP "";
         proxy_set_header Forwarded "";
         proxy_set_header Proxy "";
@@ -58,7 +60,7 @@ server {{
 "#,
         routes = routes_path(options).display(),
     );
-    if options.web == Web::Fpm {
+    if serves {
         text.push('\n');
         text.push_str(&wikis(options));
     }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::deploy::options;
+use crate::deploy::record::Wiki;
 
 /// Options as a file in a directory of that name would give them.
 fn options(directory: &str, deploy: &str) -> Options {
@@ -13,7 +14,8 @@ fn options(directory: &str, deploy: &str) -> Options {
 
 fn wiki(options: &Options, name: &str, uid: Option<u32>) -> Site {
     let name = Name::new(name).unwrap();
-    Site { host: options.host(&name).unwrap(), name, uid }
+    let backend = options.backend(&Wiki::new(name.clone(), options.host(&name).unwrap(), "", uid));
+    Site { host: options.host(&name).unwrap(), name, uid, backend: backend.unwrap_or(Backend::Fpm) }
 }
 
 fn text(options: &Options, daemon: Daemon, site: &Site) -> String {
@@ -27,8 +29,8 @@ fn generated_files_are_known_by_their_header() {
     let files = [
         text(&options, Daemon::Nginx, &alpha),
         text(&options, Daemon::Fpm, &alpha),
-        farm(&options, Daemon::Apache, "0").content,
-        routes(&options, [&alpha.host]).content,
+        farm(&options, Daemon::Apache, true, "0").content,
+        routes(&options, &[(alpha.host.clone(), Backend::Fpm)]).content,
         local_settings(&options).content,
     ];
     for file in files {
@@ -46,13 +48,20 @@ fn generated_files_are_known_by_their_header() {
 fn each_daemon_is_told_what_concerns_it() {
     let fpm = options("root", "");
     let alpha = wiki(&fpm, "alpha", Some(61_000));
-    assert_eq!(daemons(&fpm), [Daemon::Fpm, Daemon::Nginx]);
     assert_eq!(super::site(&fpm, Daemon::Apache, &alpha), Ok(None));
     let itk = options("root", "  web: itk\n");
+    let alpha = wiki(&itk, "alpha", Some(61_000));
     assert_eq!(super::site(&itk, Daemon::Nginx, &alpha), Ok(None));
     assert!(text(&itk, Daemon::Apache, &alpha).contains("\n    AssignUserID #61000 #61000\n"));
+    let both = Site { backend: Backend::Itk, ..alpha.clone() };
+    assert!(text(&fpm, Daemon::Apache, &both).contains("<VirtualHost 127.0.0.1:82>"));
+    assert_eq!(super::site(&fpm, Daemon::Fpm, &both), Ok(None));
+    assert_eq!(super::site(&fpm, Daemon::Nginx, &both), Ok(None));
+    for (options, serves, is_there) in [(&fpm, true, true), (&itk, false, false), (&itk, true, true)] {
+        let text = farm(options, Daemon::Nginx, serves, "0").content;
+        assert_eq!(text.contains("listen 127.0.0.1:81 default_server;"), is_there, "{text}");
+    }
     let none = options("root", "  web: none\n");
-    assert!(daemons(&none).is_empty());
     for daemon in [Daemon::Nginx, Daemon::Fpm, Daemon::Apache] {
         assert_eq!(super::site(&none, daemon, &alpha), Ok(None));
     }
@@ -62,11 +71,12 @@ fn each_daemon_is_told_what_concerns_it() {
 fn without_users_all_run_as_the_web_server_does() {
     let fpm = options("root", "  users: none\n");
     let alpha = wiki(&fpm, "alpha", None);
-    for text in [text(&fpm, Daemon::Fpm, &alpha), farm(&fpm, Daemon::Fpm, "0").content] {
+    for text in [text(&fpm, Daemon::Fpm, &alpha), farm(&fpm, Daemon::Fpm, true, "0").content] {
         assert!(text.contains("\nuser = www-data\n") && !text.contains("\ngroup = "), "{text}");
     }
     let itk = options("root", "  users: none\n  web: itk\n");
-    for text in [text(&itk, Daemon::Apache, &alpha), farm(&itk, Daemon::Apache, "0").content] {
+    let alpha = wiki(&itk, "alpha", None);
+    for text in [text(&itk, Daemon::Apache, &alpha), farm(&itk, Daemon::Apache, true, "0").content] {
         assert!(!text.contains("AssignUserID"), "{text}");
     }
 }
@@ -74,7 +84,7 @@ fn without_users_all_run_as_the_web_server_does() {
 #[test]
 fn each_request_of_nginx_reads_the_link_once() {
     let options = options("root", "");
-    let text = farm(&options, Daemon::Nginx, "0").content;
+    let text = farm(&options, Daemon::Nginx, true, "0").content;
     assert_eq!(text.matches("$realpath_root;").count(), 1, "{text}");
     assert!(!text.contains("$document_root/") && !text.contains("$document_root$"), "{text}");
 }
@@ -82,10 +92,15 @@ fn each_request_of_nginx_reads_the_link_once() {
 #[test]
 fn routes_are_sorted_and_each_is_there_once() {
     let options = options("root", "");
-    let hosts = ["b", "a", "b"].map(|name| wiki(&options, name, None).host);
-    let lines = "a.wiki.example.org 127.0.0.1:81;\nb.wiki.example.org 127.0.0.1:81;\n";
+    let hosts = [("b", Backend::Itk), ("a", Backend::Fpm), ("b", Backend::Itk)];
+    let hosts = hosts.map(|(name, backend)| (wiki(&options, name, None).host, backend));
+    let lines = "a.wiki.example.org 127.0.0.1:81;\nb.wiki.example.org 127.0.0.1:82;\n";
     let content = routes(&options, &hosts).content;
     assert_eq!(content.split_once('\n').unwrap().1, lines);
+    let other = rerouted(&options, &content, &[(hosts[1].0.clone(), Backend::Itk)]).content;
+    assert_eq!(other.split_once('\n').unwrap().1, lines.replace(":81", ":82"));
+    assert_eq!(origin(other.as_bytes()), Origin::Unmodified);
+    assert_eq!(rerouted(&options, &content, &[]).content, content);
 }
 
 #[test]
@@ -104,6 +119,18 @@ fn what_would_have_to_be_quoted_is_refused() {
         assert!(error.starts_with("field `deploy.services.backend` must be on loopback"), "{error}");
     }
     assert_eq!(check(&options("root", "  services: {backend: '[::1]:8080', proxy: '[::]:80'}\n")), Ok(()));
+    let error = refused("root", "  services: {apache-backend: '192.0.2.1:82'}\n");
+    assert!(error.starts_with("field `deploy.services.apache-backend` must be on loopback"), "{error}");
+    for (address, others) in
+        [("127.0.0.1:81", "`deploy.services.backend`"), ("127.0.0.1:80", "`deploy.services.proxy`")]
+    {
+        let error = refused("root", &format!("  services: {{apache-backend: '{address}'}}\n"));
+        assert_eq!(error, format!("fields {others} and `deploy.services.apache-backend` are one address"));
+    }
+    assert_eq!(
+        check(&options("root", "  services: {backend: '127.0.0.2:81', apache-backend: '127.0.0.3:81'}\n")),
+        Ok(())
+    );
     for user in ["", "a b", "a;", "-x"] {
         let error = refused("root", &format!("  services: {{web-user: '{user}'}}\n"));
         assert!(error.starts_with("field `deploy.services.web-user` "), "{error}");

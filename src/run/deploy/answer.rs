@@ -7,11 +7,13 @@ use serde_json::{Value, json};
 
 use super::super::formatted;
 use crate::cli::Format;
+use crate::deploy::agent::Followed;
 use crate::deploy::attempt::{All, Failure, One, Outcome, Plan, Planned};
 use crate::deploy::create::{self, Created};
 use crate::deploy::engine::told;
 use crate::deploy::journal::Stage;
 use crate::deploy::name::Name;
+use crate::deploy::options::Backend;
 use crate::deploy::order::Observed;
 use crate::deploy::outdated::Outdated;
 use crate::deploy::reconcile::Reconciled;
@@ -23,6 +25,9 @@ use crate::report::{ExitCode, Output, Problem, escaped};
 
 /// The version of the JSON forms.
 const SCHEMA: &str = "1.0.0";
+
+/// That of what the agent says.
+const AGENT: &str = "1.1.0";
 
 type Answer = Result<Output, Vec<Problem>>;
 
@@ -255,7 +260,7 @@ pub(super) fn deletion(plan: &Deletion, format: Format) -> Answer {
 pub(super) fn list(status: &Status, format: Format) -> Answer {
     let text = || {
         let rows: Vec<Row> = status.wikis.iter().map(row).collect();
-        table::list(&["Wiki", "State", "Host", "Release", "Owners"], &rows)
+        table::list(&["Wiki", "State", "Host", "Web", "Release", "Owners"], &rows)
     };
     answer(format, text, status)
 }
@@ -266,6 +271,7 @@ fn row(line: &Line) -> Row {
         vec![wiki.name.to_string()],
         vec![state(line)],
         vec![wiki.host.to_string()],
+        vec![line.served_by.map_or("-", Backend::word).to_owned()],
         vec![release(line.release.as_ref())],
         wiki.owners.clone(),
     ]
@@ -362,6 +368,9 @@ pub(super) fn detail(detail: &Detail, format: Format) -> Answer {
         field("wiki", wiki.name.to_string());
         field("state", wiki.state.word().to_owned());
         field("host", wiki.host.to_string());
+        if let Some(backend) = detail.served_by {
+            field("web", backend.word().to_owned());
+        }
         field("branch", wiki.branch.clone());
         field("base", wiki.base.clone());
         if let Some(uid) = wiki.uid {
@@ -444,14 +453,24 @@ pub(super) fn reconciled(found: Reconciled, format: Format) -> Answer {
 }
 
 /// What an order changed, and what there is now.
-pub(super) fn applied(changed: bool, observed: &Observed, format: Format) -> Answer {
-    let text = || format!("{}\n{}", if changed { "changed" } else { "unchanged" }, seen(observed));
-    answer(format, text, &json!({"schema": SCHEMA, "changed": changed, "observed": observed}))
+pub(super) fn applied(followed: &Followed, observed: &Observed, format: Format) -> Answer {
+    let text = || {
+        let what = match followed {
+            Followed { superseded_by: Some(newer), .. } => format!("unchanged: order {newer} is newer"),
+            Followed { changed: true, .. } => "changed".to_owned(),
+            Followed { changed: false, .. } => "unchanged".to_owned(),
+        };
+        format!("{what}\n{}", seen(observed))
+    };
+    let json = json!({
+        "schema": AGENT, "changed": followed.changed, "superseded_by": followed.superseded_by, "observed": observed,
+    });
+    answer(format, text, &json)
 }
 
 /// What there is.
 pub(super) fn observed(observed: &[Observed], format: Format) -> Answer {
-    answer(format, || observed.iter().map(seen).collect(), &json!({"schema": SCHEMA, "wikis": observed}))
+    answer(format, || observed.iter().map(seen).collect(), &json!({"schema": AGENT, "wikis": observed}))
 }
 
 fn seen(observed: &Observed) -> String {

@@ -138,27 +138,18 @@ pub(super) fn agent(agent: &cli::Agent, reporter: &dyn Reporter) -> Result<Outpu
                 |cause: String| vec![Problem::new(ExitCode::Usage, "the standard input holds no order").cause(cause)];
             read.map_err(|error| wrong(error.to_string()))?;
             let order: Order = serde_json::from_slice(&json).map_err(|error| wrong(error.to_string()))?;
-            let changed = with_engine(&flags.config, reporter, |engine| {
+            let (followed, observed) = with_engine(&flags.config, reporter, |engine| {
                 let layout = &engine.options.layout;
                 let _lock = lock::wiki(layout, &order.wiki.name, true).map_err(|error| engine::of_lock(&error))?;
-                let observed = agent::apply(engine, &order)?;
-                Ok((observed, agent::observe(engine, &order.wiki)?))
+                let followed = agent::follow(engine, &order)?;
+                Ok((followed, agent::observe_one(engine, &order.wiki)?))
             })?;
-            answer::applied(changed.0, &changed.1, flags.format)
+            answer::applied(&followed, &observed, flags.format)
         }
         AgentCommand::Observe(flags) => {
             let only = flags.name.as_deref().map(name).transpose().map_err(|problem| vec![problem])?;
-            let (observed, problems) = with_engine(&flags.config, reporter, |engine| {
-                let (wikis, problems) = if let Some(name) = &only {
-                    (vec![engine.wiki(name)?], Vec::new())
-                } else {
-                    let all = registry::readable(&engine.options.layout);
-                    let (wikis, damaged) = all.map_err(|error| engine::of_registry(&error))?;
-                    (wikis.into_values().collect(), damaged.values().map(engine::of_registry).collect())
-                };
-                let observed = wikis.iter().map(|wiki| agent::observe(engine, wiki)).collect::<Result<Vec<_>, _>>()?;
-                Ok((observed, problems))
-            })?;
+            let (observed, problems) =
+                with_engine(&flags.config, reporter, |engine| agent::observe(engine, only.as_ref()))?;
             Ok(answer::observed(&observed, flags.format)?.but(problems))
         }
     }

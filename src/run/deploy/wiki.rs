@@ -11,7 +11,7 @@ use crate::deploy::engine::{Engine, of_registry};
 use crate::deploy::maintenance::Site;
 use crate::deploy::name::Name;
 use crate::deploy::options;
-use crate::deploy::options::Live;
+use crate::deploy::options::{Backend, Live};
 use crate::deploy::record::{State, Wiki};
 use crate::deploy::{registry, releases, retire, status};
 use crate::farm::Host;
@@ -99,6 +99,10 @@ fn create(flags: &flags::Create, reporter: &dyn Reporter) -> Result<Output, Vec<
         owners: flags.owners.clone(),
         host,
         ttl: flags.ttl,
+        web: flags.web.map(|web| match web {
+            flags::Web::Itk => Backend::Itk,
+            flags::Web::Fpm => Backend::Fpm,
+        }),
     };
     if flags.dry_run {
         let plan = with_engine(&flags.config, reporter, |engine| create::plan(engine, &asked))?;

@@ -145,13 +145,13 @@ fn what_would_be_deleted_is_said_and_only_that_is() {
 #[test]
 fn lists_and_states_are_told() {
     let farm = Farm::start(&Plan::plain());
-    assert_eq!(farm.mwfarm(["wiki", "list"]).well(), "Wiki  State  Host  Release  Owners\n");
+    assert_eq!(farm.mwfarm(["wiki", "list"]).well(), "Wiki  State  Host  Web  Release  Owners\n");
     farm.create("a");
     farm.create("b");
     let list = plain(&farm, &farm.mwfarm(["wiki", "list"]).well());
     let cells: Vec<Vec<&str>> = list.lines().map(|line| line.split_whitespace().collect()).collect();
-    assert_eq!(cells[1], ["a", "ready", "a.wiki.test", "1-<commit>"]);
-    assert_eq!(cells[2], ["b", "ready", "b.wiki.test", "1-<commit>"]);
+    assert_eq!(cells[1], ["a", "ready", "a.wiki.test", "-", "1-<commit>"]);
+    assert_eq!(cells[2], ["b", "ready", "b.wiki.test", "-", "1-<commit>"]);
 
     let name = farm.name("a");
     let said = farm.mwfarm(["wiki", "hold", &name, "a", "demo", "at four"]).well();
@@ -169,7 +169,7 @@ fn lists_and_states_are_told() {
     assert!(farm.mwfarm(["deploy", &name, "--engine", "local"]).well().contains("already"));
     farm.mwfarm(["deploy", &name, "--engine", "salt"]).badly(4, "invalid value 'salt'");
     let json: serde_json::Value = serde_json::from_str(&farm.mwfarm(["status", "--format", "json"]).well()).unwrap();
-    assert_eq!((json["schema"].as_str(), json["wikis"].as_array().map(Vec::len)), (Some("1.0.0"), Some(2)));
+    assert_eq!((json["schema"].as_str(), json["wikis"].as_array().map(Vec::len)), (Some("1.1.0"), Some(2)));
 }
 
 #[test]

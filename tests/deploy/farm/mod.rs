@@ -1,9 +1,11 @@
 //! Whole farms: a core repository, real daemons, and the program itself.
 
+mod agent;
 mod all;
 mod attempts;
 mod bastion;
 mod boot;
+mod both;
 mod commands;
 mod core;
 mod damaged;
@@ -40,7 +42,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use super::servers;
-use super::web::daemons::{Reply, apache_conf, ask, chmod, end, fpm_conf, nginx_conf, ports};
+use super::web::daemons::{Reply, apache_conf, ask, chmod, daemons, end, fpm_conf, nginx_conf, ports};
 
 /// The first number of a wiki's user that a farm of these tests gives.
 const FIRST_USER: u32 = 1_000_000;
@@ -54,7 +56,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How a farm is to be.
 #[derive(Debug, Clone)]
 pub(super) struct Plan {
-    /// `fpm`, `itk` or `none`.
+    /// `fpm`, `itk`, `both` (and `fpm` where nothing is said) or `none`.
     pub(super) web: &'static str,
     /// Whether wikis have users of their own.
     pub(super) users: bool,
@@ -101,9 +103,9 @@ impl Plan {
 /// A farm whose daemons run.
 pub(super) struct Farm {
     pub(super) base: PathBuf,
-    /// The address of the proxy, and of what is behind it.
+    /// The address of the proxy, and of nginx and Apache behind it.
     pub(super) proxy: String,
-    pub(super) backend: String,
+    pub(super) backends: [String; 2],
     /// What tells the names of this farm's wikis from those of others on the machine.
     tag: String,
     daemons: Vec<(String, Child)>,
@@ -159,11 +161,11 @@ impl Farm {
         let root = tempfile::Builder::new().prefix("mwf").tempdir().expect("a temporary directory");
         chmod(root.path(), 0o755);
         let base = fs::canonicalize(root.path()).expect("the root");
-        let [proxy, backend] = ports().map(|port| format!("127.0.0.1:{port}"));
+        let [proxy, backend, apache_backend] = ports().map(|port| format!("127.0.0.1:{port}"));
         let farm = Self {
             base,
             proxy,
-            backend,
+            backends: [backend, apache_backend],
             tag: base36(number),
             daemons: Vec::new(),
             servers: Vec::new(),
@@ -192,7 +194,7 @@ impl Farm {
         if plan.web != "none" {
             let said = farm.mwfarm(["watch", "reconcile"]);
             assert!(said.err.contains("does not run"), "{said:?}");
-            for daemon in if plan.web == "fpm" { ["fpm", "nginx"] } else { ["apache", "nginx"] } {
+            for daemon in daemons(plan.web) {
                 farm.daemon(daemon);
             }
             farm.mwfarm(["watch", "reconcile"]).well();
@@ -213,9 +215,9 @@ impl Farm {
              nginx-check: [nginx, -t, -q, -c, {nginx}, -p, {base}]\n    nginx-pid: {pid}/nginx.pid\n    \
              fpm-check: [{fpm_program}, -t, -y, {fpm}]\n    fpm-pid: {pid}/fpm.pid\n    \
              apache-check: [apache2, -t, -f, {apache}]\n    apache-pid: {pid}/apache.pid\n    \
-             proxy: {proxy}\n    backend: {backend}\n",
+             proxy: {proxy}\n    backend: {backend}\n    apache-backend: {apache_backend}\n",
             php = "/usr/bin/php",
-            web = plan.web,
+            web = if plan.web == "both" { "fpm" } else { plan.web },
             options =
                 plan.options.replace("core.git", &at("core.git")).replace("ROOT", &self.base.display().to_string()),
             base = self.base.display(),
@@ -225,7 +227,8 @@ impl Farm {
             pid = at("pid"),
             fpm_program = crate::fpm::binary().display(),
             proxy = self.proxy,
-            backend = self.backend,
+            backend = self.backends[0],
+            apache_backend = self.backends[1],
         );
         let yaml = yaml.replace("core: core.git", &format!("core: {}", at("core.git")));
         fs::write(self.base.join("mwfarm.yml"), yaml).expect("options");

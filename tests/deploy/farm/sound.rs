@@ -40,9 +40,15 @@ pub(super) fn sound(farm: &Farm) {
     same("removed homes", names_in(&farm.at("data/project/.removed"), "", &[]), &BTreeSet::new());
     same("tried", names_in(&farm.at("srv/deployment/next"), "", &[]), &BTreeSet::new());
     if farm.web != "none" {
-        let behind = if farm.web == "fpm" { &["fpm.d", "nginx.d"][..] } else { &["apache.d"] };
-        for directory in behind {
-            same(directory, names_in(&farm.at("etc/mwfarm").join(directory), ".conf", &[]), &on_the_web);
+        let sites = |directory: &str| names_in(&farm.at("etc/mwfarm").join(directory), ".conf", &[]);
+        let by = |backend: &str| {
+            let wikis = wikis.values().filter(served);
+            let usual = if farm.web == "itk" { "itk" } else { "fpm" };
+            let wikis = wikis.filter(|wiki| wiki["web"].as_str().unwrap_or(usual) == backend);
+            wikis.map(|wiki| text(&wiki["name"])).collect::<BTreeSet<String>>()
+        };
+        for (directory, backend) in [("fpm.d", "fpm"), ("nginx.d", "fpm"), ("apache.d", "itk")] {
+            same(directory, sites(directory), &by(backend));
         }
         let map = fs::read_to_string(farm.at("etc/mwfarm/proxy.map")).unwrap_or_default();
         let routed =

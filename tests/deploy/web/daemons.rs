@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use mwfarm::deploy::name::Name;
-use mwfarm::deploy::options::{self, Options};
+use mwfarm::deploy::options::{self, Backend, Options};
 use mwfarm::deploy::release::ReleaseId;
 use mwfarm::deploy::web::{Site, apply};
 use mwfarm::farm::Host;
@@ -40,7 +40,7 @@ pub(in crate::deploy) struct Reply {
 }
 
 impl World {
-    /// A farm with three wikis in their first release, all routed.
+    /// A farm with three wikis in their first release, all routed. With `both`, the second one is Apache's.
     pub(super) fn serving(web: &str) -> Self {
         Self::bare(web).served()
     }
@@ -61,8 +61,7 @@ impl World {
             world.switch(wiki, 1);
             apply::ensure_site(&world.options, wiki).unwrap_or_else(|problem| panic!("{problem:?}\n{}", world.logs()));
         }
-        let hosts: Vec<Host> = world.wikis.iter().map(|wiki| wiki.host.clone()).collect();
-        apply::ensure_routes(&world.options, || Ok(hosts)).expect("routes");
+        apply::ensure_routes(&world.options, || Ok(world.routes())).expect("routes");
         world
     }
 
@@ -76,7 +75,7 @@ impl World {
         // Nothing runs yet: the files are written all the same.
         let problem = apply::ensure_farm(&world.options).expect_err("nothing runs");
         assert!(problem.what.ends_with("does not run"), "{problem:?}");
-        for &daemon in if web == "fpm" { &["fpm", "nginx"][..] } else { &["apache", "nginx"] } {
+        for &daemon in daemons(web) {
             world.start(daemon);
         }
         assert_eq!(apply::ensure_farm(&world.options), Ok(false), "what they started with is in effect");
@@ -90,14 +89,16 @@ impl World {
         chmod(root.path(), 0o755);
         let base = fs::canonicalize(root.path()).expect("the root");
         let at = |name: &str| base.join(name).display().to_string();
-        let [proxy, backend] = ports();
+        let [proxy, backend, apache_backend] = ports();
+        let farm = if web == "both" { "fpm" } else { web };
         let yaml = format!(
-            "deploy:\n  root: .\n  zone: wiki.test\n  core: core.git\n  web: {web}\n  users: {users}\n  \
+            "deploy:\n  root: .\n  zone: wiki.test\n  core: core.git\n  web: {farm}\n  users: {users}\n  \
              health: {{seconds: 5}}\n  services:\n    \
              nginx-check: [nginx, -t, -q, -c, {nginx}, -p, {base}]\n    nginx-pid: {pid}/nginx.pid\n    \
              fpm-check: [{fpm_program}, -t, -y, {fpm}]\n    fpm-pid: {pid}/fpm.pid\n    \
              apache-check: [apache2, -t, -f, {apache}]\n    apache-pid: {pid}/apache.pid\n    \
-             proxy: 127.0.0.1:{proxy}\n    backend: 127.0.0.1:{backend}\n",
+             proxy: 127.0.0.1:{proxy}\n    backend: 127.0.0.1:{backend}\n    \
+             apache-backend: 127.0.0.1:{apache_backend}\n",
             base = base.display(),
             nginx = at("nginx.conf"),
             fpm = at("php-fpm.conf"),
@@ -117,13 +118,23 @@ impl World {
         let options = options::read(&base).expect("options");
         let wikis = ["alpha", "beta", "gamma"].into_iter().zip(61_701..).map(|(name, uid)| {
             let name = Name::new(name).expect("a name");
-            Site { host: options.host(&name).expect("a host"), name, uid: Some(uid) }
+            let backend = match web {
+                "both" if name.as_str() == "beta" => Backend::Itk,
+                "itk" => Backend::Itk,
+                _ => Backend::Fpm,
+            };
+            Site { host: options.host(&name).expect("a host"), name, uid: Some(uid), backend }
         });
         let world = Self { wikis: wikis.collect(), options, daemons: Vec::new(), _root: root };
         for wiki in &world.wikis {
             world.home(wiki);
         }
         world
+    }
+
+    /// What the proxy is told of the wikis.
+    pub(super) fn routes(&self) -> Vec<(Host, Backend)> {
+        self.wikis.iter().map(|wiki| (wiki.host.clone(), wiki.backend)).collect()
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -276,7 +287,9 @@ impl World {
 
     /// Asks what is behind it.
     pub(super) fn get_behind(&self, host: &str, path: &str) -> Reply {
-        ask(&self.options.services.backend, host, path, "").expect("an answer from behind the proxy")
+        let wiki = self.wikis.iter().find(|wiki| host == wiki.host.as_str() || host.contains(&*wiki.name.next()));
+        let backend = wiki.unwrap_or(&self.wikis[0]).backend;
+        ask(self.options.services.address(backend), host, path, "").expect("an answer from behind the proxy")
     }
 
     /// Runs code as a wiki does, and takes what it prints.
@@ -298,6 +311,16 @@ impl Drop for World {
             eprintln!("{}", self.logs());
         }
         self.daemons.drain(..).for_each(|(_, child)| end(child));
+    }
+}
+
+/// The daemons of a farm, those that others need first.
+pub(in crate::deploy) fn daemons(web: &str) -> &'static [&'static str] {
+    match web {
+        "fpm" => &["fpm", "nginx"],
+        "itk" => &["apache", "nginx"],
+        "both" => &["fpm", "apache", "nginx"],
+        _ => &[],
     }
 }
 
@@ -394,15 +417,15 @@ pub(in crate::deploy) fn apache_conf(base: &Path) -> String {
     text
 }
 
-/// Two ports that nobody listens on. They are below those that the system gives to connections: of these, another test's
+/// Ports that nobody listens on. They are below those that the system gives to connections: of these, another test's
 /// connection could take one before a daemon does.
-pub(in crate::deploy) fn ports() -> [u16; 2] {
+pub(in crate::deploy) fn ports() -> [u16; 3] {
     let random = |seed: u8| {
         let number = RandomState::new().hash_one(seed);
         u16::try_from(10_000 + number % 22_000).expect("a port")
     };
     let mut free = (0..=u8::MAX).map(random).filter_map(|port| TcpListener::bind(("127.0.0.1", port)).ok());
-    let listeners = [(); 2].map(|()| free.next().expect("a port"));
+    let listeners = [(); 3].map(|()| free.next().expect("a port"));
     listeners.map(|listener| listener.local_addr().expect("its address").port())
 }
 

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use mwfarm::deploy::health::{self, Unwell};
-use mwfarm::deploy::options::{self, Options};
+use mwfarm::deploy::options::{self, Backend, Options};
 use mwfarm::farm::Host;
 
 use super::daemons::id;
@@ -16,6 +16,47 @@ fn a_release_is_well_when_it_says_what_it_should() {
     let good = "HTTP/1.1 200 OK\r\nMwFarm-Release: 7-0123456789ab\r\n\r\n{\"generator\":\"MediaWiki 1.43\"}";
     assert_eq!(of(good), Ok(()));
     assert_eq!(of(&good.replace("MwFarm-Release", "mwfarm-release")), Ok(()), "names of fields have no case");
+    // In pieces, as PHP sends what it has not counted; the text is across two of them.
+    let chunked = "HTTP/1.1 200 OK\r\nMwFarm-Release: 7-0123456789ab\r\nTransfer-Encoding: chunked\r\n\r\n\
+                   a\r\n{\"generato\r\n16\r\nr\":\"MediaWiki 1.43.0\"}\r\n0\r\n\r\n";
+    assert_eq!(of(chunked), Ok(()));
+    // What MediaWiki says to everybody who is no member.
+    let private = good.replace("\"generator\":\"MediaWiki 1.43\"", "\"error\":{\"code\":\"readapidenied\"}");
+    assert_eq!(of(&private), Ok(()));
+    // As much as is read.
+    let large = format!("{good}{}", " ".repeat(3 << 20));
+    assert_eq!(of(&large), Ok(()));
+}
+
+/// What is expected can be said, as one text or as several; none of them is enough for nothing.
+#[test]
+fn what_is_expected_is_for_the_farm_to_say() {
+    let answer = "HTTP/1.1 200 OK\r\nMwFarm-Release: 7-0123456789ab\r\n\r\nall is well";
+    for (expect, is_well) in
+        [("well", true), ("[ill, well]", true), ("ill", false), ("[ill, bad]", false), ("[]", true)]
+    {
+        assert_eq!(of_server(answer, &format!(", expect: {expect}")).is_ok(), is_well, "{expect}");
+    }
+}
+
+/// One that says a little now and then is not listened to for ever.
+#[test]
+fn one_that_never_ends_is_left() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let options = asked(&listener, 1, "");
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nMwFarm-Release: 7-0123456789ab\r\n\r\n");
+            while stream.write_all(b" ").is_ok() {
+                thread::sleep(Duration::from_millis(50));
+            }
+        }
+    });
+    let begun = Instant::now();
+    let unwell = check(&options).expect_err("it never ends");
+    assert!(matches!(unwell, Unwell::Silent { .. }), "{unwell}");
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
 }
 
 #[test]
@@ -37,11 +78,24 @@ fn everything_else_is_told_with_what_came() {
         ),
         (
             good.replace("MediaWiki", "Other\u{1b}[31m"),
-            "`a.wiki.test` answers to `/api.php` without `\"generator\":\"MediaWiki `: `{\\\"generator\\\":\\\"Other\\u{1b}[31m 1.43\\\"}`",
+            "`a.wiki.test` answers to `/api.php` without `\"generator\":\"MediaWiki ` or `\"code\":\"readapidenied\"`: `{\\\"generator\\\":\\\"Other\\u{1b}[31m 1.43\\\"}`",
         ),
         ("nonsense\r\n\r\n".to_owned(), "`a.wiki.test` does not answer: "),
         ("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf".to_owned(), "`a.wiki.test` does not answer: "),
         (format!("HTTP/1.1 200 OK\r\n\r\n{}", "x".repeat(5 << 20)), "`a.wiki.test` does not answer: "),
+        (
+            "HTTP/1.1 200 OK\r\nMwFarm-Release: 7-0123456789ab\r\n\r\n<title>Log in - A</title>".to_owned(),
+            "`a.wiki.test` answers to `/api.php` without `\"generator\":\"MediaWiki ` or `",
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nMwFarm-Release: 7-0123456789ab\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"
+                .to_owned(),
+            "`a.wiki.test` does not answer: ",
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nMwFarm-Release: 7-0123456789ab\r\nMwFarm-Release: 8-0123456789ab\r\n\r\n".to_owned(),
+            "`a.wiki.test` answers to `/api.php` without ",
+        ),
     ];
     for (answer, expected) in cases {
         let said = of(&answer).expect_err("it is not well").to_string();
@@ -53,7 +107,7 @@ fn everything_else_is_told_with_what_came() {
 fn a_server_that_is_late_is_waited_for_and_one_that_never_comes_is_not() {
     // Nobody listens yet; the port is not given to anybody else meanwhile, as it was just in use.
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let options = asked(&listener, 2);
+    let options = asked(&listener, 2, "");
     let address = listener.local_addr().expect("its address");
     drop(listener);
     let begun = Instant::now();
@@ -73,7 +127,7 @@ fn a_server_that_is_late_is_waited_for_and_one_that_never_comes_is_not() {
 #[test]
 fn one_that_says_nothing_is_left() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let options = asked(&listener, 1);
+    let options = asked(&listener, 1, "");
     let begun = Instant::now();
     let unwell = check(&options).expect_err("it says nothing");
     assert!(matches!(unwell, Unwell::Silent { .. }), "{unwell}");
@@ -82,8 +136,13 @@ fn one_that_says_nothing_is_left() {
 
 /// What is found of a server that gives this answer to everybody.
 fn of(text: &str) -> Result<(), Unwell> {
+    of_server(text, "")
+}
+
+/// The same with more options of the check.
+fn of_server(text: &str, more: &str) -> Result<(), Unwell> {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let options = asked(&listener, 2);
+    let options = asked(&listener, 2, more);
     let text = text.to_owned();
     // It ends with the tests: an answer that breaks off is asked for again, nobody knows how often.
     thread::spawn(move || {
@@ -95,14 +154,14 @@ fn of(text: &str) -> Result<(), Unwell> {
 }
 
 fn check(options: &Options) -> Result<(), Unwell> {
-    health::check(options, &Host::new("a.wiki.test").expect("a host"), &id(7))
+    health::check(options, Backend::Fpm, &Host::new("a.wiki.test").expect("a host"), &id(7))
 }
 
-fn asked(listener: &TcpListener, seconds: u64) -> Options {
+fn asked(listener: &TcpListener, seconds: u64, more: &str) -> Options {
     let scratch = tempfile::tempdir().expect("a directory");
     let address = listener.local_addr().expect("its address");
     let yaml = format!(
-        "deploy:\n  root: .\n  zone: wiki.test\n  core: core.git\n  health: {{path: /api.php, pages: [], seconds: {seconds}}}\n  \
+        "deploy:\n  root: .\n  zone: wiki.test\n  core: core.git\n  health: {{path: /api.php, pages: [], seconds: {seconds}{more}}}\n  \
          services: {{backend: '{address}'}}\n"
     );
     std::fs::write(scratch.path().join(options::FILE), yaml).expect("options");

@@ -20,7 +20,7 @@ fn nothing_is_written_or_told_when_all_is_as_it_should_be() {
         for wiki in &world.wikis {
             assert_eq!(apply::ensure_site(&world.options, wiki), Ok(false));
         }
-        let mut hosts: Vec<_> = world.wikis.iter().map(|wiki| wiki.host.clone()).collect();
+        let mut hosts = world.routes();
         hosts.reverse();
         assert_eq!(apply::ensure_routes(&world.options, || Ok(hosts)), Ok(false));
         assert_eq!(apply::ensure_farm(&world.options), Ok(false));
@@ -37,7 +37,7 @@ fn of_many_who_add_a_host_at_once_each_is_routed() {
         for wiki in &world.wikis {
             let (world, registry) = (&world, &registry);
             scope.spawn(move || {
-                registry.lock().expect("nobody panics with it").push(wiki.host.clone());
+                registry.lock().expect("nobody panics with it").push((wiki.host.clone(), wiki.backend));
                 let hosts = || Ok(registry.lock().expect("nobody panics with it").clone());
                 apply::ensure_site(&world.options, wiki)
                     .and(apply::ensure_routes(&world.options, hosts))
@@ -121,6 +121,27 @@ fn what_was_written_and_not_taken_is_taken_by_the_next_call() {
     assert_eq!(world.get_behind(gamma.host.as_str(), "/").body, page(1));
     assert_eq!(everything(&world.options.layout.etc()), full, "what a death left is gone");
     assert_eq!(apply::ensure_site(&world.options, alpha), Ok(false));
+}
+
+/// Apache was told of its last wiki's end on disk only; it runs, serves on, and nothing says that it is needed.
+#[test]
+fn the_last_wiki_of_a_kind_is_also_gone_after_a_death() {
+    let world = World::serving("both");
+    let beta = &world.wikis[1];
+    assert_eq!(apply::remove_site(&world.options, &beta.name), Ok(true));
+    let without = everything(world.root());
+    assert_eq!(apply::ensure_site(&world.options, beta), Ok(true));
+    assert_eq!(world.get_behind(beta.host.as_str(), "/").body, page(1));
+    for (path, _) in everything(world.root()) {
+        fs::remove_file(path).expect("a file");
+    }
+    for (path, content) in &without {
+        fs::write(path, content).expect("a file");
+    }
+    assert_eq!(world.get_behind(beta.host.as_str(), "/").body, page(1), "nobody has told Apache");
+    assert_eq!(apply::ensure_farm(&world.options), Ok(true));
+    assert_eq!(world.get_behind(beta.host.as_str(), "/").status, 404);
+    assert_eq!(apply::ensure_farm(&world.options), Ok(false));
 }
 
 #[test]

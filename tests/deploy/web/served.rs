@@ -59,7 +59,7 @@ fn pages_come_from_the_wikis_own_user(world: &World) {
         assert_eq!(shown["HTTP_PROXY"].as_str().unwrap_or_default(), "", "{shown}");
         assert_ne!(shown["HTTPS"], "on", "{shown}");
         assert_eq!((&shown["PATH_INFO"], &shown["SCRIPT_NAME"]), (&"/Title".into(), &"/index.php".into()), "{shown}");
-        assert_eq!(health::check(&world.options, &wiki.host, &id(1)), Ok(()));
+        assert_eq!(health::check(&world.options, wiki.backend, &wiki.host, &id(1)), Ok(()));
         let seen = Observed { status: 200, release: Some(id(1)) };
         assert_eq!(health::observe(&world.options, &wiki.host, Through::Proxy), Ok(seen));
     }
@@ -203,16 +203,16 @@ fn uploads_are_files(world: &World) {
 fn the_next_release_is_seen_behind_the_proxy_only(world: &World) {
     let wiki = &world.wikis[0];
     let next = web::next_host(&world.options, &wiki.name).expect("a host");
-    let absent = health::check(&world.options, &next, &id(2)).expect_err("nothing is tried");
+    let absent = health::check(&world.options, wiki.backend, &next, &id(2)).expect_err("nothing is tried");
     assert!(matches!(absent, Unwell::Status { .. }), "{absent}");
     world.release(wiki, 2);
     world.try_next(wiki, 2);
-    assert_eq!(health::check(&world.options, &next, &id(2)), Ok(()));
+    assert_eq!(health::check(&world.options, wiki.backend, &next, &id(2)), Ok(()));
     assert_eq!(world.get_behind(next.as_str(), "/wiki/A").body, page(2));
     assert_eq!(world.get(next.as_str(), "/").status, 404);
     // The one that is served is another one.
     assert_eq!(world.get(wiki.host.as_str(), "/").body, page(1));
-    let wrong = health::check(&world.options, &wiki.host, &id(2)).expect_err("another release answers");
+    let wrong = health::check(&world.options, wiki.backend, &wiki.host, &id(2)).expect_err("another release answers");
     assert_eq!(wrong.to_string(), "`alpha.wiki.test` answers with the release `1-0123456789ab`, not `2-0123456789ab`");
 }
 

@@ -1,0 +1,165 @@
+//! What an engine has told this server: the number of the newest order about each wiki, and which wikis it serves.
+//!
+//! The registry is the engine's. A server that only runs wikis has none, and keeps no more than this.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::super::name::Name;
+use super::super::options::{Backend, Options};
+use super::super::order::{Action, Order};
+use super::super::record::Wiki;
+use super::super::releases::{self, unusable};
+use crate::disk;
+use crate::farm::Host;
+use crate::key::sha256;
+use crate::report::{ExitCode, Problem};
+
+/// The version of the form.
+const SCHEMA: u32 = 1;
+
+/// What was told of one wiki.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Told {
+    schema: u32,
+    /// The number of the newest order, and the digest of all that it says.
+    pub(super) newest: Option<(u64, String)>,
+    /// The wiki, as that order has it.
+    pub(super) wiki: Wiki,
+    /// Whether it is served here.
+    pub(super) is_served: bool,
+}
+
+/// Whether an order is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// It is the newest one, or has no number.
+    Now,
+    /// One with this number has come before it.
+    Over(u64),
+}
+
+/// Notes an order that came, before it is followed: from now on, older ones are not.
+///
+/// # Errors
+/// Another order has the same number, or the system refuses.
+pub(super) fn arrive(options: &Options, order: &Order) -> Result<Turn, Problem> {
+    let name = &order.wiki.name;
+    let before = find(options, name)?;
+    let newest = before.as_ref().and_then(|told| told.newest.clone());
+    let digest = digest(order);
+    match (order.serial, &newest) {
+        (Some(serial), Some((newest, _))) if serial < *newest => return Ok(Turn::Over(*newest)),
+        (Some(serial), Some((newest, known))) if serial == *newest && digest != *known => {
+            let what = format!("another order about `{name}` had the number {serial}, too");
+            return Err(Problem::new(ExitCode::Usage, what).hint("give each order a higher number than all before"));
+        }
+        _ => {}
+    }
+    let told = Told {
+        schema: SCHEMA,
+        newest: order.serial.map(|serial| (serial, digest)).or(newest),
+        wiki: order.wiki.clone(),
+        is_served: before.as_ref().is_some_and(|told| told.is_served),
+    };
+    if before.as_ref() != Some(&told) {
+        put(options, &told)?;
+    }
+    Ok(Turn::Now)
+}
+
+/// Notes what an order that was followed has made of the wiki.
+///
+/// # Errors
+/// Those of the system.
+pub(super) fn follow(options: &Options, order: &Order, is_served: bool) -> Result<(), Problem> {
+    match find(options, &order.wiki.name)? {
+        Some(told) if order.action == Action::Remove && told.newest.is_none() => {
+            let path = path(options, &order.wiki.name);
+            disk::discard(&path).map_err(|error| unusable(&path, &error))
+        }
+        Some(told) if told.is_served != is_served => put(options, &Told { is_served, ..told }),
+        _ => Ok(()),
+    }
+}
+
+/// What was told of a wiki, if anything was.
+///
+/// # Errors
+/// It cannot be read.
+pub(super) fn find(options: &Options, name: &Name) -> Result<Option<Told>, Problem> {
+    let path = path(options, name);
+    let Some(json) = disk::read_optional(&path).map_err(|error| unusable(&path, &error))? else { return Ok(None) };
+    let damaged = |reason: String| {
+        Problem::new(ExitCode::Failed, format!("`{}` does not fit: {reason}", path.display()))
+            .hint("remove it, and give the newest order again")
+    };
+    let told: Told = serde_json::from_slice(&json).map_err(|error| damaged(error.to_string()))?;
+    if told.schema != SCHEMA || told.wiki.name != *name {
+        return Err(damaged("it has another form, or is about another wiki".to_owned()));
+    }
+    Ok(Some(told))
+}
+
+/// All wikis of which anything was told, by name.
+///
+/// # Errors
+/// They cannot be read.
+pub(super) fn all(options: &Options) -> Result<BTreeMap<Name, Told>, Problem> {
+    let directory = options.layout.agent();
+    let names = disk::names(&directory).map_err(|error| unusable(&directory, &error))?;
+    let mut all = BTreeMap::new();
+    for name in names.iter().filter_map(|file| Name::new(file.strip_suffix(".json")?).ok()) {
+        if let Some(told) = find(options, &name)? {
+            all.insert(name, told);
+        }
+    }
+    Ok(all)
+}
+
+/// The hosts of wikis that are served here by an engine's word, and that no registry of this server has.
+///
+/// # Errors
+/// They cannot be read.
+pub(super) fn routes(options: &Options, registry: &BTreeMap<Name, Wiki>) -> Result<Vec<(Host, Backend)>, Problem> {
+    let mut hosts = Vec::new();
+    for (name, told) in all(options)? {
+        let is_served = told.is_served && !registry.contains_key(&name);
+        if is_served
+            && releases::current(&options.layout, &name)?.is_some()
+            && let Some(backend) = options.backend(&told.wiki)
+        {
+            hosts.push((told.wiki.host, backend));
+        }
+    }
+    Ok(hosts)
+}
+
+fn path(options: &Options, name: &Name) -> PathBuf {
+    options.layout.agent().join(format!("{name}.json"))
+}
+
+fn put(options: &Options, told: &Told) -> Result<(), Problem> {
+    let path = path(options, &told.wiki.name);
+    let directory = options.layout.agent();
+    let mut json = serde_json::to_vec_pretty(told).unwrap_or_default();
+    json.push(b'\n');
+    let file = format!("{}.json", told.wiki.name);
+    let write = || {
+        disk::make_directories(&options.layout.state())?;
+        disk::make_directory(&directory, 0o700, None)?;
+        // Left by a death; the wiki's lock is held.
+        for (left, _) in disk::left(&directory)?.into_iter().filter(|(_, of)| *of == file) {
+            disk::discard(&left)?;
+        }
+        disk::replace(&path, &json, 0o600)
+    };
+    write().map_err(|error| unusable(&path, &error))
+}
+
+/// All that an order says, in a form that is the same whenever it says the same.
+fn digest(order: &Order) -> String {
+    sha256(&serde_json::to_vec(order).unwrap_or_default())
+}
