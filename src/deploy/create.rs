@@ -290,7 +290,7 @@ fn enter(engine: &Engine<'_>, asked: &Asked, host: Host) -> Result<Wiki, Problem
         owners: asked.owners.clone(),
         created: now,
         expires: asked.ttl.map(|ttl| now + ttl),
-            web: asked.web,
+        web: asked.web,
         ..Wiki::new(name.clone(), host, asked.base.as_deref().unwrap_or(&options.base), uid)
     };
     engine.add(name, &Entry { uid, ..engine.entry(0, Stage::Noted, "asked for") })?;

@@ -401,6 +401,12 @@ impl Farm {
         reply.body
     }
 
+    /// The address of what serves a wiki, as its record has it.
+    pub(super) fn behind(&self, wiki: &serde_json::Value) -> &str {
+        let usual = if self.web == "itk" { "itk" } else { "fpm" };
+        &self.backends[usize::from(wiki["web"].as_str().unwrap_or(usual) == "itk")]
+    }
+
     /// A path below the farm's root.
     pub(super) fn at(&self, path: &str) -> PathBuf {
         self.base.join(path)

@@ -100,10 +100,10 @@ fn database(farm: &Farm, wikis: &BTreeMap<String, Value>, wrong: &mut Vec<String
 
 /// Each wiki answers with the release that its link names, and those that are off the web do not.
 fn web(farm: &Farm, wikis: &BTreeMap<String, Value>, served: &BTreeSet<String>, wrong: &mut Vec<String>) {
-    for name in wikis.keys() {
-        let host = format!("{name}.wiki.test");
+    for (name, wiki) in wikis {
+        let (host, backend) = (format!("{name}.wiki.test"), farm.behind(wiki));
         let asked = |address: &str, host: &str| ask(address, host, "/index.php", "").expect("an answer");
-        let (outside, behind) = (asked(&farm.proxy, &host), asked(&farm.backend, &host));
+        let (outside, behind) = (asked(&farm.proxy, &host), asked(backend, &host));
         if !served.contains(name) {
             if outside.status != 404 || behind.status == 200 {
                 wrong.push(format!("{name} is off the web, and answers: {outside:?}, {behind:?}"));
@@ -118,7 +118,7 @@ fn web(farm: &Farm, wikis: &BTreeMap<String, Value>, served: &BTreeSet<String>, 
                 wrong.push(format!("{name} serves {release}, and answers {reply:?}"));
             }
         }
-        if asked(&farm.backend, &format!("next--{host}")).status == 200 {
+        if asked(backend, &format!("next--{host}")).status == 200 {
             wrong.push(format!("{name} is being tried"));
         }
     }
