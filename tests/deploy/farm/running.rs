@@ -159,7 +159,8 @@ fn strangers(farm: &Farm, known: &BTreeSet<u32>) -> Vec<String> {
         let uid = field("Uid:").split_whitespace().next().and_then(|uid| uid.parse::<u32>().ok());
         let Some(uid) = uid.filter(|uid| farm.uids.contains(uid)) else { continue };
         let serves = ["php-fpm", "apache2"].iter().any(|server| field("Name:").starts_with(server));
-        if !(serves && known.contains(&uid)) && !field("State:").starts_with('Z') {
+        let is_expected = serves && known.contains(&uid);
+        if !is_expected && !field("State:").starts_with('Z') {
             found.push(format!("{} {} as {uid}", process.file_name().display(), field("Name:")));
         }
     }

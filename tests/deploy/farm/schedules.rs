@@ -91,9 +91,8 @@ impl Model {
                 self.releases.push(self.newest());
                 0
             }
+            (_, Absent) | (Verb::Create | Verb::Deploy | Verb::Again | Verb::Revert, Archived) => 4,
             (Verb::Create, Ready) => 0,
-            (Verb::Create, Archived) => 4,
-            (Verb::Deploy | Verb::Again | Verb::Revert, Absent | Archived) => 4,
             (Verb::Deploy | Verb::Again, Ready) if self.held => 4,
             (Verb::Deploy, Ready) => self.deploy(),
             (Verb::Again, Ready) => {
@@ -102,7 +101,6 @@ impl Model {
                 0
             }
             (Verb::Revert, Ready) => self.revert(),
-            (_, Absent) => 4,
             (Verb::Hold, Ready | Archived) => {
                 self.held = true;
                 0

@@ -310,8 +310,8 @@ fn step_of(farm: &Farm, wiki: &str, line: &str) -> Option<String> {
 /// The last step that was told.
 fn step(farm: &Farm, verb: &Verb, wiki: &str, said: &str) -> String {
     let told = said.lines().filter_map(|line| step_of(farm, wiki, line));
-    let told = told.filter(|step| verb.steps.contains(&step.as_str()));
-    told.last().unwrap_or_else(|| BEGINNING.to_owned())
+    let mut told = told.filter(|step| verb.steps.contains(&step.as_str()));
+    told.next_back().unwrap_or_else(|| BEGINNING.to_owned())
 }
 
 /// Moments of one step, of a verb that has so many: as many as `MWFARM_KILLS` gives to it, at least one.
