@@ -5,8 +5,8 @@ use std::path::Path;
 
 use mwfarm::deploy::name::Name;
 
-use super::MediaWikis;
 use super::core::mediawiki_39;
+use super::{MediaWikis, life};
 use crate::deploy::farm::{Farm, Plan};
 use crate::deploy::servers::{mariadb_says, redis_says};
 use crate::deploy::web::daemons::chmod;
@@ -33,6 +33,7 @@ fn wikis_live_with_fpm_mariadb_and_redis() {
     reverts(&farm);
     scripts_run(&farm);
     wikis_are_apart(&farm);
+    life::lives(&farm);
     archives(&farm);
     deletes(&farm);
 }
@@ -41,7 +42,7 @@ fn wikis_live_with_fpm_mariadb_and_redis() {
 fn make(farm: &Farm) {
     farm.mwfarm(["wiki", "create", &farm.name("a"), "--owner", "daemon"]).well();
     farm.mwfarm(["wiki", "create", &farm.name("b"), "--ttl", "30d"]).well();
-    farm.create("c");
+    life::is_made_without_a_word(farm, "c");
     assert_eq!(farm.show("a")["wiki"]["owners"], serde_json::json!(["daemon"]));
     assert!(farm.show("b")["wiki"]["expires"].is_u64());
     let groups = std::process::Command::new("id").args(["-nG", "daemon"]).output().expect("id");

@@ -4,6 +4,7 @@ mod browser;
 mod core;
 mod fpm;
 mod itk;
+mod life;
 mod settings;
 mod upgrade;
 
