@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::watching::{Clone, most_at_a_time, small_core};
 use super::{Farm, Plan, git, wait};
@@ -149,6 +151,99 @@ fn repeated_shuffled_and_lost_events_lead_to_the_same() {
         let attempts = farm.attempts(wiki);
         assert_eq!(attempts.len(), 2, "{wiki}: {attempts:?}\n{said}");
     }
+}
+
+/// Events of pushes that are under way, each told ten times, in any order, many late and many never: what is deployed
+/// only goes on to newer commits, and ends with the newest.
+#[test]
+fn events_that_come_late_and_often_take_nothing_back() {
+    const ROUNDS: usize = 6;
+    let farm = farm();
+    let clones = WIKIS.map(|wiki| Clone::of(&farm, wiki, "x"));
+    let worker = farm.worker("4");
+    worker.until_it_says("the look at all wikis: nothing to do");
+    let (mut events, mut commits) = (Vec::new(), vec![Vec::new(); WIKIS.len()]);
+    let recorded = farm.at("recorded");
+    for round in 0..ROUNDS {
+        for (place, wiki) in WIKIS.into_iter().enumerate() {
+            let old = farm.tip(wiki);
+            clones[place].commit("file.txt", &round.to_string());
+            let new = clones[place].push();
+            // Of the last wiki nothing is told, nor of what was pushed last to the one before.
+            if wiki != "d" && (wiki != "c" || round + 1 < ROUNDS) {
+                events.extend(told(&farm, wiki, &old, &new));
+            }
+            commits[place].push(new);
+        }
+        let mut stream: Vec<String> = (0..10).flat_map(|_| events.clone()).collect();
+        shuffle(&mut stream);
+        stream.truncate(stream.len() * 2 / 3);
+        fs::write(&recorded, stream.join("\n") + "\n").unwrap();
+        let mut command = farm.command(["watch", "gerrit", "--stdin"]);
+        super::Said::from(command.stdin(fs::File::open(&recorded).unwrap()).output().unwrap()).well();
+    }
+    farm.settle(&["a", "b"]);
+    assert_ne!(farm.served("d"), farm.tip("d"), "nobody told of it");
+    // A look finds what nobody told.
+    farm.mwfarm(["watch", "reconcile"]).well();
+    farm.settle(&WIKIS);
+    let said = worker.stop();
+    for (wiki, commits) in WIKIS.into_iter().zip(&commits) {
+        let attempts = farm.attempts(wiki);
+        assert!((2..=ROUNDS + 1).contains(&attempts.len()), "{wiki}: {attempts:?}\n{said}");
+        let begun = farm.journal(wiki).into_iter().filter(|entry| entry["stage"] == "queued");
+        let order: Vec<_> = begun.map(|entry| commits.iter().position(|commit| entry["code"] == **commit)).collect();
+        assert!(order.is_sorted_by(|one, other| one < other), "{wiki}: {order:?}\n{said}");
+    }
+}
+
+/// A worker, people, and looks at all wikis work on the same wiki, each in a process of its own.
+#[test]
+fn however_many_deploy_a_wiki_one_does_at_a_time() {
+    const PUSHES: usize = 12;
+    let farm = Farm::with_core(&Plan::plain(), &small_core());
+    farm.create("a");
+    farm.hooks();
+    let worker = farm.worker("4");
+    let name = farm.name("a");
+    let commands = [
+        &["deploy", &name, "--wait"][..],
+        &["deploy", &name, "--again", "--wait"],
+        &["watch", "reconcile"],
+        &["deploy", &name],
+    ];
+    let pushed = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let clone = Clone::of(&farm, "a", "x");
+            for number in 0..PUSHES {
+                clone.commit("file.txt", &number.to_string());
+                // Also when a push fails, all others end.
+                let done = catch_unwind(AssertUnwindSafe(|| clone.push()));
+                pushed.store(done.is_err() || number + 1 == PUSHES, Ordering::Relaxed);
+                done.unwrap();
+            }
+        });
+        for words in commands {
+            let (farm, pushed) = (&farm, &pushed);
+            scope.spawn(move || {
+                while !pushed.load(Ordering::Relaxed) {
+                    let said = farm.mwfarm(words);
+                    // Who does not want to wait is told who is at work.
+                    let is_busy = said.code == 1 && said.err.contains("is at work in");
+                    assert!(said.code == 0 || is_busy && words.len() == 2, "{words:?}: {said:?}");
+                }
+            });
+        }
+    });
+    farm.mwfarm(["deploy", &name, "--wait"]).well();
+    farm.settle(&["a"]);
+    worker.stop();
+    // One ends before another begins, or this fails.
+    let attempts = farm.attempts("a");
+    assert!(attempts.len() > PUSHES / 2, "{attempts:?}");
+    assert!(attempts.iter().all(|(_, stages)| stages.last().is_some_and(|stage| stage == "done")), "{attempts:?}");
+    super::sound::sound(&farm);
 }
 
 /// What Gerrit tells of a change that was submitted.

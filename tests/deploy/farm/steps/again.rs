@@ -108,7 +108,7 @@ fn what_a_killed_program_has_started_may_still_be_at_work() {
         fs::write(&path, format!("#!/bin/sh\nsleep 0.15\nexec /usr/bin/{program} \"$@\"\n")).expect("a program");
         chmod(&path, 0o755);
     }
-    for number in (1..=40).step_by(if trace::is_campaign() { 1 } else { 7 }) {
+    for number in (1..=40).step_by(if trace::is_campaign() { 1 } else { 9 }) {
         version += 1;
         farm.push("a", &core::with_stores(&version.to_string()));
         let new = format!("n{number}");
@@ -128,5 +128,5 @@ fn what_a_killed_program_has_started_may_still_be_at_work() {
         farm.delete(&new);
     }
     println!("killed {killed} times, {at_work} times with a program at work");
-    assert!(at_work * 3 > killed && killed > 5, "{at_work} of {killed}");
+    assert!(at_work * 3 > killed && killed > 4, "{at_work} of {killed}");
 }
