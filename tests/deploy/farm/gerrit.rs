@@ -12,7 +12,7 @@ use super::watching::{Clone, small_core};
 use super::{Farm, Plan, chmod, git, ports, wait};
 
 /// A server whose stream is a file: what is written to it is told.
-fn gerrit(farm: &Farm) -> (Sshd, std::path::PathBuf) {
+pub(in crate::deploy) fn gerrit(farm: &Farm) -> (Sshd, std::path::PathBuf) {
     let events = farm.at("events");
     fs::write(&events, "").unwrap();
     let program = format!("#!/bin/sh\nexec tail -n +1 -f {}\n", events.display());
@@ -23,13 +23,22 @@ fn gerrit(farm: &Farm) -> (Sshd, std::path::PathBuf) {
     (sshd, events)
 }
 
-fn updated(branch: &str, old: &str, new: &str) -> String {
+/// A line of the stream: a branch has another commit.
+pub(in crate::deploy) fn updated(branch: &str, old: &str, new: &str) -> String {
     format!(
         r#"{{"submitter":{{"username":"carol"}},"refUpdate":{{"oldRev":"{old}","newRev":"{new}","refName":"refs/heads/{branch}","project":"mediawiki/core"}},"type":"ref-updated","eventCreatedOn":1700000000}}"#
     )
 }
 
-fn tell(events: &std::path::Path, line: &str) {
+/// A line of the stream: a change was submitted, and became another commit.
+pub(in crate::deploy) fn merged(branch: &str, old: &str, new: &str) -> String {
+    format!(
+        r#"{{"change":{{"project":"mediawiki/core","branch":"{branch}","number":7}},"patchSet":{{"revision":"{old}"}},"submitter":{{"username":"dave"}},"newRev":"{new}","type":"change-merged"}}"#
+    )
+}
+
+/// Adds a line to the stream.
+pub(in crate::deploy) fn tell(events: &std::path::Path, line: &str) {
     let mut file = fs::OpenOptions::new().append(true).open(events).unwrap();
     file.write_all(format!("{line}\n").as_bytes()).unwrap();
 }
@@ -51,10 +60,7 @@ fn a_change_that_was_merged_is_served() {
     clone.commit("file.txt", "1");
     let new = clone.push();
     let branch = format!("wiki/{}", farm.name("a"));
-    let merged = format!(
-        r#"{{"change":{{"project":"mediawiki/core","branch":"{branch}","number":7}},"patchSet":{{"revision":"{old}"}},"submitter":{{"username":"dave"}},"newRev":"{new}","type":"change-merged"}}"#
-    );
-    tell(&events, &merged);
+    tell(&events, &merged(&branch, &old, &new));
     tell(&events, &updated(&branch, &old, &new));
     farm.settle(&["a"]);
     wait("both events are done with", || follower.said().matches("is queued").count() == 2 && farm.queued() == 0);

@@ -1,6 +1,6 @@
 //! Whole farms: a core repository, real daemons, and the program itself.
 
-mod agent;
+pub(in crate::deploy) mod agent;
 mod all;
 mod attempts;
 mod bastion;
@@ -10,7 +10,7 @@ mod commands;
 mod core;
 mod damaged;
 mod faults;
-mod gerrit;
+pub(in crate::deploy) mod gerrit;
 mod history;
 mod hostile;
 mod kill;

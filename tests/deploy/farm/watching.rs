@@ -12,14 +12,14 @@ use serde_json::Value;
 use super::{Farm, git, wait};
 
 /// A process of the program that runs until it is stopped.
-pub(super) struct Service {
+pub(in crate::deploy) struct Service {
     child: Option<Child>,
     log: PathBuf,
 }
 
 impl Service {
     /// What it said so far.
-    pub(super) fn said(&self) -> String {
+    pub(in crate::deploy) fn said(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
@@ -31,7 +31,7 @@ impl Service {
 
     /// Asks it to end, as the system does, and waits until it has. Gives what it said.
     #[track_caller]
-    pub(super) fn stop(mut self) -> String {
+    pub(in crate::deploy) fn stop(mut self) -> String {
         let mut child = self.child.take().expect("a process");
         kill_process(Pid::from_child(&child), Signal::TERM).expect("a signal");
         let status = child.wait().expect("its end");
@@ -62,7 +62,7 @@ pub(super) fn small_core() -> BTreeMap<String, String> {
 
 impl Farm {
     /// Starts a command that goes on.
-    pub(super) fn service(&self, arguments: &[&str]) -> Service {
+    pub(in crate::deploy) fn service(&self, arguments: &[&str]) -> Service {
         static SERVICES: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
         let number = SERVICES.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let log = self.at(&format!("service{number}.log"));
@@ -73,7 +73,7 @@ impl Farm {
     }
 
     /// Starts the worker, which looks at all wikis once, as it always does.
-    pub(super) fn worker(&self, jobs: &str) -> Service {
+    pub(in crate::deploy) fn worker(&self, jobs: &str) -> Service {
         self.service(&["watch", "worker", "-v", "-j", jobs, "--reconcile", "0"])
     }
 
@@ -89,20 +89,20 @@ impl Farm {
     }
 
     /// Adds lines to the section `deploy`.
-    pub(super) fn option(&self, line: &str) {
+    pub(in crate::deploy) fn option(&self, line: &str) {
         let file = self.at("mwfarm.yml");
         let text = fs::read_to_string(&file).expect("options");
         fs::write(file, format!("{text}  {line}\n")).expect("options");
     }
 
     /// The commit of a wiki's branch.
-    pub(super) fn tip(&self, name: &str) -> String {
+    pub(in crate::deploy) fn tip(&self, name: &str) -> String {
         let branch = format!("refs/heads/wiki/{}", self.name(name));
         git(&self.at("core.git"), ["rev-parse", "--verify", &branch]).trim().to_owned()
     }
 
     /// The commit that is served.
-    pub(super) fn served(&self, name: &str) -> String {
+    pub(in crate::deploy) fn served(&self, name: &str) -> String {
         let revision = self.at("srv/deployment/servicegroup").join(self.name(name)).join("REVISION");
         fs::read_to_string(revision).unwrap_or_default().trim().to_owned()
     }
@@ -121,7 +121,7 @@ impl Farm {
 
     /// Waits until each wiki serves what its branch has, and nothing is left to do.
     #[track_caller]
-    pub(super) fn settle(&self, wikis: &[&str]) {
+    pub(in crate::deploy) fn settle(&self, wikis: &[&str]) {
         wait("all is served", || self.queued() == 0 && wikis.iter().all(|wiki| self.served(wiki) == self.tip(wiki)));
     }
 

@@ -21,6 +21,11 @@ impl<'a> Browser<'a> {
         Self { address, host, cookies: BTreeMap::new() }
     }
 
+    /// The same person, with the same cookies, at another wiki.
+    pub(super) fn at(self, host: String) -> Self {
+        Self { host, ..self }
+    }
+
     /// A request; with fields, they are posted.
     pub(super) fn ask(&mut self, path: &str, fields: &[(&str, &str)]) -> Reply {
         let mut stream = TcpStream::connect(self.address).expect("it listens");

@@ -1,4 +1,4 @@
-//! nginx with PHP-FPM, `MariaDB` and Redis, as docs/deploy.md sets them up.
+//! Wikis of nginx with PHP-FPM and of Apache with mpm-itk, `MariaDB` and Redis, as docs/deploy.md sets them up.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use mwfarm::deploy::name::Name;
 
 use super::core::mediawiki_39;
-use super::{MediaWikis, life};
+use super::{MediaWikis, life, servers, stream};
 use crate::deploy::farm::{Farm, Plan};
 use crate::deploy::servers::{mariadb_says, redis_says};
 use crate::deploy::web::daemons::chmod;
@@ -15,36 +15,50 @@ use crate::farm::composer;
 const STORES: &[&str] = &["database: {mariadb: ROOT/mariadb.sock}", "cache: {redis: ROOT/redis.sock}"];
 
 #[test]
-fn wikis_live_with_fpm_mariadb_and_redis() {
-    let farm = Farm::start(&Plan::of_core("fpm", mediawiki_39(), STORES));
+fn wikis_live_with_fpm_and_with_itk_mariadb_and_redis() {
+    let farm = Farm::start(&Plan::of_core("both", mediawiki_39(), STORES));
     make(&farm);
     for name in ["a", "b", "c"] {
         is_served(&farm, name);
     }
     pages_are_written(&farm);
+    stream::is_followed(&farm, "b");
     pushes_are_served(&farm);
-    configuration_is_served(&farm);
+    configuration_is_served(&farm, "a");
     for name in ["a", "b", "c"] {
         assert_eq!(farm.faults(name), [""; 0], "{name}");
     }
     caches_are_apart(&farm);
-    broken_code_is_not_served(&farm);
-    broken_configuration_is_not_served(&farm);
-    reverts(&farm);
-    scripts_run(&farm);
-    wikis_are_apart(&farm);
+    broken_code_is_not_served(&farm, "a", &["api.php", "index.php"]);
+    broken_code_is_not_served(&farm, "b", &["index.php"]);
+    for name in ["a", "b"] {
+        broken_configuration_is_not_served(&farm, name);
+        reverts(&farm, name);
+        scripts_run(&farm, name);
+    }
+    members_only(&farm, "c");
+    caches_are_apart(&farm);
+    wikis_are_apart(&farm, "a", "b");
+    wikis_are_apart(&farm, "b", "a");
     life::lives(&farm);
-    archives(&farm);
+    for name in ["a", "b"] {
+        archives(&farm, name);
+    }
+    servers::another_one_serves_it_too(&farm, "a");
     deletes(&farm);
 }
 
-/// Three wikis: one with an owner, one for a time.
+/// Three wikis: one with an owner, one of Apache for a time.
 fn make(farm: &Farm) {
     farm.mwfarm(["wiki", "create", &farm.name("a"), "--owner", "daemon"]).well();
-    farm.mwfarm(["wiki", "create", &farm.name("b"), "--ttl", "30d"]).well();
+    farm.mwfarm(["wiki", "create", &farm.name("b"), "--ttl", "30d", "--web", "itk"]).well();
     life::is_made_without_a_word(farm, "c");
     assert_eq!(farm.show("a")["wiki"]["owners"], serde_json::json!(["daemon"]));
     assert!(farm.show("b")["wiki"]["expires"].is_u64());
+    assert_eq!(
+        [farm.show("a")["served_by"].as_str(), farm.show("b")["served_by"].as_str()],
+        [Some("fpm"), Some("itk")]
+    );
     let groups = std::process::Command::new("id").args(["-nG", "daemon"]).output().expect("id");
     let groups = String::from_utf8_lossy(&groups.stdout).into_owned();
     assert!(groups.split_whitespace().any(|group| group == format!("wiki-{}", farm.name("a"))), "{groups}");
@@ -77,12 +91,12 @@ fn is_served(farm: &Farm, name: &str) {
     }
     assert_eq!(farm.get(name, "/images/text.txt").body, "a text");
     let run = farm.get(name, "/images/run.php");
-    assert!(run.status == 404 && !run.body.contains("42"), "{run:?}");
+    assert!([403, 404].contains(&run.status) && !run.body.contains("42"), "{run:?}");
     let run = farm.get(name, "/images/run.php/index.php");
-    assert!(run.status == 404 && !run.body.contains("42"), "{run:?}");
+    assert!([403, 404].contains(&run.status) && !run.body.contains("42"), "{run:?}");
     for path in ["/LocalSettings.php", "/.mwfarm/settings.php", "/maintenance/update.php", "/vendor/autoload.php"] {
         let reply = farm.get(name, path);
-        assert_eq!(reply.status, 404, "{path}: {reply:?}");
+        assert!([403, 404].contains(&reply.status), "{path}: {reply:?}");
     }
 }
 
@@ -97,6 +111,10 @@ fn pages_are_written(farm: &Farm) {
     assert!(farm.view("b", "Written").body.contains("Text of a person."));
     assert!(farm.view("a", "Written").body.contains("Text of a script."));
     assert_eq!(farm.get("c", "/index.php?title=Written").status, 404);
+    // Whoever is somebody there is nobody here.
+    let admin = admin.at(farm.host("a")).api(&[("action", "query"), ("meta", "userinfo")]);
+    assert!(admin["query"]["userinfo"]["anon"] == true, "{admin}");
+    farm.maintain("b", "runJobs", &[], "").well();
 }
 
 /// A push is queued by the hook, and deployed by the worker.
@@ -131,14 +149,17 @@ fn pushes_are_served(farm: &Farm) {
     assert!(farm.view("b", "Special:RecentChanges").body.contains(">Recent changes"), "the other wikis have theirs");
 }
 
-fn configuration_is_served(farm: &Farm) {
-    farm.configure_wiki("a", "<?php\nwfLoadSkin( 'Vector' );\nwfLoadExtension( 'Cite' );\n$wgSitename = 'Configured';");
-    assert!(!farm.view("a", "Main_Page").body.contains("Configured"), "nothing is deployed yet");
-    farm.deploy("a").well();
-    assert!(farm.view("a", "Main_Page").body.contains("<title>Configured</title>"));
-    let answer = farm.browser("a").api(&[("action", "query"), ("meta", "siteinfo"), ("siprop", "extensions")]);
+fn configuration_is_served(farm: &Farm, name: &str) {
+    farm.configure_wiki(
+        name,
+        "<?php\nwfLoadSkin( 'Vector' );\nwfLoadExtension( 'Cite' );\n$wgSitename = 'Configured';",
+    );
+    assert!(!farm.view(name, "Main_Page").body.contains("Configured"), "nothing is deployed yet");
+    farm.deploy(name).well();
+    assert!(farm.view(name, "Main_Page").body.contains("<title>Configured</title>"));
+    let answer = farm.browser(name).api(&[("action", "query"), ("meta", "siteinfo"), ("siprop", "extensions")]);
     assert!(answer.to_string().contains("\"name\":\"Cite\""), "{answer}");
-    let answer = farm.browser("b").api(&[("action", "query"), ("meta", "siteinfo"), ("siprop", "extensions")]);
+    let answer = farm.browser("c").api(&[("action", "query"), ("meta", "siteinfo"), ("siprop", "extensions")]);
     assert!(!answer.to_string().contains("\"name\":\"Cite\""), "{answer}");
 }
 
@@ -155,98 +176,116 @@ fn caches_are_apart(farm: &Farm) {
     assert_eq!(strange, [""; 0]);
 }
 
-#[track_caller]
-fn is_still(farm: &Farm, release: Option<&String>, site: &str) {
-    assert_eq!(farm.release("a").as_ref(), release);
-    assert!(farm.view("a", "Main_Page").body.contains(&format!("<title>{site}</title>")));
+/// A wiki that only members read: nobody is told anything of it, and it can be deployed all the same.
+fn members_only(farm: &Farm, name: &str) {
+    farm.configure_wiki(name, "<?php\nwfLoadSkin( 'Vector' );\n$wgGroupPermissions['*']['read'] = false;\n");
+    farm.deploy(name).well();
+    let answer = farm.browser(name).api(&[("action", "query"), ("meta", "siteinfo")]);
+    assert_eq!(answer["error"]["code"], "readapidenied", "{answer}");
+    assert!(!farm.get(name, "/index.php?title=Main_Page").body.contains("mw-parser-output"));
+    let out = farm.mwfarm(["agent", "observe", &farm.name(name), "--format", "json"]).well();
+    assert!(out.contains("\"ok\": true"), "{out}");
+    let password = farm.secrets(name).admin_password;
+    let mut admin = farm.browser(name);
+    admin.log_in("Admin", &password);
+    assert!(admin.ask("/index.php?title=Main_Page", &[]).body.contains("mw-parser-output"));
 }
 
-fn broken_code_is_not_served(farm: &Farm) {
-    let release = farm.release("a");
+#[track_caller]
+fn is_still(farm: &Farm, name: &str, release: Option<&String>, site: &str) {
+    assert_eq!(farm.release(name).as_ref(), release);
+    assert!(farm.view(name, "Main_Page").body.contains(&format!("<title>{site}</title>")));
+}
+
+fn broken_code_is_not_served(farm: &Farm, name: &str, entry_points: &[&str]) {
+    let release = farm.release(name);
     let good = fs::read_to_string(composer::trees().join("1.39/includes/MagicWord.php")).expect("a file");
-    farm.push_file("a", "includes/MagicWord.php", &format!("{good}\nfunction {{\n"));
+    farm.push_file(name, "includes/MagicWord.php", &format!("{good}\nfunction {{\n"));
     let line = good.lines().count() + 2;
-    let said = farm.deploy("a").badly(1, &format!("includes/MagicWord.php:{line}"));
-    is_still(farm, release.as_ref(), "Configured");
-    for command in [vec!["status"], vec!["wiki", "show", &farm.name("a")]] {
+    let said = farm.deploy(name).badly(1, &format!("includes/MagicWord.php:{line}"));
+    is_still(farm, name, release.as_ref(), "Configured");
+    for command in [vec!["status"], vec!["wiki", "show", &farm.name(name)]] {
         let told = farm.mwfarm(&command).well();
         assert!(told.contains(&format!("includes/MagicWord.php:{line}")), "{command:?}: {told}\n{said}");
     }
     // What parses, but dies.
-    for file in ["api.php", "index.php"] {
+    for file in entry_points {
         let good = fs::read_to_string(composer::trees().join("1.39").join(file)).expect("a file");
         let dies = good.replacen("require __DIR__", "throw new Exception( 'dies in carol' );\nrequire __DIR__", 1);
         assert_ne!(dies, good);
         farm.push(
-            "a",
+            name,
             &[
                 (
                     "includes/MagicWord.php".to_owned(),
                     fs::read_to_string(composer::trees().join("1.39/includes/MagicWord.php")).expect("a file"),
                 ),
-                (file.to_owned(), dies),
+                ((*file).to_owned(), dies),
             ]
             .into(),
         );
-        farm.deploy("a").badly(1, "nothing was switched");
-        is_still(farm, release.as_ref(), "Configured");
-        farm.push_file("a", file, &good);
+        farm.deploy(name).badly(1, "nothing was switched");
+        is_still(farm, name, release.as_ref(), "Configured");
+        farm.push_file(name, file, &good);
     }
-    farm.deploy("a").well();
+    farm.deploy(name).well();
 }
 
-fn broken_configuration_is_not_served(farm: &Farm) {
-    let release = farm.release("a");
-    farm.configure_wiki("a", "<?php\n$wgSitename = 'Configured'\n;;}\n");
-    farm.deploy("a").badly(1, "LocalSettings.php:3");
-    is_still(farm, release.as_ref(), "Configured");
-    farm.configure_wiki("a", "<?php\nwfLoadSkin( 'Vector' );\nthrow new Exception( 'dies in the settings' );\n");
-    farm.deploy("a").badly(1, "update.php failed");
-    is_still(farm, release.as_ref(), "Configured");
-    farm.configure_wiki("a", "<?php\nwfLoadSkin( 'Vector' );\n$wgSitename = 'Mended';\n");
-    farm.deploy("a").well();
-    assert!(farm.view("a", "Main_Page").body.contains("<title>Mended</title>"));
+fn broken_configuration_is_not_served(farm: &Farm, name: &str) {
+    let release = farm.release(name);
+    farm.configure_wiki(name, "<?php\n$wgSitename = 'Configured'\n;;}\n");
+    farm.deploy(name).badly(1, "LocalSettings.php:3");
+    is_still(farm, name, release.as_ref(), "Configured");
+    farm.configure_wiki(name, "<?php\nwfLoadSkin( 'Vector' );\nthrow new Exception( 'dies in the settings' );\n");
+    farm.deploy(name).badly(1, "update.php failed");
+    is_still(farm, name, release.as_ref(), "Configured");
+    farm.configure_wiki(name, "<?php\nwfLoadSkin( 'Vector' );\n$wgSitename = 'Mended';\n");
+    farm.deploy(name).well();
+    assert!(farm.view(name, "Main_Page").body.contains("<title>Mended</title>"));
 }
 
-fn reverts(farm: &Farm) {
-    farm.mwfarm(["deploy", &farm.name("a"), "--revert", "not", "good"]).well();
-    assert!(farm.view("a", "Main_Page").body.contains("<title>Configured</title>"));
+fn reverts(farm: &Farm, name: &str) {
+    farm.mwfarm(["deploy", &farm.name(name), "--revert", "not", "good"]).well();
+    assert!(farm.view(name, "Main_Page").body.contains("<title>Configured</title>"));
     let told = farm.mwfarm(["status"]).well();
     assert!(told.contains("held by carol: reverted: not good"), "{told}");
-    farm.deploy("a").badly(4, "is held by carol");
-    farm.mwfarm(["wiki", "resume", &farm.name("a")]).well();
+    farm.deploy(name).badly(4, "is held by carol");
+    farm.mwfarm(["wiki", "resume", &farm.name(name)]).well();
 }
 
-fn scripts_run(farm: &Farm) {
-    let said = farm.maintain("a", "showSiteStats", &[], "").well();
+fn scripts_run(farm: &Farm, name: &str) {
+    let said = farm.maintain(name, "showSiteStats", &[], "").well();
     assert!(said.contains("Number of users"), "{said}");
     // The page's name is missing: MediaWiki's own exit code.
-    assert_eq!(farm.maintain("a", "edit", &[], "").code, 1);
-    farm.maintain("a", "../../secrets", &[], "").badly(4, "there is no script");
+    assert_eq!(farm.maintain(name, "edit", &[], "").code, 1);
+    farm.maintain(name, "../../secrets", &[], "").badly(4, "there is no script");
 }
 
 /// What the code of one wiki can do to another one, which has just been read.
-fn wikis_are_apart(farm: &Farm) {
-    farm.push_file("a", "thumb.php", "<?php ini_set( 'display_errors', '0' ); eval( $_POST['code'] );");
-    farm.deploy("a").well();
-    farm.view("b", "Main_Page");
-    // Younger files are not cached.
-    std::thread::sleep(std::time::Duration::from_secs(3));
-    farm.view("b", "Main_Page");
-    let [a, b] = ["a", "b"].map(|name| Name::new(&farm.name(name)).expect("a name"));
-    assert_ne!(farm.execute("a", "echo posix_geteuid();"), "0");
+fn wikis_are_apart(farm: &Farm, who: &str, whose: &str) {
+    farm.push_file(who, "thumb.php", "<?php ini_set( 'display_errors', '0' ); eval( $_POST['code'] );");
+    farm.deploy(who).well();
+    let [a, b] = [who, whose].map(|name| Name::new(&farm.name(name)).expect("a name"));
+    assert_ne!(farm.execute(who, "echo posix_geteuid();"), "0");
     let layout = farm.layout();
     let release = layout.current(&b);
     let [code, settings] =
         ["index.php", ".mwfarm/settings.php"].map(|file| release.join(file).canonicalize().expect("a file"));
+    for _ in 0..3 {
+        farm.view(whose, "Main_Page");
+        // Younger files are not cached.
+        let modified = fs::metadata(&settings).and_then(|there| there.modified()).expect("its age");
+        let age = modified.elapsed().unwrap_or_default();
+        std::thread::sleep(std::time::Duration::from_secs(3).saturating_sub(age));
+    }
     let own = layout.current(&a).join(".mwfarm/settings.php").canonicalize().expect("a file");
     let read = |path: &Path| {
         farm.execute(
-            "a",
+            who,
             &format!("echo json_encode( [ @file_get_contents( '{0}' ), (bool)@include '{0}' ] );", path.display()),
         )
     };
-    assert!(!farm.execute("a", &format!("echo @file_get_contents( '{}' );", own.display())).is_empty(), "its own");
+    assert!(!farm.execute(who, &format!("echo @file_get_contents( '{}' );", own.display())).is_empty(), "its own");
     for path in [
         &*code,
         &settings,
@@ -267,7 +306,7 @@ fn wikis_are_apart(farm: &Farm) {
     let socket = farm.at("mariadb.sock");
     let connect = |user: &Name, database: &str| {
         farm.execute(
-            "a",
+            who,
             &format!(
                 "mysqli_report( MYSQLI_REPORT_OFF ); $db = @new mysqli( 'localhost', '{}', '', '{database}', 0, '{}' ); \
                  echo $db->connect_errno;",
@@ -280,10 +319,10 @@ fn wikis_are_apart(farm: &Farm) {
     assert_eq!(connect(&a, &b.database()), "1044");
     assert_eq!(connect(&b, &b.database()), "1698");
     // The cache.
-    let (mine, other) = (farm.secrets("a"), farm.secrets("b"));
+    let (mine, other) = (farm.secrets(who), farm.secrets(whose));
     let redis = |user: &Name, password: &str, command: &str| {
         farm.execute(
-            "a",
+            who,
             &format!(
                 "$redis = new Redis; $redis->connect( '{}' ); try {{ $redis->auth( [ '{}', '{password}' ] ); \
                  echo json_encode( $redis->rawCommand( {command} ) ), $redis->getLastError(); }} \
@@ -310,7 +349,8 @@ fn wikis_are_apart(farm: &Farm) {
     assert!(said.contains("WRONGPASS") || said.contains("NOAUTH"), "{said}");
     let socket = layout.socket(&b);
     let code = format!("var_export( @stream_socket_client( 'unix://{}', $n, $m ) ); echo $m;", socket.display());
-    assert_eq!(farm.execute("a", &code), "falsePermission denied");
+    let is_there = if socket.exists() { "Permission denied" } else { "No such file or directory" };
+    assert_eq!(farm.execute(who, &code), format!("false{is_there}"));
     // A link out of what is served.
     let link = layout.home(&a).join("images/link.txt");
     let code = format!(
@@ -318,21 +358,21 @@ fn wikis_are_apart(farm: &Farm) {
         layout.home(&b).join("images/text.txt").display(),
         link.display()
     );
-    assert_eq!(farm.execute("a", &code), "true");
-    assert!([403, 404].contains(&farm.get("a", "/images/link.txt").status));
-    assert_eq!(farm.execute("a", "echo json_encode( @opcache_get_status() );"), "false");
+    assert_eq!(farm.execute(who, &code), "true");
+    assert!([403, 404].contains(&farm.get(who, "/images/link.txt").status));
+    assert_eq!(farm.execute(who, "echo json_encode( @opcache_get_status() );"), "false");
 }
 
-fn archives(farm: &Farm) {
-    farm.mwfarm(["wiki", "archive", &farm.name("b")]).well();
+fn archives(farm: &Farm, name: &str) {
+    farm.mwfarm(["wiki", "archive", &farm.name(name)]).well();
     for path in ["/index.php?title=Written", "/api.php", "/images/text.txt"] {
-        assert_eq!(farm.get("b", path).status, 404, "{path}");
+        assert_eq!(farm.get(name, path).status, 404, "{path}");
     }
-    farm.mwfarm(["run", "showSiteStats", &format!("--wiki={}", farm.name("b"))]).badly(4, "archived");
+    farm.mwfarm(["run", "showSiteStats", &format!("--wiki={}", farm.name(name))]).badly(4, "archived");
     let databases = mariadb_says(&farm.base, "SHOW DATABASES");
-    assert!(databases.contains(&database(farm, "b")), "{databases}");
-    farm.mwfarm(["wiki", "restore", &farm.name("b")]).well();
-    assert!(farm.view("b", "Written").body.contains("Text of a person."));
+    assert!(databases.contains(&database(farm, name)), "{databases}");
+    farm.mwfarm(["wiki", "restore", &farm.name(name)]).well();
+    assert!(farm.view(name, "Written").body.contains("Text of a "));
 }
 
 fn database(farm: &Farm, name: &str) -> String {

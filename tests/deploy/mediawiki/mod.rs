@@ -5,7 +5,9 @@ mod core;
 mod fpm;
 mod itk;
 mod life;
+mod servers;
 mod settings;
+mod stream;
 mod upgrade;
 
 use std::fs;
