@@ -254,6 +254,12 @@ pub fn check(options: &Options) -> Result<(), String> {
     if !plain(options.layout.root()) {
         return Err("field `deploy.root` must be made of letters, digits and `/._+@-` to be served".to_owned());
     }
+    // A path of a socket has at most 107 bytes; a wiki's name at most 24.
+    let longest = options.layout.sockets().join(format!("{}.sock", "a".repeat(24)));
+    if longest.as_os_str().len() > 107 {
+        let over = longest.as_os_str().len() - 107;
+        return Err(format!("field `deploy.root` is longer than paths of sockets can be, by {over} bytes"));
+    }
     let services = &options.services;
     let mut known: Vec<(&str, SocketAddr)> = Vec::new();
     for (field, address) in

@@ -110,6 +110,8 @@ fn what_would_have_to_be_quoted_is_refused() {
     for directory in ["a b", "a;b", "a$b", "a\"b", "a'b", "a{b", "a#b", "a*b", "é"] {
         assert!(refused(directory, "").starts_with("field `deploy.root` "));
     }
+    let error = refused(&"a".repeat(100), "");
+    assert!(error.starts_with("field `deploy.root` is longer than paths of sockets can be, by "), "{error}");
     for address in ["localhost:80", "80", "127.0.0.1", "127.0.0.1:80;", "unix:/a"] {
         let error = refused("root", &format!("  services: {{proxy: '{address}'}}\n"));
         assert!(error.starts_with("field `deploy.services.proxy` "), "{error}");

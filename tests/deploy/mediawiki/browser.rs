@@ -10,14 +10,14 @@ use serde_json::Value;
 use crate::deploy::web::daemons::Reply;
 
 /// Somebody who keeps cookies.
-pub(super) struct Browser<'a> {
+pub(in crate::deploy) struct Browser<'a> {
     address: &'a str,
     host: String,
     cookies: BTreeMap<String, String>,
 }
 
 impl<'a> Browser<'a> {
-    pub(super) fn new(address: &'a str, host: String) -> Self {
+    pub(in crate::deploy) fn new(address: &'a str, host: String) -> Self {
         Self { address, host, cookies: BTreeMap::new() }
     }
 
@@ -27,19 +27,22 @@ impl<'a> Browser<'a> {
     }
 
     /// A request; with fields, they are posted.
-    pub(super) fn ask(&mut self, path: &str, fields: &[(&str, &str)]) -> Reply {
-        let mut stream = TcpStream::connect(self.address).expect("it listens");
-        let body = encoded(fields);
+    pub(in crate::deploy) fn ask(&mut self, path: &str, fields: &[(&str, &str)]) -> Reply {
         let method = if fields.is_empty() { "GET" } else { "POST" };
+        self.send(method, path, "application/x-www-form-urlencoded", encoded(fields).as_bytes())
+    }
+
+    fn send(&mut self, method: &str, path: &str, kind: &str, body: &[u8]) -> Reply {
+        let mut stream = TcpStream::connect(self.address).expect("it listens");
         let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         write!(
             stream,
-            "{method} {path} HTTP/1.0\r\nHost: {}\r\nCookie: {}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
-             Content-Length: {}\r\n\r\n{body}",
+            "{method} {path} HTTP/1.0\r\nHost: {}\r\nCookie: {}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
             self.host,
             cookies.join("; "),
             body.len()
         )
+        .and_then(|()| stream.write_all(body))
         .expect("it reads");
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).expect("it answers");
@@ -58,7 +61,7 @@ impl<'a> Browser<'a> {
 
     /// A request to the API.
     #[track_caller]
-    pub(super) fn api(&mut self, fields: &[(&str, &str)]) -> Value {
+    pub(in crate::deploy) fn api(&mut self, fields: &[(&str, &str)]) -> Value {
         let reply = self.ask("/api.php", &[fields, &[("format", "json"), ("formatversion", "2")]].concat());
         assert_eq!(reply.status, 200, "{reply:?}");
         serde_json::from_str(&reply.body).unwrap_or_else(|error| panic!("{error}: {reply:?}"))
@@ -71,7 +74,7 @@ impl<'a> Browser<'a> {
 
     /// Logs in.
     #[track_caller]
-    pub(super) fn log_in(&mut self, user: &str, password: &str) {
+    pub(in crate::deploy) fn log_in(&mut self, user: &str, password: &str) {
         let token = self.token("login");
         let url = format!("http://{}/", self.host);
         let answer = self.api(&[
@@ -88,10 +91,29 @@ impl<'a> Browser<'a> {
 
     /// Writes a page.
     #[track_caller]
-    pub(super) fn edit(&mut self, title: &str, text: &str) {
+    pub(in crate::deploy) fn edit(&mut self, title: &str, text: &str) {
         let token = self.token("csrf");
         let answer = self.api(&[("action", "edit"), ("title", title), ("text", text), ("token", &token)]);
         assert_eq!(answer["edit"]["result"], "Success", "{answer}");
+    }
+
+    /// Uploads a file.
+    #[track_caller]
+    pub(in crate::deploy) fn upload(&mut self, name: &str, content: &[u8]) {
+        let token = self.token("csrf");
+        let mut body = Vec::new();
+        let fields =
+            [("action", "upload"), ("format", "json"), ("filename", name), ("ignorewarnings", "1"), ("token", &token)];
+        for (field, value) in fields {
+            let part = format!("--part\r\nContent-Disposition: form-data; name=\"{field}\"\r\n\r\n{value}\r\n");
+            body.extend_from_slice(part.as_bytes());
+        }
+        let head = format!("--part\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n");
+        body.extend_from_slice(head.as_bytes());
+        body.extend_from_slice(content);
+        body.extend_from_slice(b"\r\n--part--\r\n");
+        let reply = self.send("POST", "/api.php", "multipart/form-data; boundary=part", &body);
+        assert!(reply.status == 200 && reply.body.contains("\"result\":\"Success\""), "{reply:?}");
     }
 }
 

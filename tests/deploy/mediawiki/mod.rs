@@ -1,6 +1,6 @@
 //! A real MediaWiki from end to end: git, the daemons, the databases, the cache, and the program itself. Needs root.
 
-mod browser;
+pub(super) mod browser;
 mod core;
 mod fpm;
 mod itk;

@@ -337,3 +337,43 @@ fn wikis_that_are_made_at_the_same_time_all_get_in() {
     }
     assert!(!cache::ensure(&ground.options).expect("a cache"));
 }
+
+/// Whatever wikis there are, Redis would start with the file: it takes it as a whole, and then it has what it was told.
+#[test]
+fn every_file_of_users_is_loaded() {
+    use proptest::strategy::{Strategy as _, ValueTree as _};
+
+    let (mut ground, ..) = settled();
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let word = "[a-z0-9]{1,7}(-[a-z0-9]{1,3}){0,1}";
+    let longest = 24 - format!("t{}x{}-", std::process::id(), 65_000).len();
+    let mut words: BTreeSet<String> = (0..20)
+        .map(|_| word.new_tree(&mut runner).expect("a word").current())
+        .filter(|word| word.len() <= longest)
+        .collect();
+    words.insert("z".repeat(longest));
+    for word in &words {
+        let wiki = ground.wiki(word);
+        secrets::ensure(&ground.options, &wiki).expect("secrets");
+    }
+    assert!(cache::ensure(&ground.options).expect("a cache"));
+    let administrator = Client::administrator(&ground);
+    let list = || {
+        let lines = administrator.ask(&["ACL LIST".to_owned()]);
+        let sorted = |line: &String| line.split([' ', '"']).map(str::to_owned).collect::<BTreeSet<_>>();
+        lines
+            .iter()
+            .map(sorted)
+            .map(|mut words| {
+                // Numbers of lines, and the default that is not always said.
+                words.retain(|word| !word.ends_with(')') && word != "sanitize-payload");
+                words
+            })
+            .collect::<BTreeSet<_>>()
+    };
+    let before = list();
+    assert_eq!(administrator.one("ACL LOAD"), "OK");
+    assert_eq!(list(), before);
+    assert!(!cache::ensure(&ground.options).expect("a cache"), "nothing differs");
+    assert!(before.len() > words.len());
+}

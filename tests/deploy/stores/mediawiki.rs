@@ -15,6 +15,7 @@ use mwfarm::deploy::{cache, database, home, secrets};
 use mwfarm::php::Value;
 
 use super::ground::{Ground, as_user};
+use crate::deploy::mediawiki::browser::Browser;
 use crate::deploy::servers::redis_says;
 use crate::farm::composer;
 
@@ -155,6 +156,7 @@ fn views_leave_no_denial(version: &str, database: &str) {
     // What has no wiki in its name is there, too.
     assert!(keys.iter().any(|key| key.contains("global")), "{keys:?}");
     assert_eq!(database::schema(&ground.options, &wiki).expect("a schema"), installed, "views change none");
+    work(&ground, &wiki, &tree, &write_settings(&ground, &wiki, "$wgEnableUploads = true;\n"));
 
     // MediaWiki's own class, which knows no prefix, is refused all of that.
     let plain = format!(
@@ -165,6 +167,45 @@ fn views_leave_no_denial(version: &str, database: &str) {
     );
     let (denied, keys) = view(&write_settings(&ground, &wiki, &plain));
     assert!(!denied.is_empty() && keys.is_empty(), "{keys:?}");
+}
+
+/// What somebody does who is logged in, and what is done for them later: nothing of it is refused.
+fn work(ground: &Ground, wiki: &Wiki, tree: &Path, settings: &Path) {
+    redis_says(ground.root(), "ACL LOG RESET\nFLUSHALL");
+    let password = secrets::read(&ground.options, &wiki.name).expect("secrets").admin_password;
+    let web = Web::start(ground, wiki, tree, settings);
+    let address = format!("127.0.0.1:{}", web.port);
+    let mut admin = Browser::new(&address, "127.0.0.1".to_owned());
+    admin.log_in("Admin", &password);
+    admin.edit("Template:Part", "A part.");
+    admin.edit("Written", "{{Part}} [[Another]] [[Category:Kept]]");
+    // Of what contains it, jobs are made.
+    admin.edit("Template:Part", "Another part.");
+    let image = fs::read(tree.join("resources/assets/licenses/cc-0.png")).expect("an image");
+    admin.upload("Image.png", &image);
+    for path in [
+        "/index.php?title=Written",
+        "/index.php?title=File:Image.png",
+        "/index.php?title=Special:Watchlist",
+        "/index.php?title=Special:Preferences",
+        "/index.php?title=Written&action=history",
+        "/index.php?title=Special:Search&search=part",
+    ] {
+        assert_eq!(admin.ask(path, &[]).status, 200, "{path}");
+    }
+    let uid = wiki.uid.expect("a number");
+    let script = tree.join("maintenance/runJobs.php").display().to_string();
+    let (well, said) = as_user(uid, tree, "php", &[&script, "--conf", &settings.display().to_string()]);
+    assert!(well, "{said}");
+    assert!(admin.ask("/index.php?title=Written&action=purge", &[("wpEditToken", "+")]).status < 500);
+    admin.ask("/index.php?title=Special:UserLogout", &[]);
+    drop(admin);
+    drop(web);
+    assert_eq!(redis_says(ground.root(), "ACL LOG"), [""; 0]);
+    let prefix = cache::prefix(&secrets::read(&ground.options, &wiki.name).expect("secrets"));
+    let keys = redis_says(ground.root(), "KEYS *");
+    assert!(keys.iter().all(|key| key.starts_with(&prefix)), "{keys:?}");
+    assert!(keys.iter().any(|key| key.contains("MWSession")), "sessions are there, too: {keys:?}");
 }
 
 #[test]
