@@ -39,7 +39,7 @@ fn what_would_be_done_is_said_and_not_done() {
         plain(&farm, &said),
         "`a` would be made at a.wiki.test, with\n  user wiki-a, branch wiki/a, database wiki_a\n  \
          base refs/heads/main\n  \
-         steps: registry, user, branch, secrets, home, database, cache, code, route, ready\n"
+         steps: registry, list, user, branch, secrets, home, database, cache, code, route, ready\n"
             .replace("wiki_a", &format!("wiki_a_{}", farm.tag()))
     );
     let json = |arguments: &[&str]| -> serde_json::Value {
