@@ -129,6 +129,46 @@ mod tests {
         assert_eq!(Name::new("a-b").unwrap().database(), "wiki_a_b");
     }
 
+    /// The rule of DEPLOY.md §9, word for word, over all short texts of what could be mistaken, and longer ones.
+    #[test]
+    fn names_are_those_of_the_rule_and_share_nothing() {
+        let letters = ['a', 'b', '0', '9', '-', '_', 'A', '.'];
+        let mut texts = vec![String::new()];
+        for _ in 0..5 {
+            let longer = texts.iter().flat_map(|text| letters.iter().map(move |letter| format!("{text}{letter}")));
+            texts.extend(longer.collect::<Vec<_>>());
+            texts.sort();
+            texts.dedup();
+        }
+        for length in 15..30 {
+            let word = "a".repeat(length);
+            texts.extend([format!("{word}-b"), format!("b-{word}"), format!("{}-{}", &word[..10], &word[10..]), word]);
+        }
+        let is_digit_or_letter = |part: &str| part.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9'));
+        let mut derived = std::collections::BTreeMap::new();
+        let mut good = 0;
+        for text in &texts {
+            // ^[a-z][a-z0-9]{0,19}(-[a-z0-9]+)*$, at most 24
+            let (first, rest) = text.split_once('-').map_or((text.as_str(), None), |(first, rest)| (first, Some(rest)));
+            let is_first = first.starts_with(|letter: char| letter.is_ascii_lowercase())
+                && first.len() <= 20
+                && is_digit_or_letter(first);
+            let is_rest =
+                rest.is_none_or(|rest| rest.split('-').all(|part| !part.is_empty() && is_digit_or_letter(part)));
+            let is_name = is_first && is_rest && text.len() <= 24;
+            let name = Name::new(text);
+            assert_eq!(name.is_ok(), is_name, "{text}");
+            let Ok(name) = name else { continue };
+            good += 1;
+            for (kind, other) in [("user", name.user()), ("database", name.database()), ("host", name.next())] {
+                let whose = derived.insert((kind, other), text);
+                assert!(whose.is_none_or(|whose| whose == text), "{text} and {whose:?}");
+            }
+            assert!(name.next().parse::<u64>().is_err() && Name::new(&name.next()).is_err());
+        }
+        assert!(good > 1000, "{good}");
+    }
+
     #[test]
     fn everything_else_is_refused() {
         for name in [

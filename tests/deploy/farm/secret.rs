@@ -12,6 +12,7 @@ use mwfarm::deploy::secrets::{self, Secrets};
 use super::sound::sound;
 use super::watching::small_core;
 use super::{Farm, Plan, git, trace, wait};
+use crate::deploy::servers::redis_says;
 
 fn secrets_of(farm: &Farm, wiki: &str) -> Secrets {
     let options = options::read(&farm.base).expect("options");
@@ -213,6 +214,28 @@ fn secrets_that_are_changed_are_followed() {
     farm.mwfarm(["watch", "reconcile"]).well();
     shows(&farm, "it's $wg\\");
     assert!(farm.show("a")["wiki"]["broken"].is_null());
+
+    // The administrator's own, as docs/deploy.md has it.
+    let password = farm.at("srv/private/redis.password");
+    let before = fs::read_to_string(&password).expect("a password");
+    fs::write(&password, "a5".repeat(32) + "\n").expect("a password");
+    let users = farm.at("etc/mwfarm/users.acl");
+    let text = fs::read_to_string(&users).expect("users");
+    let lines = text.lines().map(|line| {
+        let is_kept = |rule: &&str| !line.starts_with("user mwfarm ") || !rule.starts_with('#');
+        line.split(' ').filter(is_kept).collect::<Vec<_>>().join(" ") + "\n"
+    });
+    fs::write(&users, lines.collect::<String>()).expect("users");
+    farm.mwfarm(["watch", "reconcile"]).badly(1, "WRONGPASS");
+    assert!(farm.page("a").starts_with("taken "));
+    farm.kill_server("redis");
+    farm.server("redis");
+    assert_eq!(farm.mwfarm(["watch", "reconcile"]).well(), "nothing differs\n");
+    assert_eq!(redis_says(&farm.base, "PING"), ["PONG"]);
+    fs::write(&password, before).expect("a password");
+    assert_ne!(redis_says(&farm.base, "PING"), ["PONG"]);
+    fs::write(&password, "a5".repeat(32)).expect("a password");
+    shows(&farm, "it's $wg\\");
     // Others have theirs.
     assert_eq!(farm.page("b"), other);
     sound(&farm);
