@@ -11,9 +11,11 @@ use super::engine::{Engine, of_lock, of_registry};
 use super::lock;
 use super::name::Name;
 use super::options::Live;
+use super::queue::Queue;
 use super::record::{State, Wiki};
 use super::release::{Release, Sha};
 use super::releases::unusable;
+use super::watch::worker::Counts;
 use super::{cache, config_repository, home, list, recover, registry, repository, retire, secrets, web};
 use crate::disk;
 use crate::report::Problem;
@@ -162,11 +164,15 @@ fn sweep(engine: &Engine<'_>) -> Result<(), Problem> {
         }
     }
     let state = layout.state();
-    let ids: Vec<_> = disk::left(&state).map_err(|error| unusable(&state, &error))?;
-    if !ids.is_empty() {
+    let left: Vec<_> = disk::left(&state).map_err(|error| unusable(&state, &error))?;
+    if !left.is_empty() {
         let _farm = lock::farm(layout).map_err(|error| of_lock(&error))?;
-        for (path, _) in ids.iter().filter(|(_, file)| file == registry::IDS) {
+        for (path, _) in left.iter().filter(|(_, file)| file == registry::IDS) {
             discard(path)?;
+        }
+        // A worker that runs does it itself.
+        if let Ok(_queue) = Queue::open(layout) {
+            Counts::tidy(layout).map_err(|error| unusable(&state, &error))?;
         }
     }
     Ok(())

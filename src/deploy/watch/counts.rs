@@ -9,6 +9,9 @@ use super::super::layout::Layout;
 use super::Outcome;
 use crate::disk;
 
+/// Its name.
+const FILE: &str = "watch.json";
+
 /// How often each of them came, since the file was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -36,6 +39,16 @@ impl Counts {
         disk::replace(&path(layout), &serde_json::to_vec(self)?, 0o644)
     }
 
+    /// Removes what deaths left of it. The queue's lock has to be held.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub(in crate::deploy) fn tidy(layout: &Layout) -> std::io::Result<()> {
+        let mut left = disk::left(&layout.state())?;
+        left.retain(|(_, name)| name == FILE);
+        left.iter().try_for_each(|(path, _)| disk::discard(path))
+    }
+
     pub(super) fn add(&mut self, outcome: &Outcome) {
         *match outcome {
             Outcome::Deployed(_) => &mut self.deployed,
@@ -59,5 +72,5 @@ impl Counts {
 }
 
 fn path(layout: &Layout) -> PathBuf {
-    layout.state().join("watch.json")
+    layout.state().join(FILE)
 }

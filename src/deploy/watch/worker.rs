@@ -71,7 +71,11 @@ pub struct Work<'a> {
 /// # Errors
 /// Another worker is there, or the queue cannot be used.
 pub fn work(work: &Work<'_>) -> Result<Counts, Problem> {
-    let queue = Queue::open(&work.options.layout)?;
+    let layout = &work.options.layout;
+    let queue = Queue::open(layout)?;
+    if let Err(error) = Counts::tidy(layout) {
+        work.reporter.warning(&format!("cannot remove what a worker left in `{}`: {error}", layout.state().display()));
+    }
     let worker = Worker {
         work,
         queue: &queue,

@@ -9,6 +9,7 @@ mod both;
 mod commands;
 mod core;
 mod damaged;
+mod dying;
 mod faults;
 pub(in crate::deploy) mod gerrit;
 mod history;

@@ -1,0 +1,67 @@
+//! Workers that die while pushes come and are deployed: the next one finds all that is left to do.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use super::sound::sound;
+use super::watching::{Clone, small_core};
+use super::{Farm, Plan};
+
+const WIKIS: [&str; 3] = ["a", "b", "c"];
+
+#[test]
+fn pushes_are_served_however_often_the_worker_dies() {
+    const PUSHES: usize = 8;
+    let farm = Farm::with_core(&Plan::plain(), &small_core());
+    for wiki in WIKIS {
+        farm.create(wiki);
+    }
+    farm.hooks();
+    farm.mwfarm(["watch", "worker", "--once"]).well();
+    let pushing = AtomicBool::new(true);
+    let died = thread::scope(|scope| {
+        let workers = scope.spawn(|| {
+            let mut died = 0_u64;
+            while pushing.load(Ordering::Relaxed) {
+                let worker = farm.worker("3");
+                thread::sleep(Duration::from_millis(150 + died * 211 % 900));
+                // It is killed; what it has started is at work when the next one comes.
+                drop(worker);
+                died += 1;
+            }
+            died
+        });
+        let pushers = WIKIS.map(|wiki| {
+            let farm = &farm;
+            scope.spawn(move || {
+                let clone = Clone::of(farm, wiki, "x");
+                for number in 0..PUSHES {
+                    clone.commit("file.txt", &number.to_string());
+                    clone.push();
+                    thread::sleep(Duration::from_millis(300));
+                }
+            })
+        });
+        let pushed = pushers.map(thread::ScopedJoinHandle::join);
+        pushing.store(false, Ordering::Relaxed);
+        assert!(pushed.iter().all(Result::is_ok), "not all was pushed");
+        workers.join().expect("workers")
+    });
+    let worker = farm.worker("3");
+    farm.settle(&WIKIS);
+    worker.stop();
+    assert!(died >= 4, "{died} workers died");
+    for wiki in WIKIS {
+        // One ends before another begins: those that were cut off were given an end.
+        let attempts = farm.attempts(wiki);
+        assert_eq!(
+            attempts.last().and_then(|(_, stages)| stages.last()).map(String::as_str),
+            Some("done"),
+            "{attempts:?}"
+        );
+    }
+    let said = farm.mwfarm(["watch", "reconcile"]).well();
+    assert_eq!(said, "nothing differs\n");
+    sound(&farm);
+}
