@@ -194,6 +194,15 @@ fn work(ground: &Ground, wiki: &Wiki, tree: &Path, settings: &Path) {
         assert_eq!(admin.ask(path, &[]).status, 200, "{path}");
     }
     let uid = wiki.uid.expect("a number");
+    // What limits of rates count with: it begins, goes on, and ends.
+    let count = "$c = ObjectCache::getInstance('redis'); $k = $c->makeKey('counted'); $n = $c->makeKey('new');\n\
+                 echo json_encode([$c->incrWithInit($k, 60), $c->incrWithInit($k, 60), $c->incrWithInit($k, 60, 5, 7), \
+                 $c->get($k), $c->incrWithInit($n, 0, 5, 7)]), PHP_EOL;\n";
+    let file = ground.options.layout.home(&wiki.name).join("tmp/count.txt");
+    fs::write(&file, count).expect("a file");
+    let script = format!("php maintenance/eval.php --conf {} < {}", settings.display(), file.display());
+    let (well, said) = as_user(uid, tree, "sh", &["-c", &script]);
+    assert!(well && said.contains("[1,2,7,7,7]"), "{said}");
     let script = tree.join("maintenance/runJobs.php").display().to_string();
     let (well, said) = as_user(uid, tree, "php", &[&script, "--conf", &settings.display().to_string()]);
     assert!(well, "{said}");
