@@ -12,7 +12,7 @@ use super::name::Name;
 use super::options::{Backend, Options, Web};
 use super::order::{Action, Order};
 use super::record::{State, Wiki};
-use super::release::Release;
+use super::release::{Release, Sha};
 use super::{cache, database, home, list, recover, registry, releases, repository, secrets, users, web};
 use crate::disk;
 use crate::farm::Host;
@@ -206,13 +206,23 @@ fn free(options: &Options, name: &Name, host: &Host) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Refuses a branch that somebody made, with another history than is asked for: it would be deployed instead. That of a
-/// wiki which was deleted was kept for the next one of its name.
+/// Refuses a base that there is not, and a branch that somebody made, with another history than is asked for: it would be
+/// deployed instead. That of a wiki which was deleted was kept for the next one of its name.
 fn branch_is_free(options: &Options, asked: &Asked) -> Result<(), Problem> {
     let remote = repository::ls_remote(options)?.refs;
     let branch = Options::branch(&asked.name);
-    let Some(tip) = remote.get(&branch) else { return Ok(()) };
     let base = asked.base.as_ref().unwrap_or(&options.base);
+    let Some(tip) = remote.get(&branch) else {
+        // Whether a branch has a commit is seen when it is here.
+        if remote.contains_key(base) || Sha::new(base).is_some() {
+            return Ok(());
+        }
+        let what = format!("the core repository has no branch `{}`", base.escape_debug());
+        return Err(match asked.base {
+            Some(_) => Problem::new(ExitCode::Usage, what),
+            None => Problem::new(ExitCode::Farm, what).cause(format!("{}, field `deploy.base`", super::options::FILE)),
+        });
+    };
     if remote.get(base) == Some(tip) || base == tip.as_str() {
         return Ok(());
     }

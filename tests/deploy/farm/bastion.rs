@@ -171,6 +171,31 @@ fn a_script_ends_with_who_runs_it() {
     }
 }
 
+/// What runs as a wiki could put words into the terminal of whoever runs it, and they would be root's.
+#[test]
+fn a_wiki_never_has_the_terminal_of_who_becomes_it() {
+    let farm = farm();
+    farm.create("a");
+    let name = farm.name("a");
+    let look = "tty; ls -l /proc/self/fd/";
+    let inner = farm.command(["wiki", "become", &name, "--", "sh", "-c", look]);
+    let words: Vec<String> = std::iter::once(inner.get_program())
+        .chain(inner.get_args())
+        .map(|word| format!("'{}'", word.to_str().expect("UTF-8").replace('\'', "'\\''")))
+        .collect();
+    let outer = format!("tty; {}", words.join(" "));
+    let output =
+        Command::new("script").args(["-qec", &outer, "/dev/null"]).stdin(Stdio::null()).output().expect("script");
+    let said = String::from_utf8_lossy(&output.stdout).replace('\r', "");
+    let named = said.split("/dev/pts/").skip(1).map(|rest| rest.split(|letter: char| !letter.is_ascii_digit()).next());
+    let named: Vec<&str> = named.flatten().collect();
+    assert!(named.len() >= 5, "that of who calls; that of the shell, and its input and outputs: {said}");
+    assert!(named[1..].iter().all(|terminal| *terminal == named[1] && *terminal != named[0]), "{said}");
+    // Without a terminal for all three, it has none at all.
+    let said = farm.mwfarm(["wiki", "become", &name, "--", "sh", "-c", "tty; exec < /dev/tty"]);
+    assert!(said.out.contains("not a tty") && said.code != 0, "{said:?}");
+}
+
 /// A directory that is there as long as this lives.
 struct Place(Option<&'static str>);
 

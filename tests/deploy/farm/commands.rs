@@ -51,7 +51,7 @@ fn what_would_be_done_is_said_and_not_done() {
             "schema": "1.0.0", "name": name, "state": null, "host": farm.host("x"), "user": format!("wiki-{name}"),
             "database": format!("wiki_a_{}", farm.tag()), "branch": format!("refs/heads/wiki/{name}"),
             "base": "refs/heads/main",
-            "steps": ["registry", "user", "branch", "secrets", "home", "database", "cache", "code", "route", "ready"],
+            "steps": ["registry", "list", "user", "branch", "secrets", "home", "database", "cache", "code", "route", "ready"],
         })
     );
     // The lock files of all commands are there.
@@ -72,8 +72,20 @@ fn what_would_be_done_is_said_and_not_done() {
     farm.mwfarm(["wiki", "create", &name]).badly(1, "step `branch`");
     let said = plain(&farm, &farm.mwfarm(["wiki", "create", &name, "--dry-run"]).well());
     assert!(said.starts_with("`a` would be finished at a.wiki.test, with\n"), "{said}");
-    assert!(said.ends_with("  steps: user, branch, secrets, home, database, cache, code, route, ready\n"), "{said}");
+    assert!(
+        said.ends_with("  steps: list, user, branch, secrets, home, database, cache, code, route, ready\n"),
+        "{said}"
+    );
     fs::remove_file(&hook).unwrap();
+    let other = farm.name("c");
+    for base in ["refs/heads/absent", "refs/heads/$(touch${IFS}canary)", "refs/heads/-x", "refs/tags/1", "main"] {
+        for dry_run in [&["--dry-run"][..], &[]] {
+            let said = farm.mwfarm([&["wiki", "create", &other, "--base", base], dry_run].concat());
+            assert_eq!(said.code, 4, "{base}: {said:?}");
+        }
+        farm.mwfarm(["wiki", "show", &other]).badly(4, "there is no wiki");
+        assert_eq!(farm.left_of("c"), Vec::<String>::new(), "{base}");
+    }
     farm.create("a");
     farm.push_file("a", "resources/style.css", "body {}\n");
     let said = farm.mwfarm(["wiki", "create", &name, "--dry-run"]).well();

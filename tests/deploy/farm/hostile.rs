@@ -121,6 +121,11 @@ fn names_on_the_command_line_are_refused() {
         if hostile.len() < 100 {
             refused(&["wiki", "delete", &format!("--yes-i-mean={hostile}"), "--", hostile]);
             refused(&["watch", "reconcile", "--", hostile]);
+            for verb in ["show", "hold", "resume", "rotate", "archive", "restore", "become"] {
+                let reason: &[&str] = if verb == "hold" { &["why"] } else { &[] };
+                refused(&[&["wiki", verb, "--", hostile], reason].concat());
+            }
+            refused(&["wiki", "owners", "--", &name, hostile]);
             refused(&["run", "show", &format!("--wiki={hostile}")]);
             refused(&["run", &format!("--wiki={name}"), "--", &format!("../{hostile}")]);
         }
