@@ -97,6 +97,12 @@ pub fn cache(options: &Options, name: &Name, release: &ReleaseId) -> PathBuf {
     options.layout.home(name).join(CACHE).join(release.to_string())
 }
 
+/// The directory of all of these.
+#[must_use]
+pub fn caches(layout: &Layout, name: &Name) -> PathBuf {
+    layout.home(name).join(CACHE)
+}
+
 /// Removes what releases kept that are gone; `kept` are those that are there. The directory is the wiki's, and so what
 /// is in it is only touched as its user.
 ///

@@ -5,9 +5,9 @@ use super::super::journal::{Entry, Stage};
 use super::super::record::{Broken, Desired, Held, Wiki};
 use super::super::release::Release;
 use super::super::releases;
-use super::super::{config_repository, home, repository};
+use super::super::{config_repository, home, repository, web};
 use super::{Outcome, Request, served};
-use crate::report::{ExitCode, Problem};
+use crate::report::{ExitCode, Problem, Verbosity};
 
 /// Back to the release before: it is tried, switched, and the one that is left is marked as bad.
 pub(super) fn revert(engine: &Engine<'_>, wiki: &mut Wiki, request: &Request) -> Result<Outcome, Problem> {
@@ -120,6 +120,7 @@ pub(in crate::deploy) fn prune(engine: &Engine<'_>, wiki: &Wiki) -> Result<(), P
     for release in list.iter().take(old).filter(|release| !kept.contains(release)) {
         releases::remove(layout, name, release)?;
     }
+    forget(engine, wiki);
     let left = releases::list(layout, name)?;
     if let Err(problem) = home::prune_caches(engine.options, wiki, &left) {
         // A wiki can put what it likes there.
@@ -140,4 +141,25 @@ pub(in crate::deploy) fn prune(engine: &Engine<'_>, wiki: &Wiki) -> Result<(), P
         }
     }
     config_repository::keep(engine.options, wiki, &configs)
+}
+
+/// Lets PHP forget what it has compiled of releases that are not served.
+fn forget(engine: &Engine<'_>, wiki: &Wiki) {
+    let layout = &engine.options.layout;
+    let kept = releases::current(layout, &wiki.name).ok().flatten().map(|release| release.to_string());
+    let below = [layout.releases(&wiki.name), home::caches(layout, &wiki.name)];
+    match web::opcache::forget(layout, &below, kept.as_deref()) {
+        Ok(None) => {}
+        Ok(Some(memory)) if memory.is_too_small() => engine.reporter.warning(&format!(
+            "PHP-FPM's OPcache is full of what is served, {} MB: the rest is compiled with every request; \
+             raise `opcache.memory_consumption`",
+            memory.total() >> 20
+        )),
+        Ok(Some(memory)) => engine.reporter.note(
+            Verbosity::Verbose,
+            &format!("OPcache has forgotten {} files; {} MB are in use", memory.forgotten, memory.used >> 20),
+        ),
+        // The wiki is well all the same.
+        Err(problem) => engine.reporter.warning(&told(&problem)),
+    }
 }

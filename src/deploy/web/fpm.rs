@@ -16,13 +16,13 @@ const RELOAD_SECONDS: u32 = 10;
 const APCU: &str = "apcu_add,apcu_cache_info,apcu_cas,apcu_clear_cache,apcu_dec,apcu_delete,apcu_enabled,apcu_entry,\
                     apcu_exists,apcu_fetch,apcu_inc,apcu_key_info,apcu_sma_info,apcu_store";
 
-/// What all pools share, and a pool that serves nothing: PHP-FPM does not start without any.
+/// What all pools share, and a pool that serves nothing: PHP-FPM does not start without any. Only root can ask it.
 pub(super) fn farm(options: &Options, digest: &str) -> String {
     let mut text = format!(
         "[global]\n\
          process_control_timeout = {RELOAD_SECONDS}s\n\
          \n\
-         ; Says which configuration is in effect, to root.\n\
+         ; Says which configuration is in effect, to root alone.\n\
          [mwfarm unknown]\n\
          listen = {socket}\n\
          listen.mode = 0600\n\
@@ -31,7 +31,10 @@ pub(super) fn farm(options: &Options, digest: &str) -> String {
          pm.process_idle_timeout = 5s\n\
          ping.path = {PING}\n\
          ping.response = {digest}\n\
-         security.limit_extensions = .none\n",
+         security.limit_extensions = .mwfarm\n\
+         ; Lets OPcache forget releases that are served no more.\n\
+         php_admin_value[opcache.restrict_api] = {script}\n",
+        script = super::opcache::script(&options.layout).display(),
         socket = probe_socket(&options.layout).display(),
     );
     let user = if options.users.is_some() { "nobody" } else { &options.services.web_user };

@@ -33,6 +33,7 @@ mod nginx;
 
 pub mod apply;
 pub mod daemon;
+pub mod opcache;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -19,6 +19,7 @@ mod leaving;
 mod lifecycle;
 mod many;
 mod mended;
+mod opcache;
 mod pushes;
 mod rights;
 mod running;
@@ -253,6 +254,7 @@ impl Farm {
             "fpm" => {
                 let mut command = Command::new(crate::fpm::binary());
                 command.arg("-F").arg("-R").arg("-y").arg(at("php-fpm.conf"));
+                command.env("PHP_INI_SCAN_DIR", format!(":{}", at("fpm.ini").display()));
                 command
             }
             _ => {
