@@ -7,14 +7,12 @@ use serde_json::{Value, json};
 
 use super::super::formatted;
 use crate::cli::Format;
-use crate::deploy::agent::Followed;
 use crate::deploy::attempt::{All, Failure, One, Outcome, Plan, Planned};
 use crate::deploy::create::{self, Created};
 use crate::deploy::engine::told;
 use crate::deploy::journal::Stage;
 use crate::deploy::name::Name;
 use crate::deploy::options::Backend;
-use crate::deploy::order::Observed;
 use crate::deploy::outdated::Outdated;
 use crate::deploy::reconcile::Reconciled;
 use crate::deploy::release::ReleaseId;
@@ -26,12 +24,9 @@ use crate::report::{ExitCode, Output, Problem, escaped};
 /// The version of the JSON forms.
 const SCHEMA: &str = "1.0.0";
 
-/// That of what the agent says.
-const AGENT: &str = "1.1.0";
+pub(super) type Answer = Result<Output, Vec<Problem>>;
 
-type Answer = Result<Output, Vec<Problem>>;
-
-fn answer(format: Format, text: impl FnOnce() -> String, json: &impl Serialize) -> Answer {
+pub(super) fn answer(format: Format, text: impl FnOnce() -> String, json: &impl Serialize) -> Answer {
     let json = || serde_json::to_string_pretty(json).map(|json| json + "\n");
     Ok(Output::done(formatted(format, text, json)?))
 }
@@ -277,7 +272,7 @@ fn row(line: &Line) -> Row {
     ]
 }
 
-fn release(release: Option<&ReleaseId>) -> String {
+pub(super) fn release(release: Option<&ReleaseId>) -> String {
     release.map_or_else(|| "-".to_owned(), ToString::to_string)
 }
 
@@ -450,35 +445,6 @@ pub(super) fn reconciled(found: Reconciled, format: Format) -> Answer {
     };
     let json = json!({"schema": SCHEMA, "wikis": found.wikis, "strangers": found.strangers});
     Ok(answer(format, text, &json)?.but(found.problems))
-}
-
-/// What an order changed, and what there is now.
-pub(super) fn applied(followed: &Followed, observed: &Observed, format: Format) -> Answer {
-    let text = || {
-        let what = match followed {
-            Followed { superseded_by: Some(newer), .. } => format!("unchanged: order {newer} is newer"),
-            Followed { changed: true, .. } => "changed".to_owned(),
-            Followed { changed: false, .. } => "unchanged".to_owned(),
-        };
-        format!("{what}\n{}", seen(observed))
-    };
-    let json = json!({
-        "schema": AGENT, "changed": followed.changed, "superseded_by": followed.superseded_by, "observed": observed,
-    });
-    answer(format, text, &json)
-}
-
-/// What there is.
-pub(super) fn observed(observed: &[Observed], format: Format) -> Answer {
-    answer(format, || observed.iter().map(seen).collect(), &json!({"schema": AGENT, "wikis": observed}))
-}
-
-fn seen(observed: &Observed) -> String {
-    let health = match &observed.health.reason {
-        None => "answers".to_owned(),
-        Some(reason) => format!("does not answer: {reason}"),
-    };
-    format!("{}: release {}, {}\n", observed.wiki, release(observed.release.as_ref()), escaped(&health))
 }
 
 /// The wikis whose time is over.

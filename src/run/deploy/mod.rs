@@ -2,6 +2,7 @@
 
 mod answer;
 mod caller;
+mod observed;
 mod release;
 mod watch;
 mod wiki;
@@ -144,13 +145,13 @@ pub(super) fn agent(agent: &cli::Agent, reporter: &dyn Reporter) -> Result<Outpu
                 let followed = agent::follow(engine, &order)?;
                 Ok((followed, agent::observe_one(engine, &order.wiki)?))
             })?;
-            answer::applied(&followed, &observed, flags.format)
+            observed::applied(&followed, &observed, flags.format)
         }
         AgentCommand::Observe(flags) => {
             let only = flags.name.as_deref().map(name).transpose().map_err(|problem| vec![problem])?;
             let (observed, problems) =
                 with_engine(&flags.config, reporter, |engine| agent::observe(engine, only.as_ref()))?;
-            Ok(answer::observed(&observed, flags.format)?.but(problems))
+            Ok(observed::observed(&observed, flags.format)?.but(problems))
         }
     }
 }

@@ -311,6 +311,13 @@ fn an_order_whose_agent_dies_is_followed_when_it_comes_again() {
 #[test]
 fn an_order_that_cannot_be_is_refused_before_anything_is_made() {
     let mut engine = Engine::start("fpm");
+    // The server that deploys deletes its wikis itself.
+    engine.farm.create("a");
+    let record = engine.farm.show("a")["wiki"].clone();
+    let gone = json!({"schema": 1, "action": "remove", "wiki": record});
+    order(&engine.farm, &gone).badly(4, "the registry of this server has");
+    assert_eq!(engine.farm.get("a", "/index.php").status, 200);
+
     engine.secrets();
     let first = engine.farm.tip("z");
     let document = engine.order("ensure", 1, &first);
@@ -350,13 +357,6 @@ fn an_order_that_cannot_be_is_refused_before_anything_is_made() {
     order(&engine.farm, &absent).badly(1, "the configuration 0123456789ab of");
     assert_eq!(observed(&engine.farm)["release"], Value::Null);
     engine.farm.mwfarm(["agent", "observe", &engine.farm.name("y")]).badly(4, "there is no wiki");
-
-    // The server that deploys deletes its wikis itself.
-    engine.farm.create("a");
-    let record = engine.farm.show("a")["wiki"].clone();
-    let gone = json!({"schema": 1, "action": "remove", "wiki": record});
-    order(&engine.farm, &gone).badly(4, "the registry of this server has");
-    assert_eq!(engine.farm.get("a", "/index.php").status, 200);
 }
 
 /// Compares with `fixtures/deploy/agent/<name>.json`, in which everything that differs from run to run has a fixed value;
