@@ -29,7 +29,8 @@ pub(super) fn ensure(engine: &Engine<'_>, order: &Order) -> Result<bool, Problem
         changed |= web::apply::ensure_site(options, &site)?;
     }
     let served = releases::current(layout, &wiki.name)?;
-    if served.as_ref() != Some(release) {
+    let is_new = served.as_ref() != Some(release);
+    if is_new {
         let next = layout.next(&wiki.name);
         switch(engine, wiki, release, &next)?;
         let tried = engine.check(wiki, &engine.next_host(&wiki.name)?, release);
@@ -43,8 +44,8 @@ pub(super) fn ensure(engine: &Engine<'_>, order: &Order) -> Result<bool, Problem
         switch(engine, wiki, release, &layout.current(&wiki.name))?;
         changed = true;
     }
-    // As a deploy does: without it, old releases would fill the disk.
-    if releases::list(layout, &wiki.name)?.len() > options.keep {
+    // As a deploy does: without it, old releases would fill the disk, and OPcache.
+    if is_new || releases::list(layout, &wiki.name)?.len() > options.keep {
         attempt::prune(engine, wiki)?;
     }
     Ok(changed)
