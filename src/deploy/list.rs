@@ -91,6 +91,11 @@ pub fn ensure(options: &Options) -> Result<bool, Problem> {
     let path = options.directory.join(&list.name);
     // What is written is what was read under the lock: others may make wikis, too.
     let _web = lock::web(&options.layout).map_err(|error| of_lock(&error))?;
+    // What deaths left of it.
+    let left = disk::left(&options.directory).map_err(|error| unusable(&options.directory, &error))?;
+    for (path, _) in left.iter().filter(|(_, name)| *name == list.name) {
+        disk::discard(path).map_err(|error| unusable(path, &error))?;
+    }
     let before = read(&path)?;
     let (wikis, damaged) = registry::readable(&options.layout).map_err(|error| of_registry(&error))?;
     let there = wikis.values().filter(|wiki| wiki.state != State::Deleting).map(|wiki| &wiki.name);

@@ -14,6 +14,8 @@ use super::{Farm, git, running};
 #[track_caller]
 pub(super) fn sound(farm: &Farm) {
     let mut wrong = left_over(&farm.base);
+    let beside = names_in(&farm.base, "", &[]);
+    wrong.extend(beside.iter().filter(|name| name.starts_with(".mwfarm-")).map(|name| format!("`{name}` was left")));
     let wikis = wikis(farm);
     for (name, wiki) in &wikis {
         wiki_is_sound(farm, name, wiki, &mut wrong);

@@ -43,6 +43,10 @@ fn what_is_killed_again_and_again_comes_to_its_end() {
     let made = again(farm, &["wiki", "create", &a]);
     farm.create("a");
     assert_eq!(whole(farm, "a"), 1);
+    // What deaths of others have left, too.
+    for left in [".mwfarm-wikis.yml-Ab3d5f", "var/lib/mwfarm/.mwfarm-watch.json-Ab3d5f"] {
+        fs::write(farm.at(left), "{").expect("a file");
+    }
     matrix.reconciled(&verbs::create(), &[]);
     farm.push("a", &core::with_stores("2"));
     let deployed = again(farm, &["deploy", &a]);

@@ -222,7 +222,7 @@ impl Matrix {
         let Struck { wiki, moment, .. } = struck;
         let reply = self.farm.get(wiki, "/index.php");
         match reply.status {
-            200 => drop(whole(&self.farm, wiki)),
+            200 => drop(whole_of(&self.farm, wiki, &reply.body)),
             status => assert!(verb.allowed.contains(&status), "{moment:?}: {reply:?}"),
         }
     }
@@ -283,7 +283,11 @@ fn quiet(farm: &Farm) -> Listing {
 /// The number that a wiki's page and all of its parts say.
 #[track_caller]
 fn whole(farm: &Farm, wiki: &str) -> u32 {
-    let page = farm.page(wiki);
+    whole_of(farm, wiki, &farm.page(wiki))
+}
+
+#[track_caller]
+fn whole_of(farm: &Farm, wiki: &str, page: &str) -> u32 {
     let words: Vec<&str> = page.split_whitespace().collect();
     let ["index", index, "page", part, "site", _, "release", release] = words[..] else {
         panic!("half a page: {page}")
