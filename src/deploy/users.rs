@@ -86,6 +86,8 @@ pub fn ensure(options: &Options, wiki: &Wiki) -> Result<bool, Problem> {
         arguments.extend(["--uid", &number, "--gid", &number, "--no-user-group", "--no-create-home"].map(Into::into));
         // It would warn of such a number, which is its death when nobody listens any more: with its locks left behind.
         arguments.extend(["--key".into(), format!("UID_MAX={uid}").into()]);
+        // Further numbers, for containers, would go to another wiki when this one is gone, with the files of theirs.
+        arguments.extend(["--key", "SUB_UID_COUNT=0", "--key", "SUB_GID_COUNT=0"].map(Into::into));
         // `/var/log/lastlog` has a place for every number up to the last one.
         arguments.extend(["--no-log-init", "--shell", SHELL, "--comment", "MediaWiki"].map(Into::into));
         arguments.extend(["--home-dir".into(), home, (&name).into()]);

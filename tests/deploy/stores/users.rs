@@ -22,6 +22,11 @@ fn a_user_is_made_once_and_goes_with_its_processes() {
     let home = ground.options.layout.home(&wiki.name);
     assert_eq!(line("passwd", &user), format!("{user}:x:{uid}:{uid}:MediaWiki:{}:/bin/bash", home.display()));
     assert!(line("shadow", &user).starts_with(&format!("{user}:!:")), "no password");
+    // No numbers besides, which another user would get afterwards.
+    for file in ["/etc/subuid", "/etc/subgid"] {
+        let given = std::fs::read_to_string(file).unwrap_or_default();
+        assert!(!given.lines().any(|line| line.starts_with(&format!("{user}:"))), "{given}");
+    }
     // Owners are exactly those of the record.
     for owners in [vec!["nobody".to_owned(), "daemon".to_owned()], vec!["daemon".to_owned()], Vec::new()] {
         wiki.owners = owners;
