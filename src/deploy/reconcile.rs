@@ -185,7 +185,8 @@ fn mend(
     site: bool,
 ) -> Result<Vec<String>, Problem> {
     let layout = &engine.options.layout;
-    let lock = match lock::wiki(layout, name, false) {
+    // Held to the end: what is done is about what was seen.
+    let _lock = match lock::wiki(layout, name, false) {
         Ok(lock) => lock,
         // Whoever is at work will be done.
         Err(crate::disk::LockError::Held { .. }) => return Ok(Vec::new()),
@@ -196,15 +197,13 @@ fn mend(
     };
     match wiki.state {
         State::Deleting => {
-            drop(lock);
-            retire::delete(engine, name)?;
+            retire::delete_locked(engine, &mut wiki)?;
             Ok(vec!["finished deleting it".to_owned()])
         }
         // The proxy and the cache do not know it, as was made sure of for all.
         State::Archived if !web::apply::has_site(engine.options, name)? => recover::recover(engine, &mut wiki),
         State::Archived => {
-            drop(lock);
-            let changed = retire::archive(engine, name, "archived")?;
+            let changed = retire::archive_locked(engine, &mut wiki, "archived")?;
             Ok(if changed { vec!["took it off the web".to_owned()] } else { Vec::new() })
         }
         State::Provisioning | State::Ready => serve(engine, &mut wiki, remote, site),

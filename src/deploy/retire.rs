@@ -109,28 +109,30 @@ pub fn rotate(engine: &Engine<'_>, name: &Name) -> Result<(), Problem> {
 /// # Errors
 /// A step failed; doing it again goes on from there.
 pub fn archive(engine: &Engine<'_>, name: &Name, why: &str) -> Result<bool, Problem> {
-    change(engine, name, |wiki| {
-        if !matches!(wiki.state, State::Ready | State::Archived) {
-            return Err(wrong_state(wiki, "archived"));
-        }
-        recover::recover(engine, wiki)?;
-        let was = wiki.state;
-        wiki.state = State::Archived;
-        let begins = |step| engine.begins(name, step);
-        begins("registry");
-        if was == State::Ready {
-            engine.note(name, why)?;
-            engine.put(wiki)?;
-        }
-        begins("route");
-        let routed = create::route(engine)?;
-        begins("site");
-        let served = agent::apply(engine, &Order::new(Action::Withdraw, wiki))?;
-        begins("cache");
-        // Redis forgets its user; its keys go when there is no room.
-        cache::ensure(engine.options)?;
-        Ok(was == State::Ready || routed || served)
-    })
+    change(engine, name, |wiki| archive_locked(engine, wiki, why))
+}
+
+/// The same for a wiki whose lock is held.
+pub(super) fn archive_locked(engine: &Engine<'_>, wiki: &mut Wiki, why: &str) -> Result<bool, Problem> {
+    if !matches!(wiki.state, State::Ready | State::Archived) {
+        return Err(wrong_state(wiki, "archived"));
+    }
+    recover::recover(engine, wiki)?;
+    let was = wiki.state;
+    wiki.state = State::Archived;
+    engine.begins(&wiki.name, "registry");
+    if was == State::Ready {
+        engine.note(&wiki.name, why)?;
+        engine.put(wiki)?;
+    }
+    engine.begins(&wiki.name, "route");
+    let routed = create::route(engine)?;
+    engine.begins(&wiki.name, "site");
+    let served = agent::apply(engine, &Order::new(Action::Withdraw, wiki))?;
+    engine.begins(&wiki.name, "cache");
+    // Redis forgets its user; its keys go when there is no room.
+    cache::ensure(engine.options)?;
+    Ok(was == State::Ready || routed || served)
 }
 
 /// Serves an archived wiki again, with the release that it served.
@@ -182,20 +184,38 @@ pub fn expire(engine: &Engine<'_>, dry_run: bool, wait: bool) -> Result<(Vec<Nam
     let mut expired = Vec::new();
     let mut failed: Vec<Problem> = damaged.values().map(of_registry).collect();
     for (name, wiki) in wikis {
-        if wiki.state != State::Ready || wiki.expires.is_none_or(|expires| expires > now) {
+        if !is_over(&wiki, now) {
             continue;
         }
-        // Who begins a deploy at just this moment is waited for all the same, which is no harm but time.
-        if !wait && lock::wiki(&engine.options.layout, &name, false).is_err() {
-            continue;
+        match if dry_run { Ok(true) } else { archive_if_over(engine, &name, now, wait) } {
+            Ok(true) => expired.push(name),
+            Ok(false) => {}
+            Err(problem) => failed.push(problem),
         }
-        if !dry_run && let Err(problem) = archive(engine, &name, "archived: its time is over") {
-            failed.push(problem);
-            continue;
-        }
-        expired.push(name);
     }
     Ok((expired, failed))
+}
+
+/// Whether a wiki is served although its time is over.
+fn is_over(wiki: &Wiki, now: u64) -> bool {
+    wiki.state == State::Ready && wiki.expires.is_some_and(|expires| expires <= now)
+}
+
+/// Archives a wiki if its time is over once nobody else is at work on it: who restored it, or made it anew, has said
+/// otherwise meanwhile. Says whether it did.
+fn archive_if_over(engine: &Engine<'_>, name: &Name, now: u64, wait: bool) -> Result<bool, Problem> {
+    let layout = &engine.options.layout;
+    let _lock = match lock::wiki(layout, name, wait) {
+        Ok(lock) => lock,
+        Err(disk::LockError::Held { .. }) => return Ok(false),
+        Err(error) => return Err(of_lock(&error)),
+    };
+    match registry::find(layout, name).map_err(|error| of_registry(&error))? {
+        Some(mut wiki) if is_over(&wiki, now) => {
+            archive_locked(engine, &mut wiki, "archived: its time is over").map(|_| true)
+        }
+        _ => Ok(false),
+    }
 }
 
 /// What deleting a wiki would take away.
@@ -259,13 +279,18 @@ pub fn plan(engine: &Engine<'_>, name: &Name) -> Result<Deletion, Problem> {
 /// # Errors
 /// A step failed; doing it again goes on from there.
 pub fn delete(engine: &Engine<'_>, name: &Name) -> Result<(), Problem> {
-    change(engine, name, |wiki| {
-        let again = format!("mwfarm wiki delete {name} --yes-i-mean {name}");
-        delete_locked(engine, wiki).map_err(|problem| goes_on(problem, &again))
+    change(engine, name, |wiki| delete_locked(engine, wiki))
+}
+
+/// The same for a wiki whose lock is held.
+pub(super) fn delete_locked(engine: &Engine<'_>, wiki: &mut Wiki) -> Result<(), Problem> {
+    take_away(engine, wiki).map_err(|problem| {
+        let name = &wiki.name;
+        goes_on(problem, &format!("mwfarm wiki delete {name} --yes-i-mean {name}"))
     })
 }
 
-fn delete_locked(engine: &Engine<'_>, wiki: &mut Wiki) -> Result<(), Problem> {
+fn take_away(engine: &Engine<'_>, wiki: &mut Wiki) -> Result<(), Problem> {
     let options = engine.options;
     let layout = &options.layout;
     if wiki.state != State::Deleting {

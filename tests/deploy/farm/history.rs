@@ -222,7 +222,7 @@ fn who_waits_comes_after_who_is_at_work() {
         .stderr(std::process::Stdio::piped())
         .spawn()
         .expect("mwfarm");
-    super::wait("the third one waits", || waits(&third));
+    super::wait("the third one waits", || super::waits(&third));
     fs::OpenOptions::new().write(true).open(&go).expect("the pipe");
     let mut first = first;
     assert!(first.wait().expect("its end").success());
@@ -230,11 +230,4 @@ fn who_waits_comes_after_who_is_at_work() {
     assert_eq!(farm.show("a")["release"]["code"], newest.as_str());
     assert_eq!(served(&farm), 3);
     sound(&farm);
-}
-
-/// Whether a process waits for a lock, as the system has it.
-fn waits(child: &std::process::Child) -> bool {
-    let id = child.id().to_string();
-    let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
-    locks.lines().any(|line| line.contains("->") && line.split_whitespace().any(|word| word == id))
 }

@@ -18,6 +18,7 @@ mod kill;
 mod leaving;
 mod lifecycle;
 mod many;
+mod meanwhile;
 mod mended;
 mod opcache;
 mod pushes;
@@ -509,6 +510,13 @@ pub(super) fn wait(what: &str, mut is: impl FnMut() -> bool) {
         assert!(begun.elapsed() < PATIENCE, "waited in vain: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Whether a process waits for a lock, as the system has it.
+pub(super) fn waits(child: &Child) -> bool {
+    let id = child.id().to_string();
+    let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
+    locks.lines().any(|line| line.contains("->") && line.split_whitespace().any(|word| word == id))
 }
 
 fn base36(mut number: u32) -> String {

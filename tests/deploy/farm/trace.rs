@@ -137,3 +137,12 @@ pub(super) fn programs<A: AsRef<str>>(farm: &Farm, words: &[A]) -> Vec<String> {
     let text = fs::read_to_string(farm.at("trace")).expect("a trace");
     text.lines().filter(|line| line.contains("execve(")).map(str::to_owned).collect()
 }
+
+/// How often a command takes the lock of a wiki.
+pub(super) fn locks<A: AsRef<str>>(farm: &Farm, wiki: &str, words: &[A]) -> usize {
+    let said = traced(farm, words, &["trace=flock".to_owned(), "decode-fds=path".to_owned()]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let lock = format!("/{}.wiki>", farm.name(wiki));
+    let text = fs::read_to_string(farm.at("trace")).expect("a trace");
+    text.lines().filter(|line| line.contains(&lock) && line.contains("LOCK_EX")).count()
+}
