@@ -38,6 +38,9 @@ pub struct Wiki {
     pub expires: Option<u64>,
     /// Why pushes are not deployed.
     pub held: Option<Held>,
+    /// The hold that the attempt at work leaves, should its release come to be served.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub will_hold: Option<Held>,
     /// What broke.
     pub broken: Option<Broken>,
     /// What should be served, as far as pushes told.
@@ -159,12 +162,24 @@ impl Wiki {
             created: 0,
             expires: None,
             held: None,
+            will_hold: None,
             broken: None,
             desired: None,
             bad: Vec::new(),
             refused: None,
             next: 1,
         }
+    }
+
+    /// An attempt has come to its end: the hold that it promised is one if its release is served, and else is none. Says
+    /// whether there was one.
+    pub fn keep_promise(&mut self, is_served: bool) -> bool {
+        let promised = self.will_hold.take();
+        let was_promised = promised.is_some();
+        if is_served && was_promised {
+            self.held = promised;
+        }
+        was_promised
     }
 
     /// Marks a pair as bad, unless it is marked.

@@ -34,6 +34,13 @@ pub fn recover(engine: &Engine<'_>, wiki: &mut Wiki) -> Result<Vec<String>, Prob
         let of_attempt = entries.iter().filter(|entry| entry.attempt == last.attempt).cloned().collect();
         done.push(Interrupted { engine, last: last.clone(), entries: of_attempt }.finish(wiki)?);
     }
+    // Whatever was served has kept its promise.
+    if wiki.keep_promise(false) {
+        engine.put(wiki)?;
+        if done.is_empty() {
+            done.push("a deploy had not begun".to_owned());
+        }
+    }
     // Releases that are newer than the served one and never were served. One that was is kept: somebody went back by
     // hand, or by an order.
     if let Some(current) = releases::current(layout, &name)? {
@@ -172,6 +179,7 @@ impl Interrupted<'_> {
         }
         let before = wiki.clone();
         wiki.broken = None;
+        wiki.keep_promise(true);
         if let Some(code) = &self.last.code {
             wiki.unmark(code, self.last.config.as_ref());
         }

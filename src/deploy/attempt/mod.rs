@@ -138,22 +138,12 @@ pub fn locked(engine: &Engine<'_>, wiki: &mut Wiki, request: &Request) -> Result
     let number = wiki.next;
     wiki.next += 1;
     wiki.desired = Some(Desired { code: code.clone(), event: request.event.clone() });
-    let before = wiki.held.clone();
-    if let Some(held) = by_hand(engine, wiki, request, &code) {
-        wiki.held = Some(held);
-    }
-    let ours = wiki.held.clone();
+    wiki.will_hold = by_hand(engine, wiki, request, &code);
     engine.put(wiki)?;
     let release = ReleaseId::new(number, &code);
     // What a wiki that is not made yet serves is nothing to go back to.
     let current = current.filter(|_| wiki.state != State::Provisioning);
-    let outcome = Attempt { engine, wiki: &mut *wiki, request, release, code, config, current, number }.run();
-    let has_ended = outcome.as_ref().is_err_and(|failure| failure.stage.is_final());
-    if has_ended && wiki.held == ours && ours != before {
-        wiki.held = before;
-        engine.put(wiki)?;
-    }
-    outcome
+    Attempt { engine, wiki, request, release, code, config, current, number }.run()
 }
 
 /// The hold that a commit chosen by hand leaves, unless it is the newest one: the next push, or the next look at the

@@ -36,6 +36,7 @@ impl Attempt<'_> {
         match result {
             Ok(release) => {
                 self.wiki.broken = None;
+                self.wiki.keep_promise(true);
                 // Somebody wanted it although it was marked, and it works.
                 self.wiki.unmark(&self.code, self.config.as_ref());
                 self.engine.put(self.wiki)?;
@@ -48,6 +49,9 @@ impl Attempt<'_> {
             }
             Err(Failure { stage, problem }) => {
                 let error = told(&problem);
+                if stage.is_final() {
+                    self.wiki.keep_promise(false);
+                }
                 if matches!(stage, Stage::RolledBack | Stage::NeedsOperator) {
                     let why = format!("release {} did not answer as it should", self.release);
                     // What was made again of commits that work is not their fault.

@@ -13,7 +13,7 @@ use std::thread;
 use std::time::Instant;
 
 use super::sound::{Listing, TORN, listing, sound};
-use super::trace;
+use super::trace::{self, OLDER};
 use super::{Farm, Plan, core, wait};
 use crate::strace::Moment;
 
@@ -106,6 +106,37 @@ fn revert() {
             let reverted = farm.release("a") != before.release;
             assert_eq!((held, bad), (reverted, usize::from(reverted)), "{shown:#}");
             assert!(shown["wiki"]["broken"].is_null(), "{shown:#}");
+        },
+    });
+}
+
+/// An older commit that is chosen by hand holds the wiki if it is served, and else not.
+#[test]
+fn deploy_of_a_revision() {
+    run(&Verb {
+        words: &["deploy", "@", "--rev", OLDER],
+        plan: plan("none"),
+        prepare: |farm| releases(farm, 3),
+        after: |farm, before| {
+            let shown = farm.show("a");
+            let chosen = farm.release("a") != before.release;
+            let held = shown["wiki"]["held"]["why"].as_str().map(|why| why.ends_with(" was deployed by hand"));
+            assert_eq!(held, chosen.then_some(true), "{shown:#}");
+            assert!(shown["wiki"]["broken"].is_null(), "{shown:#}");
+        },
+    });
+}
+
+#[test]
+fn deploy_again() {
+    run(&Verb {
+        words: &["deploy", "@", "--again"],
+        plan: plan("none"),
+        prepare: |farm| releases(farm, 3),
+        after: |farm, _| {
+            assert_eq!(farm.served("a"), farm.tip("a"));
+            let shown = farm.show("a");
+            assert!(shown["wiki"]["broken"].is_null() && shown["wiki"]["held"].is_null(), "{shown:#}");
         },
     });
 }
@@ -310,7 +341,7 @@ fn try_at(verb: &Verb, how: &str, fits: fn(&Moment) -> bool, mut fault: impl FnM
     (verb.prepare)(&farm);
     let before = Before { release: farm.release("a") };
     let saved = Saved::of(&farm);
-    let words: Vec<String> = verb.words.iter().map(|word| word.replace('@', &farm.name("a"))).collect();
+    let words: Vec<String> = trace::words(&farm, "a", verb.words);
     let mut moments = trace::moments(&farm, &words);
     moments.retain(fits);
     saved.restore(&farm);

@@ -25,7 +25,8 @@ type Pair = (String, String);
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Model {
     state: State,
-    held: bool,
+    /// Whether it is held, and then whether a deploy did that.
+    held: Option<bool>,
     bad: BTreeSet<Pair>,
     /// Its releases, the oldest first.
     releases: Vec<Pair>,
@@ -36,6 +37,8 @@ struct Model {
     config: String,
     /// Whether the code of the branch parses.
     parses: bool,
+    /// What the branch had before, and whether its code parses.
+    older: Option<(String, bool)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -51,6 +54,7 @@ enum Verb {
     Create,
     Deploy,
     Again,
+    Older,
     Revert,
     Hold,
     Resume,
@@ -59,10 +63,11 @@ enum Verb {
     Delete,
 }
 
-const VERBS: [Verb; 9] = [
+const VERBS: [Verb; 10] = [
     Verb::Create,
     Verb::Deploy,
     Verb::Again,
+    Verb::Older,
     Verb::Revert,
     Verb::Hold,
     Verb::Resume,
@@ -87,14 +92,16 @@ impl Model {
         match (verb, self.state) {
             (Verb::Create, Absent) => {
                 // Its first configuration is known when it is made.
-                *self = Self { state: Ready, tip: self.tip.clone(), parses: self.parses, ..Self::default() };
+                *self = Self { state: Ready, ..self.branch() };
                 self.releases.push(self.newest());
                 0
             }
-            (_, Absent) | (Verb::Create | Verb::Deploy | Verb::Again | Verb::Revert, Archived) => 4,
+            (_, Absent) | (Verb::Create | Verb::Deploy | Verb::Again | Verb::Older | Verb::Revert, Archived) => 4,
             (Verb::Create, Ready) => 0,
-            (Verb::Deploy | Verb::Again, Ready) if self.held => 4,
+            (Verb::Deploy | Verb::Again, Ready) if self.held.is_some() => 4,
+            (Verb::Older, Ready) if self.held == Some(false) => 4,
             (Verb::Deploy, Ready) => self.deploy(),
+            (Verb::Older, Ready) => self.deploy_older(),
             (Verb::Again, Ready) => {
                 self.releases.push(self.releases[self.served].clone());
                 self.served = self.releases.len() - 1;
@@ -102,11 +109,11 @@ impl Model {
             }
             (Verb::Revert, Ready) => self.revert(),
             (Verb::Hold, Ready | Archived) => {
-                self.held = true;
+                self.held = Some(false);
                 0
             }
             (Verb::Resume, Ready | Archived) => {
-                self.held = false;
+                self.held = None;
                 0
             }
             (Verb::Archive, Ready | Archived) => {
@@ -118,10 +125,32 @@ impl Model {
                 0
             }
             (Verb::Delete, Ready | Archived) => {
-                *self = Self { tip: self.tip.clone(), parses: self.parses, ..Self::default() };
+                *self = self.branch();
                 0
             }
         }
+    }
+
+    /// What is left of a wiki that is gone.
+    fn branch(&self) -> Self {
+        Self { tip: self.tip.clone(), parses: self.parses, older: self.older.clone(), ..Self::default() }
+    }
+
+    /// The commit before the newest one, by hand: it stays, and pushes wait.
+    fn deploy_older(&mut self) -> i32 {
+        let Some((older, parses)) = self.older.clone() else { return 4 };
+        let chosen = (older, self.config.clone());
+        let served = self.pair().expect("a release");
+        if *served != chosen {
+            if !parses && served.0 != chosen.0 {
+                return 1;
+            }
+            self.bad.remove(&chosen);
+            self.releases.push(chosen);
+            self.served = self.releases.len() - 1;
+        }
+        self.held = Some(true);
+        0
     }
 
     /// The newest commits are served, unless they cannot be.
@@ -152,13 +181,13 @@ impl Model {
             self.bad.insert(left);
         }
         self.served = to;
-        self.held = true;
+        self.held = Some(true);
         0
     }
 
     /// What a look at all wikis makes of it. Gives whether that has to be told as a failure.
     fn look(&mut self) -> bool {
-        self.state == State::Ready && !self.held && self.deploy() == 1
+        self.state == State::Ready && self.held.is_none() && self.deploy() == 1
     }
 }
 
@@ -166,7 +195,7 @@ impl Model {
 #[derive(Debug, PartialEq, Eq)]
 struct Observed {
     state: State,
-    held: bool,
+    held: Option<bool>,
     bad: BTreeSet<Pair>,
     releases: Vec<Pair>,
     served: usize,
@@ -233,7 +262,8 @@ impl Schedule {
                 Verb::Create => state == State::Absent,
                 Verb::Delete => state != State::Absent && self.below(2) == 0,
                 Verb::Deploy => true,
-                Verb::Resume => self.models[wiki].held,
+                Verb::Resume => self.models[wiki].held.is_some(),
+                Verb::Older => state == State::Ready && self.models[wiki].older.is_some(),
                 Verb::Restore => state == State::Archived,
                 _ => state != State::Absent,
             };
@@ -257,7 +287,8 @@ impl Schedule {
         let tip = self.farm.push_file(wiki, "includes/Changed.php", &text);
         self.done.push(format!("push {wiki} {} parses {parses}", &tip[..8]));
         let model = self.models.get_mut(wiki).expect("a model");
-        (model.tip, model.parses) = (tip, parses);
+        model.older = Some((std::mem::replace(&mut model.tip, tip), model.parses));
+        model.parses = parses;
     }
 
     fn configure(&mut self, wiki: &str) {
@@ -278,6 +309,9 @@ impl Schedule {
             Verb::Create => &["wiki", "create", "@"],
             Verb::Deploy => &["deploy", "@"],
             Verb::Again => &["deploy", "@", "--again"],
+            // A commit that no branch has, where there is no older one.
+            Verb::Older if self.models[wiki].older.is_none() => &["deploy", "@", "--rev", "0123456789ab"],
+            Verb::Older => &["deploy", "@", "--rev", trace::OLDER],
             Verb::Revert => &["deploy", "@", "--revert"],
             Verb::Hold => &["wiki", "hold", "@", "why"],
             Verb::Resume => &["wiki", "resume", "@"],
@@ -285,7 +319,7 @@ impl Schedule {
             Verb::Restore => &["wiki", "restore", "@"],
             Verb::Delete => &["wiki", "delete", "@", "--yes-i-mean", "@"],
         };
-        words.iter().map(|word| word.replace('@', &self.farm.name(wiki))).collect()
+        trace::words(&self.farm, wiki, words)
     }
 
     fn run(&mut self, wiki: &'static str, verb: Verb) {
@@ -450,7 +484,7 @@ impl Schedule {
         let served = self.farm.release(wiki);
         Some(Observed {
             state,
-            held: !record["held"].is_null(),
+            held: record["held"]["by_deploy"].as_bool(),
             bad: record["bad"].as_array().expect("a list").iter().map(pair).collect(),
             served: releases.values().position(|(name, _)| Some(name) == served.as_ref())?,
             releases: releases.into_values().map(|(_, pair)| pair).collect(),

@@ -71,6 +71,9 @@ pub(super) fn sound(farm: &Farm) {
 }
 
 fn wiki_is_sound(farm: &Farm, name: &str, wiki: &Value, wrong: &mut Vec<String>) {
+    if !wiki["will_hold"].is_null() {
+        wrong.push(format!("{name} is to be held by a deploy that is over: {}", wiki["will_hold"]));
+    }
     let directory = farm.at("srv/deployment/releases").join(name);
     let link = fs::read_link(farm.at("srv/deployment/servicegroup").join(name)).unwrap_or_default();
     let served = link.file_name().unwrap_or_default().to_string_lossy().into_owned();

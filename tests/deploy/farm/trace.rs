@@ -8,7 +8,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::{Farm, Said, wait};
+use super::{Farm, Said, git, wait};
 use crate::strace::{self, CHANGES, Moment};
 
 /// What begins a program and what follows it.
@@ -16,6 +16,18 @@ const PROGRAMS: &str = "clone,clone3,vfork,pidfd_open";
 
 /// How many moments of each verb a push to this repository pays for.
 const FEW: usize = 9;
+
+/// In the words of a verb, the commit before the newest one of the wiki's branch.
+pub(super) const OLDER: &str = "OLDER";
+
+/// The words of a verb, in which `@` is the wiki.
+pub(super) fn words(farm: &Farm, wiki: &str, words: &[&str]) -> Vec<String> {
+    let older = || {
+        let commit = format!("refs/heads/wiki/{}~1", farm.name(wiki));
+        git(&farm.at("core.git"), ["rev-parse", "--verify", &commit]).trim().to_owned()
+    };
+    words.iter().map(|word| if *word == OLDER { older() } else { word.replace('@', &farm.name(wiki)) }).collect()
+}
 
 /// The moments at which a command can be killed, in order. It runs for that.
 pub(super) fn moments<A: AsRef<str>>(farm: &Farm, words: &[A]) -> Vec<Moment> {

@@ -49,9 +49,11 @@ fn with_fpm_deploy_and_rollback() {
 fn with_fpm_revert_archive_and_restore() {
     let mut matrix = Matrix::new("fpm");
     matrix.run(&verbs::revert());
+    matrix.run(&verbs::deploy_of_a_revision());
     matrix.run(&verbs::archive());
     matrix.run(&verbs::restore());
     if trace::is_campaign() {
+        matrix.run(&verbs::deploy_again());
         matrix.run(&verbs::deploy_of_configuration());
     }
 }
@@ -67,6 +69,8 @@ fn with_itk() {
             verbs::deploy_of_a_new_version(),
             verbs::rollback(),
             verbs::revert(),
+            verbs::deploy_of_a_revision(),
+            verbs::deploy_again(),
             verbs::archive(),
             verbs::restore(),
             verbs::deploy_of_configuration(),
@@ -299,8 +303,9 @@ fn whole_of(farm: &Farm, wiki: &str, page: &str) -> u32 {
 }
 
 fn words(verb: &Verb, farm: &Farm, wiki: &str) -> Vec<String> {
-    let words = verb.words.iter().map(|word| word.replace('@', &farm.name(wiki)));
-    words.chain(["-vv".to_owned()]).collect()
+    let mut words = trace::words(farm, wiki, verb.words);
+    words.push("-vv".to_owned());
+    words
 }
 
 /// The step that a line tells of, if it is one: `alpha: user`, `alpha: 3-0123456789ab: built`.

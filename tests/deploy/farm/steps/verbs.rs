@@ -5,6 +5,7 @@ use std::fs;
 use mwfarm::deploy::create::STEPS;
 use mwfarm::deploy::retire::{ARCHIVE, DELETE, RESTORE};
 
+use super::super::trace::OLDER;
 use super::super::{Farm, core};
 use super::whole;
 
@@ -210,6 +211,48 @@ pub(super) fn revert() -> Verb {
             is(shown["wiki"]["broken"].is_null(), &format!("{shown:#}"))
         },
         settle: |farm, wiki| drop(farm.mwfarm(["wiki", "resume", &farm.name(wiki)]).well()),
+        ..deploy()
+    }
+}
+
+/// An older commit, chosen by hand: either it is served, and holds the wiki, or pushes are followed as before.
+pub(super) fn deploy_of_a_revision() -> Verb {
+    Verb {
+        what: "an older commit, by hand",
+        words: &["deploy", "@", "--rev", OLDER],
+        prepare: |farm, wiki, version| {
+            farm.push(wiki, &core::with_stores(&version.to_string()));
+            farm.push_file(wiki, "newest.txt", &version.to_string());
+        },
+        after: |farm, wiki, _| {
+            let shown = farm.show(wiki);
+            let held = shown["wiki"]["held"]["why"].as_str().unwrap_or_default();
+            let wanted = if farm.served(wiki) == farm.tip(wiki) {
+                String::new()
+            } else {
+                format!("{} was deployed by hand", &farm.served(wiki)[..12])
+            };
+            is(held == wanted, &format!("held as {held:?}, not {wanted:?}: {shown:#}"))?;
+            is(shown["wiki"]["broken"].is_null(), &format!("{shown:#}"))
+        },
+        settle: |farm, wiki| drop(farm.mwfarm(["wiki", "resume", &farm.name(wiki)]).well()),
+        ..deploy()
+    }
+}
+
+pub(super) fn deploy_again() -> Verb {
+    Verb {
+        what: "the same commits",
+        words: &["deploy", "@", "--again"],
+        prepare: |_, _, _| {},
+        after: |farm, wiki, before| {
+            let code = |release: Option<&str>| {
+                release.and_then(|release| release.split_once('-')).map(|(_, code)| code.to_owned())
+            };
+            is(code(farm.release(wiki).as_deref()) == code(before), "other commits")?;
+            let shown = farm.show(wiki);
+            is(shown["wiki"]["broken"].is_null() && shown["wiki"]["held"].is_null(), &format!("{shown:#}"))
+        },
         ..deploy()
     }
 }
