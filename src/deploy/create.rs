@@ -454,7 +454,7 @@ pub fn sites(engine: &Engine<'_>) -> Result<bool, Problem> {
 }
 
 /// The proxy knows all wikis that are ready, and those of which everything else is made. As long as a record cannot be
-/// read, it also knows the hosts that it knew and that no other wiki has.
+/// read, or what an engine has told of a wiki, it also knows the hosts that it knew and that no other wiki has.
 ///
 /// # Errors
 /// The registry as a whole cannot be read, or the proxy refuses its configuration.
@@ -462,10 +462,13 @@ pub fn route(engine: &Engine<'_>) -> Result<bool, Problem> {
     web::apply::ensure_routes(engine.options, || {
         let layout = &engine.options.layout;
         let (wikis, damaged) = registry::readable(layout).map_err(|error| of_registry(&error))?;
-        let mut hosts = if damaged.is_empty() { Vec::new() } else { web::apply::routed(engine.options)? };
-        hosts.retain(|(host, _)| wikis.values().all(|wiki| wiki.host != *host));
         // On an app server, the registry knows none.
-        hosts.extend(agent::routes(engine.options, &wikis)?);
+        let told = agent::routes(engine.options, &wikis)?;
+        let is_all = damaged.is_empty() && told.all;
+        let mut hosts = if is_all { Vec::new() } else { web::apply::routed(engine.options)? };
+        let of_told = |host: &Host| told.withdrawn.contains(host) || told.served.iter().any(|(of, _)| of == host);
+        hosts.retain(|(host, _)| wikis.values().all(|wiki| wiki.host != *host) && !of_told(host));
+        hosts.extend(told.served);
         for (name, wiki) in wikis {
             let is_served = match wiki.state {
                 State::Ready => true,

@@ -11,15 +11,16 @@ use super::create;
 use super::engine::{Engine, of_registry, unknown};
 use super::health;
 use super::name::Name;
-use super::options::{Backend, Options};
+use super::options::Options;
 use super::order::{Action, Health, Observed, Order, SCHEMA};
 use super::record::{self, Wiki};
 use super::registry;
 use super::release::ReleaseId;
 use super::releases;
 use super::web;
-use crate::farm::Host;
 use crate::report::{ExitCode, Problem};
+
+pub use told::Routes;
 
 /// What came of an order that was brought here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,11 +138,12 @@ pub fn site(options: &Options, wiki: &Wiki) -> Option<web::Site> {
     Some(web::Site { name: wiki.name.clone(), host: wiki.host.clone(), uid: wiki.uid, backend })
 }
 
-/// The hosts of wikis that this server serves by an engine's word, and that its registry does not have.
+/// The hosts of wikis that this server serves by an engine's word, and that its registry does not have. What is told of
+/// one wiki and cannot be read keeps back no other.
 ///
 /// # Errors
-/// They cannot be read.
-pub fn routes(options: &Options, registry: &BTreeMap<Name, Wiki>) -> Result<Vec<(Host, Backend)>, Problem> {
+/// The directory of them cannot be read.
+pub fn routes(options: &Options, registry: &BTreeMap<Name, Wiki>) -> Result<Routes, Problem> {
     told::routes(options, registry)
 }
 
@@ -157,7 +159,7 @@ fn look(engine: &Engine<'_>, wiki: &Wiki, release: &ReleaseId) -> Result<(), Str
 /// Looks at a wiki, or at all that the registry has or an engine has told of. Tells what cannot be read of others, too.
 ///
 /// # Errors
-/// There is no such wiki, or its directories cannot be read.
+/// There is no such wiki, or something of the one that is asked for cannot be read; or nothing of any.
 pub fn observe(engine: &Engine<'_>, only: Option<&Name>) -> Result<(Vec<Observed>, Vec<Problem>), Problem> {
     let layout = &engine.options.layout;
     if let Some(name) = only {
@@ -167,12 +169,20 @@ pub fn observe(engine: &Engine<'_>, only: Option<&Name>) -> Result<(Vec<Observed
         };
         return Ok((vec![observe_one(engine, &known.ok_or_else(|| unknown(name))?)?], Vec::new()));
     }
-    let told = told::all(engine.options)?.into_iter().map(|(name, told)| (name, told.wiki));
-    let mut all: BTreeMap<Name, Wiki> = told.collect();
+    let (told, untold) = told::readable(engine.options)?;
+    let mut all: BTreeMap<Name, Wiki> = told.into_iter().map(|(name, told)| (name, told.wiki)).collect();
     let (wikis, damaged) = registry::readable(layout).map_err(|error| of_registry(&error))?;
     all.extend(wikis);
-    let observed = all.values().map(|wiki| observe_one(engine, wiki)).collect::<Result<Vec<_>, _>>()?;
-    Ok((observed, damaged.values().map(of_registry).collect()))
+    let mut problems: Vec<Problem> = damaged.values().map(of_registry).collect();
+    problems.extend(untold.into_iter().filter(|(name, _)| !all.contains_key(name)).map(|(_, problem)| problem));
+    let mut observed = Vec::new();
+    for wiki in all.values() {
+        match observe_one(engine, wiki) {
+            Ok(one) => observed.push(one),
+            Err(problem) => problems.push(problem.cause(format!("the wiki `{}`", wiki.name))),
+        }
+    }
+    Ok((observed, problems))
 }
 
 /// Looks at a wiki as its record has it.

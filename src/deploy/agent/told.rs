@@ -103,38 +103,52 @@ pub(super) fn find(options: &Options, name: &Name) -> Result<Option<Told>, Probl
     Ok(Some(told))
 }
 
-/// All wikis of which anything was told, by name.
+/// All wikis of which anything was told, by name, and why what was told of others cannot be read.
 ///
 /// # Errors
-/// They cannot be read.
-pub(super) fn all(options: &Options) -> Result<BTreeMap<Name, Told>, Problem> {
+/// The directory cannot be read.
+pub(super) fn readable(options: &Options) -> Result<(BTreeMap<Name, Told>, BTreeMap<Name, Problem>), Problem> {
     let directory = options.layout.agent();
     let names = disk::names(&directory).map_err(|error| unusable(&directory, &error))?;
-    let mut all = BTreeMap::new();
+    let (mut all, mut damaged) = (BTreeMap::new(), BTreeMap::new());
     for name in names.iter().filter_map(|file| Name::new(file.strip_suffix(".json")?).ok()) {
-        if let Some(told) = find(options, &name)? {
-            all.insert(name, told);
+        match find(options, &name) {
+            Ok(told) => all.extend(told.map(|told| (name, told))),
+            Err(problem) => drop(damaged.insert(name, problem)),
         }
     }
-    Ok(all)
+    Ok((all, damaged))
 }
 
-/// The hosts of wikis that are served here by an engine's word, and that no registry of this server has.
+/// The hosts of wikis that are served here by an engine's word.
+#[derive(Debug, Default)]
+pub struct Routes {
+    /// Those that are, and what is behind each.
+    pub served: Vec<(Host, Backend)>,
+    /// Those of wikis that are not.
+    pub withdrawn: Vec<Host>,
+    /// Whether these are all. Else something of a wiki cannot be read, and its host stays as it is.
+    pub all: bool,
+}
+
+/// The hosts of wikis of which an engine has told, and that no registry of this server has.
 ///
 /// # Errors
-/// They cannot be read.
-pub(super) fn routes(options: &Options, registry: &BTreeMap<Name, Wiki>) -> Result<Vec<(Host, Backend)>, Problem> {
-    let mut hosts = Vec::new();
-    for (name, told) in all(options)? {
-        let is_served = told.is_served && !registry.contains_key(&name);
-        if is_served
-            && releases::current(&options.layout, &name)?.is_some()
-            && let Some(backend) = options.backend(&told.wiki)
-        {
-            hosts.push((told.wiki.host, backend));
+/// The directory cannot be read.
+pub(super) fn routes(options: &Options, registry: &BTreeMap<Name, Wiki>) -> Result<Routes, Problem> {
+    let (mut all, damaged) = readable(options)?;
+    all.retain(|name, _| !registry.contains_key(name));
+    let mut routes = Routes { all: damaged.keys().all(|name| registry.contains_key(name)), ..Routes::default() };
+    for (name, told) in all {
+        let backend = options.backend(&told.wiki);
+        match (releases::current(&options.layout, &name), backend) {
+            (Ok(Some(_)), Some(backend)) if told.is_served => routes.served.push((told.wiki.host, backend)),
+            // Its link is none of ours: `observe` tells of it.
+            (Err(_), Some(_)) if told.is_served => routes.all = false,
+            _ => routes.withdrawn.push(told.wiki.host),
         }
     }
-    Ok(hosts)
+    Ok(routes)
 }
 
 fn path(options: &Options, name: &Name) -> PathBuf {

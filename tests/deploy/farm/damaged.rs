@@ -294,3 +294,54 @@ fn numbers_are_not_given_again_when_the_file_of_them_is_lost() {
     let said = farm.mwfarm(["wiki", "create", &farm.name("f")]).badly(1, "no number is left for a user from ");
     assert!(said.contains("field `deploy.users`") && said.contains("give it a larger range"), "{said}");
 }
+
+/// On an app server, which has no registry: what cannot be read of one wiki is told, and keeps back no other.
+#[test]
+fn what_an_engine_has_told_of_one_wiki_and_is_torn_stops_nobody_else() {
+    let farm = Farm::with_core(&Plan::of("fpm"), &small_core());
+    let agent = farm.at("var/lib/mwfarm/agent");
+    fs::create_dir_all(&agent).expect("a directory");
+    for wiki in ["a", "b", "c", "d"] {
+        farm.create(wiki);
+    }
+    // As if an engine elsewhere had told of them: `d` is of this server's registry.
+    for wiki in ["a", "b", "c"] {
+        let file = format!("{}.json", farm.name(wiki));
+        let record = farm.at("var/lib/mwfarm/wikis").join(&file);
+        let json = fs::read_to_string(&record).expect("a record");
+        let told = format!("{{\"schema\": 1, \"newest\": null, \"is_served\": true, \"wiki\": {json}}}");
+        fs::write(agent.join(&file), told).expect("what was told");
+        fs::remove_file(&record).expect("a record");
+    }
+    fs::write(agent.join(format!("{}.json", farm.name("b"))), "gar").expect("a torn file");
+    fs::write(agent.join("gamma.json"), "bage").expect("a torn file");
+    let link = farm.at(&format!("srv/deployment/servicegroup/{}", farm.name("c")));
+    let release = fs::read_link(&link).expect("a link");
+    fs::remove_file(&link).expect("a link");
+    std::os::unix::fs::symlink("/tmp", &link).expect("a link");
+
+    let said = farm.mwfarm(["agent", "observe"]);
+    let out = said.out.clone();
+    let err = said.badly(1, "gamma.json` does not fit");
+    assert!(err.contains(&format!("{}.json` does not fit", farm.name("b"))), "{err}");
+    assert!(err.contains(&format!("which is no release of `{}`", farm.name("c"))), "{err}");
+    assert!(["a", "d"].iter().all(|wiki| out.contains(&farm.name(wiki))) && out.lines().count() == 2, "{out}");
+
+    // Another one is made: who was served is.
+    farm.create("e");
+    for wiki in ["a", "b", "d", "e"] {
+        assert_eq!(farm.get(wiki, "/index.php").status, 200, "{wiki}");
+    }
+    fs::remove_file(&link).expect("a link");
+    std::os::unix::fs::symlink(release, &link).expect("a link");
+    assert_eq!(farm.get("c", "/index.php").status, 200);
+    // One that goes is not kept for the sake of the others.
+    farm.mwfarm(["wiki", "archive", &farm.name("d")]).well();
+    let told = agent.join(format!("{}.json", farm.name("a")));
+    let withdrawn = fs::read_to_string(&told).expect("what was told").replace("served\": true", "served\": false");
+    fs::write(&told, withdrawn).expect("what was told");
+    farm.mwfarm(["wiki", "archive", &farm.name("e")]).well();
+    for (wiki, status) in [("a", 404), ("b", 200), ("c", 200), ("d", 404), ("e", 404)] {
+        assert_eq!(farm.get(wiki, "/index.php").status, status, "{wiki}");
+    }
+}
