@@ -183,8 +183,14 @@ fn is_at_work(directory: &Path, is_meant: impl Fn(&[&[u8]]) -> bool) -> std::io:
         let words = if here { disk::read_optional(&process.join("cmdline")).ok().flatten() } else { None };
         let words = words.unwrap_or_default();
         let words: Vec<&[u8]> = words.split(|byte| *byte == 0).collect();
-        words.iter().any(|word| WRITERS.contains(word)) && is_meant(&words)
+        words.iter().any(|word| WRITERS.contains(&command(word))) && is_meant(&words)
     }))
+}
+
+/// A word as a command of git: those that others' pushes start are called by one name, such as `git-receive-pack`.
+fn command(word: &[u8]) -> &[u8] {
+    let name = word.rsplit(|byte| *byte == b'/').next().unwrap_or(word);
+    name.strip_prefix(b"git-").unwrap_or(word)
 }
 
 /// Whether a repository is there, and its configuration has these values, each once.

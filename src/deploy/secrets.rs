@@ -10,6 +10,7 @@ use std::time::Duration;
 use rustix::rand::{GetRandomFlags, getrandom};
 use serde::{Deserialize, Serialize};
 
+use super::bare;
 use super::git::{self, Repository};
 use super::name::Name;
 use super::options::Options;
@@ -28,6 +29,9 @@ const BRANCH: &str = "refs/heads/main";
 
 /// The file in it.
 const FILE: &str = "secrets.json";
+
+/// How often secrets are made anew while somebody pushes.
+const TRIES: u32 = 20;
 
 /// The longest that a command of git may take here.
 const TIME: Duration = Duration::from_secs(60);
@@ -93,8 +97,13 @@ pub fn ensure(options: &Options, wiki: &Wiki) -> Result<bool, Problem> {
 /// # Errors
 /// There are none, or they are damaged.
 pub fn read(options: &Options, name: &Name) -> Result<Secrets, Problem> {
+    read_of(options, name, BRANCH)
+}
+
+/// Those of a commit.
+fn read_of(options: &Options, name: &Name, commit: &str) -> Result<Secrets, Problem> {
     let repository = Repository::ours(&options.layout.private(name));
-    let output = repository.run(["cat-file", "blob", &format!("{BRANCH}:{FILE}")], TIME);
+    let output = repository.run(["cat-file", "blob", &format!("{commit}:{FILE}")], TIME);
     let json = output.map_err(|error| failed(name, &error))?;
     parse(&json).map_err(|reason| {
         let place = options.layout.private(name);
@@ -137,7 +146,7 @@ fn parse(json: &[u8]) -> Result<Secrets, String> {
     Ok(secrets)
 }
 
-/// Makes all secrets anew that can be: not the prefix of the cache, which is a place, nor the first password of the
+/// Makes all secrets anew that can be, after what was pushed last: not the prefix of the cache, which is a place, nor the first password of the
 /// administrator, who may have changed it, nor what an operator has added. Those before stay in the repository's history.
 ///
 /// The file, and the cache's users, are renewed by [`render`] and `cache::ensure`.
@@ -145,20 +154,32 @@ fn parse(json: &[u8]) -> Result<Secrets, String> {
 /// # Errors
 /// As of [`read`].
 pub fn rotate(options: &Options, name: &Name) -> Result<Secrets, Problem> {
-    let old = read(options, name)?;
-    let new = Secrets {
-        cache_prefix: old.cache_prefix,
-        admin_password: old.admin_password,
-        settings: old.settings,
-        ..Secrets::new()?
-    };
     let place = options.layout.private(name);
-    // Only we write here, under the wiki's lock: who left this was killed.
-    let lock = place.join(format!("{BRANCH}.lock"));
-    disk::discard(&lock).map_err(unusable(&lock))?;
-    let parent = Repository::ours(&place).run(["rev-parse", BRANCH], TIME).map_err(|error| failed(name, &error))?;
-    commit(name, &place, &new, Some(String::from_utf8_lossy(&parent).trim_end()))?;
-    Ok(new)
+    let repository = Repository::ours(&place);
+    let tip = || {
+        let sha = repository.run(["rev-parse", "--verify", BRANCH], TIME).map_err(|error| failed(name, &error))?;
+        Ok::<_, Problem>(String::from_utf8_lossy(&sha).trim_end().to_owned())
+    };
+    let mut tries = 1;
+    loop {
+        // What a git that was killed left; one that is at work is waited for. Operators push here, too.
+        bare::heal(&repository)?;
+        let before = tip()?;
+        let old = read_of(options, name, &before)?;
+        let new = Secrets {
+            cache_prefix: old.cache_prefix,
+            admin_password: old.admin_password,
+            settings: old.settings,
+            ..Secrets::new()?
+        };
+        match commit(name, &place, &new, &before) {
+            // Somebody pushes just now, or has pushed: what they added stays.
+            Err(problem) if tries < TRIES && (problem.what.contains("cannot lock ref") || tip()? != before) => {
+                tries += 1;
+            }
+            result => return result.map(|()| new),
+        }
+    }
 }
 
 /// Writes what the wiki may read of its secrets: a PHP file that returns an array. `settings` in it are globals of
@@ -276,12 +297,13 @@ fn create(options: &Options, name: &Name, place: &Path) -> Result<(), Problem> {
     prepare().map_err(unusable(place))?;
     let init = ["init", "--quiet", "--bare", "--template=", "--initial-branch=main"];
     Repository::ours(&new).run(init, TIME).map_err(|error| failed(name, &error))?;
-    commit(name, &new, &Secrets::new()?, None)?;
+    commit(name, &new, &Secrets::new()?, "")?;
     // Losing power must not lose secrets that were used meanwhile.
     disk::rename_new(&new, &options.layout.private(name)).map_err(unusable(place))
 }
 
-fn commit(name: &Name, place: &Path, secrets: &Secrets, parent: Option<&str>) -> Result<(), Problem> {
+/// Adds a commit after another one, which has to be the newest; an empty name is that of none.
+fn commit(name: &Name, place: &Path, secrets: &Secrets, parent: &str) -> Result<(), Problem> {
     let repository = Repository::ours(place);
     let git = |arguments: &[&str], input: &[u8]| {
         let identity = ["-c", "core.fsync=all", "-c", "user.name=mwfarm", "-c", "user.email=mwfarm@localhost"];
@@ -295,9 +317,11 @@ fn commit(name: &Name, place: &Path, secrets: &Secrets, parent: Option<&str>) ->
     let blob = git(&["hash-object", "-w", "--stdin"], &json)?;
     let tree = git(&["mktree"], format!("100644 blob {blob}\t{FILE}\n").as_bytes())?;
     let mut arguments = vec!["commit-tree", "-m", "Secrets", &tree];
-    arguments.extend(parent.iter().flat_map(|parent| ["-p", parent]));
+    if !parent.is_empty() {
+        arguments.extend(["-p", parent]);
+    }
     let sha = git(&arguments, b"")?;
-    git(&["update-ref", BRANCH, &sha], b"").map(drop)
+    git(&["update-ref", BRANCH, &sha, parent], b"").map(drop)
 }
 
 /// A place for a repository on its way in or out; no wiki's name has a dot.

@@ -1,7 +1,11 @@
 //! Secrets: made once, for nobody else's eyes.
 
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::MetadataExt;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use mwfarm::deploy::{secrets, users};
 
@@ -67,4 +71,68 @@ fn secrets_stay_and_only_their_wiki_reads_them() {
     assert!(!private.exists() && !file.exists());
     assert!(secrets::ensure(&ground.options, &a).expect("secrets"));
     assert_ne!(secrets::read(&ground.options, &a.name).expect("secrets").cache_prefix, first.cache_prefix);
+}
+
+/// An operator adds one setting after another, as a push does, while everything else is made anew.
+#[test]
+fn what_an_operator_pushes_is_not_lost_when_secrets_are_rotated() {
+    let mut ground = Ground::new(&[]);
+    let wiki = ground.wiki("a");
+    users::ensure(&ground.options, &wiki).expect("a user");
+    secrets::ensure(&ground.options, &wiki).expect("secrets");
+    let private = ground.options.layout.private(&wiki.name);
+    let git = |arguments: &[&str], input: &str| {
+        let mut command = Command::new("git");
+        command.args(["-c", "user.name=o", "-c", "user.email=o@localhost", "-C"]).arg(&private).args(arguments);
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("git");
+        child.stdin.take().expect("an input").write_all(input.as_bytes()).expect("it reads");
+        let output = child.wait_with_output().expect("it ends");
+        (output.status.success(), String::from_utf8(output.stdout).expect("UTF-8").trim_end().to_owned())
+    };
+    let ended = AtomicBool::new(false);
+    let added = std::thread::scope(|scope| {
+        let operator = scope.spawn(|| {
+            let mut added = 0;
+            while !ended.load(Ordering::Relaxed) {
+                let tip = git(&["rev-parse", "refs/heads/main"], "").1;
+                let json = git(&["cat-file", "blob", &format!("{tip}:secrets.json")], "").1;
+                let mut json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+                json["settings"][format!("wgAdded{added}")] = added.into();
+                let blob = git(&["hash-object", "-w", "--stdin"], &json.to_string()).1;
+                let tree = git(&["mktree"], &format!("100644 blob {blob}\tsecrets.json\n")).1;
+                let sha = git(&["commit-tree", "-m", "a setting", "-p", &tip, &tree], "").1;
+                added += u32::from(git(&["update-ref", "refs/heads/main", &sha, &tip], "").0);
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            added
+        });
+        for _ in 0..10 {
+            secrets::rotate(&ground.options, &wiki.name).expect("new secrets");
+            std::thread::sleep(Duration::from_millis(30));
+        }
+        ended.store(true, Ordering::Relaxed);
+        operator.join().expect("an operator")
+    });
+    let settings = secrets::read(&ground.options, &wiki.name).expect("secrets").settings;
+    assert!(added > 2, "{added}");
+    assert_eq!(settings.len(), added as usize, "{:?}", settings.keys());
+    assert_eq!(git(&["rev-list", "--count", "refs/heads/main"], "").1, (1 + 10 + added).to_string());
+
+    // The lock of a push that is at work is left to it; after its death it is removed.
+    let lock = private.join("refs/heads/main.lock");
+    fs::write(&lock, "").expect("a lock");
+    let mut push = Command::new("bash");
+    push.args(["-c", "exec -a git-receive-pack sleep 60"]).current_dir(&private);
+    let mut push = push.spawn().expect("a push");
+    std::thread::scope(|scope| {
+        let rotated = scope.spawn(|| secrets::rotate(&ground.options, &wiki.name));
+        std::thread::sleep(Duration::from_secs(1));
+        let waits = lock.exists() && !rotated.is_finished();
+        push.kill().expect("a signal");
+        push.wait().expect("its end");
+        assert!(waits, "it waits for the push");
+        rotated.join().expect("it ends").expect("new secrets");
+    });
+    assert!(!lock.exists());
 }
