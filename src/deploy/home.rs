@@ -35,6 +35,9 @@ const WORK: &str = "config.git-work";
 /// The same before it is complete. Only the wiki's user looks into it.
 const UNFINISHED: &str = "config.new";
 
+/// What is in no directory but a wiki's home.
+pub(super) const PARTS: &[&str] = &["config", WORK];
+
 /// What is kept for releases.
 const CACHE: &str = "cache";
 

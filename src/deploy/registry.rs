@@ -1,8 +1,10 @@
 //! The registry: one file for each wiki, and the numbers that were given away, which nobody gets again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use super::home;
 use super::journal;
 use super::layout::Layout;
 use super::lock;
@@ -152,7 +154,7 @@ pub const IDS: &str = "ids.json";
 /// wiki that is gone must never belong to another one. Numbers that are somebody else's are passed over, as `is_taken`
 /// tells.
 ///
-/// Should the file of them be gone, records and journals tell which numbers were given.
+/// Should the file of them be gone, records, journals and the groups of homes tell which numbers were given.
 ///
 /// # Errors
 /// None is left, nobody knows which were given, or the system refuses.
@@ -165,7 +167,7 @@ pub fn allocate<E: From<Error>>(
     let path = layout.state().join(IDS);
     let system = |source| Error::System { path: path.clone(), source };
     let last = match disk::read_optional(&path).map_err(system)? {
-        None => remembered(layout, &path)?,
+        None => remembered(layout, range, &path)?,
         Some(bytes) => {
             let ids: Ids = serde_json::from_slice(&bytes)
                 .map_err(|error| Error::Damaged { path: path.clone(), reason: error.to_string() })?;
@@ -189,20 +191,34 @@ pub fn allocate<E: From<Error>>(
     Ok(id)
 }
 
-/// The highest number that was given away, when only records and journals know; `None`: there never was a wiki.
-fn remembered(layout: &Layout, ids: &Path) -> Result<Option<u32>, Error> {
+/// The highest number that was given away, when only records, journals and homes know; `None`: there never was a wiki.
+fn remembered(layout: &Layout, range: Range, ids: &Path) -> Result<Option<u32>, Error> {
     let state = layout.state();
-    let mut names = BTreeSet::new();
-    for (directory, end) in [(state.join("wikis"), ".json"), (state.join("journal"), ".jsonl"), (layout.homes(), "")] {
-        names.extend(named(&directory, end)?);
+    let mut names: BTreeMap<Name, Option<u32>> = BTreeMap::new();
+    for name in named(&layout.homes(), "")? {
+        let home = layout.home(&name);
+        let system = |source| Error::System { path: home.clone(), source };
+        let Some(found) = disk::look(&home).map_err(system)? else { continue };
+        let number = [found.gid(), found.uid()].into_iter().find(|id| (range.from..=range.to).contains(id));
+        // The place may be shared with others, who know nothing of wikis.
+        let mut parts = home::PARTS.iter().map(|part| disk::look(&home.join(part)).map_err(system));
+        let is_wiki = parts.try_fold(false, |is, part| part.map(|part| is || part.is_some()))?;
+        if found.is_dir() && (is_wiki || number.is_some()) {
+            names.insert(name, number);
+        }
+    }
+    for (directory, end) in [(state.join("wikis"), ".json"), (state.join("journal"), ".jsonl")] {
+        for name in named(&directory, end)? {
+            names.entry(name).or_default();
+        }
     }
     let (mut highest, mut forgotten) = (None, None);
-    for name in names {
+    for (name, of_home) in names {
         let path = layout.journal(&name);
         let entries = journal::read(&path).map_err(|source| Error::System { path, source })?;
         let of_record = find(layout, &name).ok().flatten();
         let claimed = of_record.as_ref().map_or_else(|| claims(layout, &name).1, |wiki| wiki.uid);
-        let numbers = entries.iter().filter_map(|entry| entry.uid).chain(claimed).max();
+        let numbers = entries.iter().filter_map(|entry| entry.uid).chain(claimed).chain(of_home).max();
         // A record that can be read, and has no number, is that of a wiki without a user.
         if numbers.is_none() && of_record.is_none() {
             forgotten = Some(name);
@@ -279,6 +295,31 @@ mod tests {
             std::fs::write(&ids, damage).unwrap();
             let error = next(&layout).unwrap_err().to_string();
             assert!(error.contains("ids.json` does not fit") && error.contains(what), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_else_is_beside_the_homes_of_wikis_is_not_theirs() {
+        use std::os::unix::fs::lchown;
+        let root = tempfile::tempdir().unwrap();
+        let layout = Layout::new(root.path().to_owned());
+        let ids = layout.state().join(IDS);
+        let home = |name: &str| layout.home(&Name::new(name).unwrap());
+        std::fs::create_dir_all(home("notes").join("drafts")).unwrap();
+        std::fs::write(home("list"), "").unwrap();
+        assert_eq!(next(&layout).unwrap(), 61_000, "a shared place");
+        // A home whose record and journal are lost tells the number itself, if it has one.
+        std::fs::create_dir_all(home("lost").join("config.git-work")).unwrap();
+        std::fs::remove_file(&ids).unwrap();
+        let Err(Error::Forgotten { wiki, .. }) = next(&layout) else { panic!("it was given") };
+        assert_eq!(wiki.as_str(), "lost");
+        if rustix::process::geteuid().is_root() {
+            lchown(home("lost"), Some(0), Some(61_003)).unwrap();
+            assert_eq!(next(&layout).unwrap(), 61_004);
+            std::fs::remove_file(&ids).unwrap();
+            std::fs::create_dir_all(home("bare")).unwrap();
+            lchown(home("bare"), Some(61_005), Some(0)).unwrap();
+            assert_eq!(next(&layout).unwrap(), 61_006);
         }
     }
 
