@@ -27,6 +27,9 @@ const CLEAN: Duration = Duration::from_secs(4 * 60 * 60);
 /// How long the remote may take to say what it has, at most.
 const ASK: Duration = Duration::from_secs(120);
 
+/// The file of the repository's configuration, which is written as a ref is; no branch has such a name.
+const CONFIG: &str = "config";
+
 /// A day in seconds.
 const DAY: u64 = 24 * 60 * 60;
 
@@ -90,9 +93,14 @@ pub fn ensure(options: &Options) -> Result<(), Problem> {
     if bare::has(&repository, &values)? {
         return tidy(options, &repository);
     }
-    let _alone = alone(options)?;
-    make_bare(&repository.directory)?;
-    values.iter().try_for_each(|(key, value)| set(&repository, key, value))
+    let directory = &repository.directory;
+    if disk::look(directory).map_err(|error| super::releases::unusable(directory, &error))?.is_none() {
+        // Nobody works yet in one that is not there.
+        let _alone = alone(options)?;
+        make_bare(directory)?;
+    }
+    // Beside others: what hangs at the old remote must not keep back what goes to the new one.
+    beside(options, CONFIG, CONFIG, |repository| values.iter().try_for_each(|(key, value)| set(repository, key, value)))
 }
 
 /// Brings one branch from the remote, and nothing else.

@@ -18,6 +18,8 @@ pub(super) fn commit(
     request: &Request,
     current: Option<&Release>,
 ) -> Result<Sha, Problem> {
+    // The farm's file may name another remote than when the last look was.
+    repository::ensure(engine.options)?;
     let fetched = repository::fetch(engine.options, &wiki.branch);
     if let (Err(_), Some(current), What::Newest) = (&fetched, current, &request.what)
         && repository::ls_remote(engine.options).is_ok_and(|remote| !remote.refs.contains_key(&wiki.branch))

@@ -68,7 +68,7 @@ pub(super) fn tidy(options: &Options, repository: &Repository) -> Result<(), Pro
     }
 }
 
-/// Waits to be alone.
+/// Waits to be alone, which takes as long as others take: only where nobody can be at work.
 ///
 /// # Errors
 /// The system refuses.

@@ -236,7 +236,7 @@ fn stop() -> Result<Stop, Vec<Problem>> {
 /// Deploys what a push brought. When the remote repository does not answer, it is tried again later.
 fn follow(engine: &Engine<'_>, name: &Name, pushed: &Pushed) -> Outcome {
     // What goes wrong after that is the commit's fault, as a rule, and would again; a look at all wikis repeats it.
-    if let Err(problem) = repository::ls_remote(engine.options) {
+    if let Err(problem) = repository::ensure(engine.options).and_then(|()| repository::ls_remote(engine.options)) {
         return Outcome::Later(problem);
     }
     match create::finish(engine, name) {

@@ -104,6 +104,23 @@ fn a_release_that_was_served_is_kept_when_somebody_goes_back_by_hand() {
 }
 
 #[test]
+fn a_deploy_asks_the_remote_that_the_file_of_the_farm_names_now() {
+    let farm = Farm::start(&Plan::plain());
+    farm.create("a");
+    git(&farm.base, ["clone", "-q", "--bare", "core.git", "moved.git"]);
+    let path = farm.at("mwfarm.yml");
+    let text = fs::read_to_string(&path).expect("options");
+    let moved = farm.at("moved.git").display().to_string();
+    fs::write(&path, text.replace(&farm.at("core.git").display().to_string(), &moved)).expect("options");
+    git(&farm.at("work"), ["commit", "-q", "--allow-empty", "-m", "only there"]);
+    let branch = format!("HEAD:refs/heads/wiki/{}", farm.name("a"));
+    git(&farm.at("work"), ["push", "-q", "--force", &moved, &branch]);
+    let tip = git(&farm.at("work"), ["rev-parse", "HEAD"]);
+    farm.mwfarm(["deploy", &farm.name("a"), "--rev", tip.trim()]).well();
+    assert!(farm.release("a").is_some_and(|release| release.ends_with(&tip[..12])), "{:?}", farm.release("a"));
+}
+
+#[test]
 fn a_commit_is_bad_until_it_was_seen_to_work() {
     let farm = Farm::start(&Plan::plain());
     farm.create("a");

@@ -325,6 +325,35 @@ fn a_fetch_that_hangs_keeps_only_removal_back() {
     assert!(!core.join("mwfarm-removing.lock").exists());
 }
 
+/// A remote that hangs is given another name in the farm's file: nobody waits for what still hangs there.
+#[test]
+fn a_repository_gets_another_remote_while_a_fetch_hangs() {
+    let fixture = made();
+    let core = fixture.options.layout.core();
+    // Left by a git that was killed.
+    fs::write(core.join("config.lock"), "").unwrap();
+    let hanging = lock::repository_shared(&fixture.options.layout).unwrap();
+    let moved = ["/elsewhere", "/elsewhere", "/there"].map(|address| {
+        let mut moved = fixture.options.clone();
+        moved.core = address.to_owned();
+        moved
+    });
+    std::thread::scope(|scope| {
+        let ensured: Vec<_> = moved.iter().map(|options| scope.spawn(|| ensure(options))).collect();
+        let begun = Instant::now();
+        while !ensured.iter().all(|one| one.is_finished()) && begun.elapsed() < Duration::from_secs(10) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let waits = !ensured.iter().all(|one| one.is_finished());
+        drop(hanging);
+        ensured.into_iter().for_each(|one| one.join().unwrap().unwrap());
+        assert!(!waits, "it waits for what hangs");
+    });
+    let url = git(&core, &["config", "--get-all", "remote.origin.url"], b"");
+    assert!(["/elsewhere", "/there"].contains(&url.trim()), "{url}");
+    assert!(!core.join("config.lock").exists());
+}
+
 #[test]
 fn what_a_killed_removal_still_removes_is_waited_for() {
     let fixture = made();
