@@ -31,6 +31,8 @@ pub enum WikiCommand {
     Resume(Change),
     /// Say who may become a wiki: these users, and nobody else
     Owners(Owners),
+    /// Say when a wiki is archived: after this time from now, or never
+    Ttl(Ttl),
     /// Make a wiki's secrets anew, all but what an operator has added to them
     Rotate(Change),
     /// Take a wiki off the web and keep everything of it
@@ -138,6 +140,23 @@ pub struct Owners {
     /// Only root may become it
     #[arg(long, conflicts_with = "owners")]
     pub nobody: bool,
+    /// The farm.
+    #[command(flatten)]
+    pub config: ConfigDir,
+}
+
+/// `mwfarm wiki ttl`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[command(after_help = "Examples:\n  mwfarm wiki ttl alpha 30d\n  mwfarm wiki ttl alpha --never")]
+pub struct Ttl {
+    /// The wiki
+    pub name: String,
+    /// For how long it stays, from now: 12h, 30d, 8w
+    #[arg(value_name = "TIME", value_parser = time, required_unless_present = "never")]
+    pub time: Option<u64>,
+    /// It stays until somebody archives it
+    #[arg(long, conflicts_with = "time")]
+    pub never: bool,
     /// The farm.
     #[command(flatten)]
     pub config: ConfigDir,
@@ -372,15 +391,27 @@ pub struct Agent {
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum AgentCommand {
     /// Make this server as an order says, which is JSON on the standard input
-    Apply(AgentFlags),
+    Apply(Apply),
     /// Tell what this server has and answers
-    Observe(AgentFlags),
+    Observe(Observe),
 }
 
-/// `mwfarm agent apply` and `observe`.
+/// `mwfarm agent apply`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
-pub struct AgentFlags {
-    /// The wiki, for observe [default: all]
+#[command(after_help = "Example:\n  mwfarm agent apply --format json < order.json")]
+pub struct Apply {
+    /// The farm.
+    #[command(flatten)]
+    pub config: ConfigDir,
+    /// How to print the answer
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Format,
+}
+
+/// `mwfarm agent observe`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
+pub struct Observe {
+    /// The wiki [default: all]
     pub name: Option<String>,
     /// The farm.
     #[command(flatten)]

@@ -263,7 +263,8 @@ fn same(options: &Options, wiki: Wiki, asked: &Asked, host: &Host) -> Result<Wik
     }
     let left = |expires: u64| expires.saturating_sub(wiki.created);
     if asked.ttl.is_some_and(|ttl| wiki.expires.is_none_or(|expires| left(expires).abs_diff(ttl) > 1)) {
-        return refuse(format!("`{name}` is there, for another time"), "leave `--ttl` out");
+        let hint = "leave `--ttl` out; `mwfarm wiki ttl` gives it another time";
+        return refuse(format!("`{name}` is there, for another time"), hint);
     }
     if let Some(there) = options.backend(&wiki).filter(|there| asked.web.is_some_and(|web| web != *there)) {
         return refuse(format!("`{name}` is there, and is served by `{}`", there.word()), "leave `--web` out");

@@ -16,7 +16,7 @@ use super::releases::{self, unusable};
 use super::{cache, database, home, list, recover, registry, repository, secrets, users, web};
 use crate::disk;
 use crate::farm::Host;
-use crate::report::{ExitCode, Problem};
+use crate::report::{ExitCode, Problem, Verbosity};
 
 /// The steps of [`archive`], in order.
 pub const ARCHIVE: [&str; 4] = ["registry", "route", "site", "cache"];
@@ -81,6 +81,23 @@ pub fn own(engine: &Engine<'_>, name: &Name, owners: &[String]) -> Result<bool, 
             engine.step(wiki, "user", |wiki| users::ensure(engine.options, wiki))?;
         }
         Ok(is_new)
+    })
+}
+
+/// Says for how many seconds from now a wiki stays; `None`: for good. Gives the time at which it ends, in seconds since
+/// 1970.
+///
+/// # Errors
+/// There is no such wiki, it is being deleted, or it cannot be noted.
+pub fn limit(engine: &Engine<'_>, name: &Name, seconds: Option<u64>) -> Result<Option<u64>, Problem> {
+    change(engine, name, |wiki| {
+        if matches!(wiki.state, State::Deleting) {
+            return Err(wrong_state(wiki, "given a time"));
+        }
+        wiki.expires = seconds.map(|seconds| crate::disk::now().saturating_add(seconds));
+        engine.note(name, if seconds.is_some() { "given another time" } else { "given no time" })?;
+        engine.put(wiki)?;
+        Ok(wiki.expires)
     })
 }
 
@@ -162,7 +179,12 @@ pub fn restore(engine: &Engine<'_>, name: &Name) -> Result<Release, Problem> {
         }
         wiki.state = State::Ready;
         // It was archived because its time was over: it would be again.
-        wiki.expires = wiki.expires.filter(|expires| *expires > crate::disk::now());
+        if wiki.expires.is_some_and(|expires| expires <= crate::disk::now()) {
+            wiki.expires = None;
+            let text =
+                format!("`{name}` stays now until somebody archives it; `mwfarm wiki ttl` gives it another time");
+            engine.reporter.note(Verbosity::Normal, &text);
+        }
         wiki.broken = None;
         engine.put(wiki)?;
         // Another command may have taken its user of the cache away meanwhile.

@@ -56,6 +56,8 @@ pub struct Followed {
     pub queued: u64,
     /// Lines that could not be followed.
     pub unreadable: u64,
+    /// Events of other projects.
+    pub elsewhere: u64,
 }
 
 impl Follow<'_> {
@@ -193,7 +195,7 @@ impl Follow<'_> {
 
     fn event(&self, event: &event::Event, followed: &mut Followed) {
         match event.about(&self.options.project) {
-            About::Other => {}
+            About::Other => followed.elsewhere += u64::from(event.project != self.options.project),
             About::Refused(why) => self.reporter.warning(&why),
             About::Wiki(name) => match queue::add(&self.options.layout, &Entry::of(event, &name)) {
                 Ok(()) => {

@@ -412,7 +412,7 @@ pub(super) fn detail(detail: &Detail, format: Format) -> Answer {
 }
 
 /// Seconds since 1970 as `2026-11-25 21:56:13Z`: days by the civil calendar.
-fn time(seconds: u64) -> String {
+pub(super) fn time(seconds: u64) -> String {
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
     // Years begin with March here, so that the odd day comes last.
     let shifted = days + 719_468;

@@ -19,7 +19,7 @@ use crate::deploy::options::{self, Options};
 use crate::deploy::order::Order;
 use crate::deploy::{agent, registry, releases, status};
 use crate::farm::NameError;
-use crate::report::{ExitCode, Output, Problem, Reporter};
+use crate::report::{ExitCode, Output, Problem, Reporter, Verbosity};
 
 pub(super) use caller::check_farm;
 pub(super) use watch::watch;
@@ -60,13 +60,15 @@ fn of_name(error: &NameError) -> Problem {
     Problem::from_error(ExitCode::Usage, error).hint(hint)
 }
 
-/// On whose behalf we work: who asked sudo, else the user of the environment, else the number.
+/// On whose behalf we work: who asked sudo, else the user of the environment, else whom the number tells.
 fn who() -> String {
     let named = |variable: &str| std::env::var(variable).ok().filter(|name| !name.is_empty());
-    named("SUDO_USER")
-        .or_else(|| named("LOGNAME"))
-        .or_else(|| named("USER"))
-        .unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
+    named("SUDO_USER").or_else(|| named("LOGNAME")).or_else(|| named("USER")).unwrap_or_else(|| {
+        match rustix::process::getuid() {
+            user if user.is_root() => "root".to_owned(),
+            user => format!("uid {}", user.as_raw()),
+        }
+    })
 }
 
 /// `deploy`
@@ -114,6 +116,11 @@ pub(super) fn deploy(
     }
     let result = with_engine(&flags.config, reporter, |engine| {
         let result = attempt::deploy(engine, &name, &request);
+        if let (Ok(_), Ok(Some(wiki))) = (&result, registry::find(&engine.options.layout, &name))
+            && wiki.held.is_some_and(|held| held.by_deploy)
+        {
+            reporter.note(Verbosity::Normal, &format!("pushes to `{name}` wait until `mwfarm wiki resume {name}`"));
+        }
         // Should this fail, too, what failed before is more important.
         Ok(result.map_err(|failure| (failure, releases::current(&engine.options.layout, &name).ok().flatten())))
     })?;

@@ -127,7 +127,16 @@ fn gerrit(flags: &Gerrit, reporter: &dyn Reporter) -> Result<Output, Vec<Problem
         follow.command(command)
     };
     let followed = followed.map_err(|problem| vec![problem])?;
-    Ok(answer::line(&format!("{} pushes were queued", followed.queued)))
+    let mut told = match followed.queued {
+        1 => "1 push was queued".to_owned(),
+        pushes => format!("{pushes} pushes were queued"),
+    };
+    if followed.elsewhere > 0 {
+        let (events, project) = (followed.elsewhere, &options.project);
+        let plural = if events == 1 { "" } else { "s" };
+        told.push_str(&format!("; {events} event{plural} of other projects than `{project}` passed over"));
+    }
+    Ok(answer::line(&told))
 }
 
 /// What git's hooks call. Only `pre-receive` ever fails: a push that is accepted must not look as if it were not.

@@ -62,6 +62,14 @@ pub(in crate::run) fn wiki(wiki: &flags::Wiki, reporter: &dyn Reporter) -> Resul
             let owners = if flags.owners.is_empty() { "nobody".to_owned() } else { flags.owners.join(", ") };
             Ok(answer::line(&format!("`{name}` is owned by {owners}{}", if is_new { "" } else { ", as before" })))
         }
+        WikiCommand::Ttl(flags) => {
+            let name = named(&flags.name)?;
+            let expires = with_engine(&flags.config, reporter, |engine| retire::limit(engine, &name, flags.time))?;
+            Ok(answer::line(&match expires {
+                Some(expires) => format!("`{name}` is archived after {}", answer::time(expires)),
+                None => format!("`{name}` stays until somebody archives it"),
+            }))
+        }
         WikiCommand::Rotate(flags) => {
             let name = named(&flags.name)?;
             with_engine(&flags.config, reporter, |engine| retire::rotate(engine, &name))?;

@@ -211,8 +211,20 @@ fn wikis_end_when_their_time_is_over() {
     assert_eq!(json(&[]), serde_json::json!({"schema": "1.0.0", "expired": [], "dry_run": false}));
     assert_eq!(farm.show("b")["wiki"]["state"], "ready");
     // Who wants it back keeps it.
-    farm.mwfarm(["wiki", "restore", &farm.name("a")]).well();
+    let restored = farm.mwfarm(["wiki", "restore", &farm.name("a")]);
+    assert!(restored.err.contains("stays now until somebody archives it"), "{}", restored.err);
     assert_eq!(farm.mwfarm(["wiki", "expire"]).well(), "");
+    assert!(farm.show("a")["wiki"]["expires"].is_null());
+    // Or for another time.
+    let now = || std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let (before, name) = (now(), farm.name("a"));
+    assert!(farm.mwfarm(["wiki", "ttl", &name, "3d"]).well().contains("is archived after 2"));
+    let expires = farm.show("a")["wiki"]["expires"].as_u64().unwrap();
+    assert!((before..=now()).contains(&(expires - 3 * 86_400)), "{expires}");
+    farm.mwfarm(["wiki", "create", &name, "--ttl", "9d"]).badly(4, "`mwfarm wiki ttl` gives it another time");
+    farm.mwfarm(["wiki", "ttl", &name, "--never"]).well();
+    assert!(farm.show("a")["wiki"]["expires"].is_null());
+    farm.mwfarm(["wiki", "ttl", &name]).badly(4, "<TIME>");
 }
 
 #[test]

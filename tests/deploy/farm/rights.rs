@@ -50,7 +50,7 @@ fn who_receives_pushes_may_tell_of_them_and_nobody_else() {
         r#"{{"type":"ref-updated","refUpdate":{{"project":"a/core","refName":"refs/heads/wiki/{}","oldRev":"{old}","newRev":"{new}"}}}}"#,
         farm.name("a")
     );
-    assert_eq!(as_user(&farm, "backup", &["watch", "gerrit", "--stdin"], &event).well(), "1 pushes were queued\n");
+    assert_eq!(as_user(&farm, "backup", &["watch", "gerrit", "--stdin"], &event).well(), "1 push was queued\n");
     assert_eq!(farm.queued(), 2);
     // Nor can it or a wiki hold a lock that keeps the worker from its work.
     for place in ["queue/cur", "queue/bad", "locks", "locks/web.lock", &format!("locks/{}.wiki", farm.name("a"))] {

@@ -63,7 +63,7 @@ fn a_recorded_stream_is_queued() {
         Ok(())
     };
     let followed = follow(&farm, &reconcile, &stop, &heard).recorded(file).unwrap();
-    assert_eq!(followed, Followed { connections: 0, queued: 3, unreadable: 2 });
+    assert_eq!(followed, Followed { connections: 0, queued: 3, unreadable: 2, elsewhere: 1 });
     assert_eq!(looks.load(Ordering::SeqCst), 1);
     let expected = [("alpha", 2), ("alpha", 2), ("beta", 5)].map(|(wiki, number)| (wiki.to_owned(), Some(sha(number))));
     assert_eq!(queued(&farm), expected);
@@ -164,7 +164,7 @@ fn a_server_that_cuts_the_line_is_followed_on() {
         });
         follower.join().unwrap()
     });
-    assert_eq!(followed, Followed { connections: 2, queued: 2, unreadable: 0 }, "{}", heard.all());
+    assert_eq!(followed, Followed { connections: 2, queued: 2, unreadable: 0, elsewhere: 0 }, "{}", heard.all());
     assert!(heard.all().contains("the stream of events is cut"), "{}", heard.all());
     assert_eq!(engine.served.lock().unwrap()[&name("beta")], sha(7));
     let asked = fs::read_to_string(farm.path().join("streams/asked")).unwrap();
