@@ -32,6 +32,9 @@ const SETPRIV: &str = "/usr/bin/setpriv";
 /// a child of ours never is unless it is made one.
 const SETSID: &str = "/usr/bin/setsid";
 
+/// The program of util-linux that limits what another one may use, and executes it.
+const PRLIMIT: &str = "/usr/bin/prlimit";
+
 /// The program of util-linux that gives another one a terminal of its own (`--pty`), and stands between the two.
 const RUNUSER: &str = "/usr/sbin/runuser";
 
@@ -51,6 +54,17 @@ pub struct Program {
     pub environment: Environment,
     /// Whom it runs as; `None`: as we do.
     pub user: Option<User>,
+    /// What it may use; `None`: what we may.
+    pub limits: Option<Limits>,
+}
+
+/// What a program may use, and each of those that it starts. None of them can have more, whoever it runs as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Memory, in bytes (`RLIMIT_AS`): all that it has in its address space, files that it maps, too.
+    pub memory: u64,
+    /// Time on processors (`RLIMIT_CPU`), in whole seconds.
+    pub processor: Duration,
 }
 
 /// A user of the system by numbers, so that no name has to be looked up.
@@ -282,13 +296,15 @@ impl Program {
     fn command(&self) -> Command {
         let mut command = match self.user {
             None => {
-                let mut command = Command::new(self.located());
-                command.args(&self.arguments).current_dir(&self.directory);
+                let mut words = self.limited();
+                words.push(self.located().into());
+                let mut command = Command::new(&words[0]);
+                command.args(&words[1..]).args(&self.arguments).current_dir(&self.directory);
                 command
             }
             Some(user) => {
                 let mut command = Command::new(SETSID);
-                command.arg(SETPRIV).args(self.as_user(user, &[])).current_dir("/");
+                command.args(self.limited()).arg(SETPRIV).args(self.as_user(user, &[])).current_dir("/");
                 command
             }
         };
@@ -296,10 +312,20 @@ impl Program {
         command
     }
 
+    /// The words that come before a program which is limited.
+    fn limited(&self) -> Vec<OsString> {
+        let Some(Limits { memory, processor }) = self.limits else { return Vec::new() };
+        let processor = processor.as_secs();
+        // The first is told by `SIGXCPU`, the second kills.
+        let processor = format!("--cpu={processor}:{}", processor.saturating_add(1));
+        [PRLIMIT, &format!("--as={memory}"), &processor, "--"].map(OsString::from).to_vec()
+    }
+
     /// The program as another user, on a terminal of its own. What gives it that stays ours, and ends when we do.
     fn command_with_terminal(&self, user: User) -> Command {
         let mut command = Command::new(SETPRIV);
-        command.args(["--pdeathsig", "KILL", "--", RUNUSER, "--pty", "-u", "root", "--", SETPRIV]);
+        command.args(["--pdeathsig", "KILL", "--", RUNUSER, "--pty", "-u", "root", "--"]);
+        command.args(self.limited()).arg(SETPRIV);
         self.set_environment(&mut command);
         // It sets some variables to what root has.
         let variables: Vec<(OsString, OsString)> =

@@ -16,7 +16,7 @@ use super::release::Sha;
 use super::repository::REMOTE;
 use super::tree::{self, Tree};
 use crate::disk;
-use crate::process::User;
+use crate::process::{Limits, User};
 use crate::report::{ExitCode, Problem};
 
 /// The largest history that is taken, in bytes.
@@ -30,6 +30,23 @@ const TIME: Duration = Duration::from_secs(60);
 
 /// How long git may take there to say a commit's name, which takes milliseconds. All wikis are asked one after another.
 const ASK: Duration = Duration::from_secs(10);
+
+/// What git may use, in the copy as in the wiki's repository: some kilobytes are unpacked to any size.
+const LIMITS: Limits = Limits { memory: 512 << 20, processor: TIME };
+
+/// What keeps git below [`LIMITS`] with histories that are taken.
+const SPARING: &[&str] = &[
+    "-c",
+    "pack.threads=1",
+    "-c",
+    "pack.windowMemory=64m",
+    "-c",
+    "core.packedGitWindowSize=16m",
+    "-c",
+    "core.packedGitLimit=128m",
+    "-c",
+    "core.deltaBaseCacheLimit=32m",
+];
 
 /// Where what arrives is held until it is pinned.
 const INCOMING: &str = "refs/incoming/head";
@@ -51,28 +68,47 @@ pub fn head(_options: &Options, wiki: &Wiki, work: &Path) -> Result<Option<Sha>,
         .ok_or_else(|| Problem::new(ExitCode::Failed, format!("`{}` is at what is no commit", work.display())))
 }
 
+/// The copy of a wiki's configuration, which only we write to.
+#[must_use]
+pub fn copy(options: &Options, wiki: &Wiki) -> Repository {
+    Repository { limits: Some(LIMITS), ..Repository::ours(&options.layout.config_copy(&wiki.name)) }
+}
+
+/// The commit that the wiki's work tree is at, which is to be taken.
+///
+/// # Errors
+/// There is none yet, or git does not run there.
+pub fn newest(options: &Options, wiki: &Wiki, work: &Path) -> Result<Sha, Problem> {
+    head(options, wiki, work)?.ok_or_else(|| {
+        let what = format!("the configuration of `{}` has no commit yet", wiki.name);
+        Problem::new(ExitCode::Usage, what).hint(format!("commit `LocalSettings.php` in `{}`", work.display()))
+    })
+}
+
 /// Takes the commit that the wiki's work tree is at into the copy that only we write to, and pins it there by
 /// `refs/deployed/<sha>`. Nothing is copied when it was taken before. The wiki's lock has to be held.
 ///
 /// # Errors
 /// There is no commit, its history is too large or broken, or git does not run there.
 pub fn import(options: &Options, wiki: &Wiki, work: &Path) -> Result<Sha, Problem> {
-    let copy = Repository::ours(&options.layout.config_copy(&wiki.name));
+    take(options, wiki, work, &newest(options, wiki, work)?)
+}
+
+/// The same of a commit that the work tree was said to be at; gives the one that it is at by now.
+///
+/// # Errors
+/// As of [`import`].
+pub fn take(options: &Options, wiki: &Wiki, work: &Path, expected: &Sha) -> Result<Sha, Problem> {
+    let copy = copy(options, wiki);
     make_bare(&copy.directory)?;
-    let Some(expected) = head(options, wiki, work)? else {
-        let what = format!("the configuration of `{}` has no commit yet", wiki.name);
-        return Err(
-            Problem::new(ExitCode::Usage, what).hint(format!("commit `LocalSettings.php` in `{}`", work.display()))
-        );
-    };
-    if has_ref(&copy, &pin_of(&expected)) {
+    if has_ref(&copy, &pin_of(expected)) {
         // Its last step, which a death may have kept it from.
         if disk::look(&copy.directory.join(INCOMING)).ok().flatten().is_some() {
             copy.run(["update-ref", "-d", INCOMING], TIME)?;
         }
-        return Ok(expected);
+        return Ok(expected.clone());
     }
-    let command = ["bundle", "create", "--quiet", "--version=2", "-", "HEAD"];
+    let command = [SPARING, &["bundle", "create", "--quiet", "--version=2", "-", "HEAD"]].concat();
     let captured = theirs(wiki, work).program(command).capture(MAX_BUNDLE, TIME);
     let captured = captured.map_err(|error| not_there(wiki, work, &error.into()))?;
     let bundle = git::succeeded(captured, "bundle").map_err(|error| not_there(wiki, work, &error))?;
@@ -99,17 +135,23 @@ pub fn import(options: &Options, wiki: &Wiki, work: &Path) -> Result<Sha, Proble
 /// # Errors
 /// It is found neither where `config-origin` says nor in the wiki's own repository.
 pub fn bring(options: &Options, wiki: &Wiki, commit: &Sha, work: &Path) -> Result<bool, Problem> {
-    let copy = Repository::ours(&options.layout.config_copy(&wiki.name));
+    let copy = copy(options, wiki);
     make_bare(&copy.directory)?;
     if has_ref(&copy, &pin_of(commit)) {
         return Ok(false);
     }
     if let Some(origin) = &options.config_origin {
-        let mut arguments: Vec<&str> = [REMOTE, &["fetch"], FETCH_FLAGS].concat();
+        let mut arguments: Vec<&str> = [SPARING, REMOTE, &["fetch"], FETCH_FLAGS].concat();
         let (from, refspec) = (format!("{origin}/{}.git", wiki.name), format!("{commit}:{}", pin_of(commit)));
         arguments.extend(["--end-of-options", &from, &refspec]);
         let fetched = copy.run(arguments, options.remote);
-        return fetched.map(|_| true).map_err(|error| absent(wiki, commit).cause(error.to_string()));
+        return fetched.map(|_| true).map_err(|error| {
+            if error.is_of_limits() {
+                not_there(wiki, Path::new(&from), &error)
+            } else {
+                absent(wiki, commit).cause(error.to_string())
+            }
+        });
     }
     // The home is perhaps on storage that all servers share.
     if disk::is_directory(work) && import(options, wiki, work)? == *commit {
@@ -130,7 +172,7 @@ fn absent(wiki: &Wiki, commit: &Sha) -> Problem {
 /// # Errors
 /// Its tree is refused, or cannot be written.
 pub fn write(options: &Options, wiki: &Wiki, commit: &Sha, into: &Path) -> Result<Tree, Problem> {
-    let copy = Repository::ours(&options.layout.config_copy(&wiki.name));
+    let copy = copy(options, wiki);
     let tree = tree::scan_config(&copy, commit, &tree::CONFIG_LIMITS)?;
     export(&copy, commit, &tree, into)?;
     Ok(tree)
@@ -141,7 +183,7 @@ pub fn write(options: &Options, wiki: &Wiki, commit: &Sha, into: &Path) -> Resul
 /// # Errors
 /// git refuses.
 pub fn keep(options: &Options, wiki: &Wiki, commits: &[Sha]) -> Result<(), Problem> {
-    let copy = Repository::ours(&options.layout.config_copy(&wiki.name));
+    let copy = copy(options, wiki);
     if disk::look(&copy.directory).ok().flatten().is_none() {
         return Ok(());
     }
@@ -157,8 +199,8 @@ pub fn keep(options: &Options, wiki: &Wiki, commits: &[Sha]) -> Result<(), Probl
 
 /// Brings what a bundle has; gives its commit.
 fn fetch(copy: &Repository, bundle: &Path) -> Result<Sha, git::Error> {
-    let mut arguments = vec!["fetch"];
-    arguments.extend(FETCH_FLAGS);
+    // Always as a pack: single objects of what is packed small would be large.
+    let mut arguments = [SPARING, &["-c", "fetch.unpackLimit=1", "fetch"], FETCH_FLAGS].concat();
     let (path, refspec) = (bundle.to_string_lossy(), format!("+HEAD:{INCOMING}"));
     arguments.extend(["--end-of-options", &path, &refspec]);
     copy.run(arguments, TIME)?;
@@ -177,10 +219,20 @@ fn pin_of(commit: &Sha) -> String {
 /// The wiki's own repository: git runs as the wiki there.
 fn theirs(wiki: &Wiki, work: &Path) -> Repository {
     let user = wiki.uid.map(|uid| User { uid, gid: uid });
-    Repository { user, ..Repository::ours(work) }
+    Repository { user, limits: Some(LIMITS), ..Repository::ours(work) }
 }
 
 fn not_there(wiki: &Wiki, work: &Path, error: &git::Error) -> Problem {
+    if error.is_of_limits() {
+        let what = format!(
+            "the history of the configuration of `{}` needs more than {} MiB of memory, or {} s, to be unpacked",
+            wiki.name,
+            LIMITS.memory >> 20,
+            LIMITS.processor.as_secs()
+        );
+        let hint = format!("take large files out of the history of `{}`", work.display());
+        return Problem::new(ExitCode::Failed, what).cause(error.to_string()).hint(hint);
+    }
     let what = format!("the configuration of `{}` cannot be taken from `{}`", wiki.name, work.display());
     Problem::new(ExitCode::Failed, what).cause(error.to_string())
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::release::Sha;
-use crate::process::{Captured, Environment, Program, Status, User};
+use crate::process::{Captured, Environment, Limits, Program, Status, User};
 use crate::report::{ExitCode, Problem};
 
 /// A command that did not do what it should.
@@ -24,6 +24,16 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Whether it needed more than [`Repository::limits`] allow, as far as git says.
+    #[must_use]
+    pub fn is_of_limits(&self) -> bool {
+        // `SIGXCPU` is the signal of the limit of time on processors.
+        const SAID: &[&str] = &["ut of memory", "annot allocate memory", "died of signal 24", "exit code 152"];
+        matches!(self, Self::Failed { messages, .. } if SAID.iter().any(|said| messages.contains(said)))
+    }
+}
+
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         Self::from_error(ExitCode::Failed, &error)
@@ -38,6 +48,8 @@ pub struct Repository {
     /// Whom git runs as. In a repository that a wiki can write to, it has to be that wiki: what its configuration names
     /// is executed.
     pub user: Option<User>,
+    /// What each git there may use, as what is packed small may be unpacked to any size.
+    pub limits: Option<Limits>,
     /// Variables of a hook's environment that every command in the repository needs; see [`Repository::receiving`].
     pub quarantine: Vec<(OsString, OsString)>,
 }
@@ -68,7 +80,7 @@ impl Repository {
     /// A repository in which git runs as we do. Only for those that no wiki can write to.
     #[must_use]
     pub fn ours(directory: &Path) -> Self {
-        Self { directory: directory.to_owned(), user: None, quarantine: Vec::new() }
+        Self { directory: directory.to_owned(), user: None, limits: None, quarantine: Vec::new() }
     }
 
     /// The repository that receives a push, in whose `pre-receive` we run: what is pushed is not in it yet, but in a
@@ -118,6 +130,10 @@ impl Repository {
             ("LC_ALL".into(), "C".into()),
         ];
         variables.extend(self.quarantine.iter().cloned());
+        if self.limits.is_some() {
+            // What each thread sets apart for itself is not used, but counts.
+            variables.push(("MALLOC_ARENA_MAX".into(), "2".into()));
+        }
         if self.user.is_some() {
             variables.push(("HOME".into(), "/nonexistent".into()));
         }
@@ -127,6 +143,7 @@ impl Repository {
             directory: self.directory.clone(),
             environment: Environment::Clean(variables),
             user: self.user,
+            limits: self.limits,
         }
     }
 }

@@ -116,6 +116,7 @@ fn parse(options: &Options, user: Option<User>, files: &[&str], input: &[u8]) ->
         directory: "/".into(),
         environment: Environment::Clean(vec![("HOME".into(), "/nonexistent".into()), ("LC_ALL".into(), "C".into())]),
         user,
+        limits: None,
     };
     let captured = program.capture_with(input, MAX_OUTPUT, TIME);
     let captured = captured.map_err(|error| Problem::from_error(ExitCode::Failed, &error))?;

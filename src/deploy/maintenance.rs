@@ -47,6 +47,7 @@ impl Site<'_> {
             directory: self.tree.clone(),
             environment: Environment::Clean(self.variables()),
             user: self.user,
+            limits: None,
         }
     }
 

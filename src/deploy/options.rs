@@ -69,6 +69,8 @@ pub struct Options {
     pub services: Services,
     /// How long the core repository may take to send or take one branch.
     pub remote: Duration,
+    /// How much memory git may use to unpack what it fetches from there, in bytes.
+    pub remote_memory: u64,
     /// How long MediaWiki's installer and update.php may take, each. They are code of the wiki.
     pub schema: Duration,
     /// Whether a push that leaves commits out is deployed.
@@ -335,6 +337,7 @@ struct Written {
     #[serde(default)]
     services: Services,
     remote_seconds: Option<u64>,
+    remote_mebibytes: Option<u64>,
     schema_seconds: Option<u64>,
     force_push: Option<bool>,
     create_from_branches: Option<bool>,
@@ -443,6 +446,7 @@ pub fn read(directory: &Path) -> Result<Options, Error> {
         limits: written.limits,
         services: written.services,
         remote: Duration::from_secs(written.remote_seconds.unwrap_or(10 * 60).max(1)),
+        remote_memory: written.remote_mebibytes.unwrap_or(8 << 10).clamp(64, 1 << 30) << 20,
         schema: Duration::from_secs(written.schema_seconds.unwrap_or(30 * 60).max(1)),
         force_push: written.force_push.unwrap_or(false),
         create_from_branches: written.create_from_branches.unwrap_or(false),

@@ -17,7 +17,7 @@ use super::name::Name;
 use super::options::Options;
 use super::release::Sha;
 use crate::disk;
-use crate::process::Status;
+use crate::process::{Limits, Status};
 use crate::report::{ExitCode, Problem};
 use writers::{alone, alone_soon, beside, packing, tidy};
 
@@ -63,6 +63,9 @@ const OLD_FAULTS: &[&str] = &[
     "-c",
     "fetch.fsck.badTimezone=warn",
 ];
+
+/// How many threads git has to unpack what it fetches.
+const THREADS: u32 = 4;
 
 /// What the remote has.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -301,7 +304,11 @@ fn bring(options: &Options, repository: &Repository, branch: &str) -> Result<Sha
     let mut arguments = remote_command(&["fetch"]);
     arguments.extend(FETCH_FLAGS.iter().map(|flag| (*flag).to_owned()));
     arguments.extend(["--end-of-options".to_owned(), "origin".to_owned(), format!("+{branch}:{branch}")]);
-    repository.run(&arguments, options.remote).map_err(|error| of_remote(&error))?;
+    // What threads of git use counts for one, and should we be killed, nobody else ends it.
+    arguments.splice(0..0, ["-c", &format!("pack.threads={THREADS}")].map(str::to_owned));
+    let limits = Limits { memory: options.remote_memory, processor: options.remote.saturating_mul(THREADS) };
+    let limited = Repository { limits: Some(limits), ..repository.clone() };
+    limited.run(&arguments, options.remote).map_err(|error| of_fetch(&error, options, branch))?;
     let commit = format!("{branch}^{{commit}}");
     let sha = repository.run(["rev-parse", "--verify", "--end-of-options", &commit], LOCAL);
     let sha = sha.map_err(|error| problem(&error))?;
@@ -374,6 +381,17 @@ fn problem(error: &git::Error) -> Problem {
 /// The same of what the remote had a part in.
 fn of_remote(error: &git::Error) -> Problem {
     problem(error).hint("see whether the core repository answers: field `deploy.core` of mwfarm.yml names it")
+}
+
+fn of_fetch(error: &git::Error, options: &Options, branch: &str) -> Problem {
+    if !error.is_of_limits() {
+        return of_remote(error);
+    }
+    let memory = options.remote_memory >> 20;
+    let what = format!("the history of `{branch}` needs more than {memory} MiB of memory, or too long, to be unpacked");
+    Problem::new(ExitCode::Failed, what)
+        .cause(problem(error).what)
+        .hint("take large files out of it, or give it more: `deploy.remote-mebibytes` of mwfarm.yml")
 }
 
 fn without_password(text: &str) -> String {

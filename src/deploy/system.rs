@@ -25,6 +25,7 @@ pub(super) fn program<A: Into<OsString>>(
         directory: "/".into(),
         environment: Environment::Clean(vec![("LC_ALL".into(), "C".into())]),
         user,
+        limits: None,
     }
 }
 

@@ -187,6 +187,7 @@ mod tests {
             directory: PathBuf::from("/"),
             environment: Environment::Clean(Vec::new()),
             user: None,
+            limits: None,
         }
     }
 

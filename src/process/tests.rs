@@ -7,6 +7,7 @@ fn shell(script: &str) -> Program {
         directory: "/".into(),
         environment: Environment::Clean(vec![("GIVEN".into(), "a b".into())]),
         user: None,
+        limits: None,
     }
 }
 
@@ -204,4 +205,25 @@ fn another_user_runs_without_terminal_where_we_have_none() {
     let Some(program) = as_user(shell("(: < /dev/tty) 2> /dev/null && exit 1; echo; exit 3")) else { return };
     assert_eq!(program.relay([true; 3]).unwrap(), Status::Exited(3));
     assert_eq!(program.relay([false; 3]).unwrap(), Status::Exited(3));
+}
+
+#[test]
+fn what_a_program_may_use_is_limited_and_what_it_starts_too() {
+    let limited = |script: &str, user: Option<User>| {
+        let limits = Limits { memory: 256 << 20, processor: Duration::from_secs(1) };
+        let program = Program { limits: Some(limits), user, ..shell(script) };
+        program.capture(1 << 20, Duration::from_secs(20)).unwrap()
+    };
+    let root = rustix::process::getuid().is_root();
+    let users = [None, Some(User { uid: 65_534, gid: 65_534 })];
+    for user in users.into_iter().filter(|user| user.is_none() || root) {
+        let told = limited("ulimit -v; ulimit -t; (ulimit -v unlimited) 2>/dev/null || echo no", user);
+        let no = if user.is_some() { "no\n" } else { "" };
+        let told = String::from_utf8(told.output).unwrap();
+        assert!(told.starts_with("262144\n1\n") && told.ends_with(no), "{told}");
+        // One of 512 MiB.
+        let large = limited("dd if=/dev/zero of=/dev/null bs=536870912 count=1", user);
+        assert_ne!(large.status, Status::Exited(0));
+        assert_eq!(limited("(while :; do :; done); exit $?", user).status.code(), 128 + 24);
+    }
 }

@@ -276,6 +276,7 @@ fn program(program: &Path, arguments: Vec<String>) -> Program {
         directory: "/".into(),
         environment: Environment::Clean(nowhere),
         user: None,
+        limits: None,
     }
 }
 

@@ -57,6 +57,7 @@ pub(super) fn lint(php: &Path, directory: &Path, path: &Path, time: Duration) ->
         directory: directory.to_owned(),
         environment: Environment::Clean(Vec::new()),
         user: None,
+        limits: None,
     };
     let captured = program.capture(MAX_OUTPUT, time).map_err(unusable)?;
     if captured.status.code() == 0 { Ok(()) } else { Err(died(&captured, path)) }
@@ -77,6 +78,7 @@ fn program(php: &Path, directory: &Path, path: &Path, marker: &str) -> Program {
         directory: directory.to_owned(),
         environment: Environment::Clean(Vec::new()),
         user: None,
+        limits: None,
     }
 }
 

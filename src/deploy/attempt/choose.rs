@@ -1,7 +1,6 @@
 //! What is deployed: the commit of the code, and that of the configuration.
 
 use super::super::engine::{Engine, told};
-use super::super::git::Repository;
 use super::super::journal::Stage;
 use super::super::options::Live;
 use super::super::record::{Broken, Refused, Wiki};
@@ -100,22 +99,29 @@ pub(super) fn configuration(
         return Ok(None);
     }
     let work = home::work_tree(engine.options, &wiki.name);
-    let newest = config_repository::import(engine.options, wiki, &work)?;
+    let asked = config_repository::newest(engine.options, wiki, &work)?;
+    let now = crate::disk::now();
+    let before = wiki.refused.clone().filter(|refused| refused.config == asked);
+    let lately = before.clone().filter(|refused| request.automatic && now.abs_diff(refused.at) < REFUSED);
+    let taken = match &lately {
+        Some(refused) => Err(Problem::new(ExitCode::Failed, refused.why.clone())),
+        None => config_repository::take(engine.options, wiki, &work, &asked),
+    };
+    // There may be another one by now.
+    let newest = taken.as_ref().unwrap_or(&asked).clone();
+    let before = before.filter(|refused| refused.config == newest);
     let served = current.and_then(|current| current.config.clone());
     if served.as_ref() == Some(&newest) {
         return Ok(served);
     }
-    let now = crate::disk::now();
-    let before = wiki.refused.take().filter(|refused| refused.config == newest);
-    let checked = match &before {
-        Some(refused) if request.automatic && now.abs_diff(refused.at) < REFUSED => {
-            wiki.refused.clone_from(&before);
-            Err(Problem::new(ExitCode::Failed, refused.why.clone()))
-        }
-        _ => check_configuration(engine, wiki, &newest).inspect_err(|problem| {
+    let checked = taken.and_then(|_| check_configuration(engine, wiki, &newest));
+    match (&checked, lately) {
+        (Ok(()), _) => wiki.refused = None,
+        (Err(_), Some(_)) => wiki.refused.clone_from(&before),
+        (Err(problem), None) => {
             wiki.refused = Some(Refused { config: newest.clone(), why: told(problem), at: now });
-        }),
-    };
+        }
+    }
     match checked {
         Ok(()) => Ok(Some(newest)),
         Err(problem) if new_code && served.is_some() => {
@@ -144,7 +150,7 @@ pub(super) fn configuration(
 
 /// Whether a commit of the configuration could be live.
 fn check_configuration(engine: &Engine<'_>, wiki: &Wiki, commit: &Sha) -> Result<(), Problem> {
-    let copy = Repository::ours(&engine.options.layout.config_copy(&wiki.name));
+    let copy = config_repository::copy(engine.options, wiki);
     let scanned = tree::scan_config(&copy, commit, &tree::CONFIG_LIMITS)?;
     let all = lint::changed(&copy, None, &scanned, commit)?;
     assemble::parse(engine, wiki, &copy, &scanned, &all, "the configuration")

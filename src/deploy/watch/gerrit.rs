@@ -76,6 +76,7 @@ impl Follow<'_> {
             directory: self.options.directory.clone(),
             environment: Environment::Inherited(Vec::new()),
             user: None,
+            limits: None,
         };
         let mut followed = Followed::default();
         let (first, most) = self.pauses;

@@ -133,6 +133,7 @@ pub fn check(options: &Options, daemon: Daemon) -> Result<(), Problem> {
             path.unwrap_or_else(|_| "/usr/sbin:/usr/bin:/bin".into()),
         )]),
         user: None,
+        limits: None,
     };
     let captured = program
         .capture(64 * 1024, CHECK)

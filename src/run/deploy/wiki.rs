@@ -178,6 +178,7 @@ fn become_wiki(flags: &flags::Become, reporter: &dyn Reporter) -> Result<Output,
             directory,
             environment: Environment::Clean(variables),
             user: site.user,
+            limits: None,
         };
         program.run().map_err(|error| Problem::from_error(ExitCode::Failed, &error))
     })?;

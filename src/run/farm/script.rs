@@ -124,6 +124,7 @@ impl Farm {
                 ("MW_INSTALL_PATH".into(), tree.into()),
             ]),
             user: None,
+            limits: None,
         })
     }
 }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::watching::{Clone, most_at_a_time, small_core};
 use super::{Farm, Plan, git, wait};
+use crate::deploy::git::packed::large_commit;
 
 const WIKIS: [&str; 4] = ["a", "b", "c", "d"];
 
@@ -369,6 +370,36 @@ fn a_commit_of_the_configuration_is_deployed_without_a_command() {
     farm.configure_wiki("a", "<?php\n$wgSitename = 'Fourth';");
     wait("the commit is served", || settings("'Fourth'") && farm.queued() == 0);
     worker.stop();
+}
+
+/// What cannot be taken is refused as what cannot be used: it is not tried again at each word of the wiki.
+#[test]
+fn a_configuration_that_cannot_be_unpacked_keeps_no_push_back() {
+    let plan = Plan { users: true, ..Plan::plain() };
+    let farm = Farm::with_core(&plan, &small_core());
+    farm.create("a");
+    let core = farm.at("core.git");
+    let large = large_commit(&core);
+    let work = farm.at("data/project").join(farm.name("a")).join("config.git-work");
+    let script = format!("cp -r {}/objects/. {}/.git/objects/", core.display(), work.display());
+    assert!(Command::new("sh").args(["-c", &script]).status().unwrap().success());
+    farm.mwfarm(["wiki", "become", &farm.name("a"), "--", "git", "update-ref", "HEAD", &large]).well();
+    let notification = work.with_file_name("config.committed");
+    let refused = || {
+        fs::write(&notification, "").unwrap();
+        let said = farm.mwfarm(["watch", "worker", "--once"]);
+        assert!(said.err.contains("needs more than 512 MiB of memory, or 60 s, to be unpacked"), "{said:?}");
+        let noted = farm.journal("a").into_iter().filter(|entry| entry["config"] == large.as_str()).count();
+        (farm.show("a")["wiki"]["refused"].clone(), noted)
+    };
+    let first = refused();
+    assert_eq!((first.0["config"].as_str(), first.1), (Some(large.as_str()), 1));
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    assert_eq!(refused(), first, "it was tried again");
+    let release = farm.release("a");
+    farm.push("a", &[("new.php".to_owned(), "<?php\n".to_owned())].into());
+    farm.deploy("a").well();
+    assert_ne!(farm.release("a"), release);
 }
 
 #[test]

@@ -17,15 +17,15 @@ use super::fixture::{Fixture, git, sha, try_git, wiki};
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
 /// A wiki with a working tree that belongs to its user.
-struct Tenant {
-    fixture: Fixture,
+pub(super) struct Tenant {
+    pub(super) fixture: Fixture,
     wiki: Wiki,
-    work: PathBuf,
+    pub(super) work: PathBuf,
     uid: u32,
 }
 
 impl Tenant {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let fixture = Fixture::new();
         let uid = 64_000 + std::process::id() % 900 + NEXT.fetch_add(1, Ordering::Relaxed);
         let home = fixture.path().join("home");
@@ -38,7 +38,7 @@ impl Tenant {
     }
 
     /// Runs a script as the wiki's user in its home.
-    fn shell(&self, script: &str) -> String {
+    pub(super) fn shell(&self, script: &str) -> String {
         let output = Command::new("setpriv")
             .args([&format!("--reuid={}", self.uid), &format!("--regid={}", self.uid)])
             .args(["--clear-groups", "--no-new-privs", "--", "sh", "-ec", script])
@@ -54,21 +54,30 @@ impl Tenant {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
-    fn commit(&self, text: &str) -> Sha {
+    pub(super) fn commit(&self, text: &str) -> Sha {
         sha(&self.shell(&format!(
             "cd config.git-work; printf '%s' '{text}' > LocalSettings.php; git add .; git commit -q -m x; git rev-parse HEAD"
         )))
+    }
+
+    /// Gives the wiki what another repository has.
+    pub(super) fn take_objects(&self, of: &Path) {
+        let objects = self.work.join(".git/objects");
+        let all = of.join("objects/.");
+        assert!(Command::new("cp").arg("-r").arg(&all).arg(&objects).status().unwrap().success());
+        let owner = format!("{0}:{0}", self.uid);
+        assert!(Command::new("chown").args(["-R", &owner]).arg(&objects).status().unwrap().success());
     }
 
     fn head(&self) -> Result<Option<Sha>, mwfarm::report::Problem> {
         head(&self.fixture.options, &self.wiki, &self.work)
     }
 
-    fn import(&self) -> Result<Sha, mwfarm::report::Problem> {
+    pub(super) fn import(&self) -> Result<Sha, mwfarm::report::Problem> {
         import(&self.fixture.options, &self.wiki, &self.work)
     }
 
-    fn copy(&self) -> PathBuf {
+    pub(super) fn copy(&self) -> PathBuf {
         self.fixture.options.layout.config_copy(&self.wiki.name)
     }
 }
@@ -159,6 +168,7 @@ fn what_the_repository_names_runs_as_the_wiki_at_most() {
 fn what_the_wiki_cannot_read_it_cannot_bring() {
     let tenant = Tenant::new();
     let head = tenant.commit("<?php // 1");
+    assert_eq!(tenant.import().unwrap(), head);
     // A repository of root's, with objects that the wiki names as its own.
     let secret = tenant.fixture.path().join("secret");
     tenant.fixture.git(&["init", "-q", "secret"]);
@@ -181,7 +191,8 @@ fn what_the_wiki_cannot_read_it_cannot_bring() {
     fs::remove_file(&tenant.work).unwrap();
     tenant.shell("mv away config.git-work; rm config.git-work/.git/objects/info/alternates");
     tenant.shell(&format!("cd config.git-work; echo {head} > .git/refs/heads/master"));
-    assert_eq!(tenant.import().unwrap(), head);
+    let next = tenant.commit("<?php // 2");
+    assert_eq!(tenant.import().unwrap(), next);
 }
 
 #[test]

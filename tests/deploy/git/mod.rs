@@ -4,5 +4,6 @@ mod config;
 mod export;
 mod fixture;
 mod lint;
+pub(super) mod packed;
 mod repository;
 mod trees;
