@@ -44,13 +44,21 @@ pub fn hold(engine: &Engine<'_>, name: &Name, why: &str) -> Result<(), Problem> 
     })
 }
 
-/// Lets pushes through again. Says whether they waited.
+/// Lets pushes through again. Says whether they waited. What is served is not bad any more, if it was: whoever says so
+/// has repaired the wiki.
 ///
 /// # Errors
 /// As of [`hold`].
 pub fn resume(engine: &Engine<'_>, name: &Name) -> Result<bool, Problem> {
     change(engine, name, |wiki| {
-        let held = wiki.held.take().is_some() | wiki.broken.take().is_some();
+        let mut held = wiki.held.take().is_some() | wiki.broken.take().is_some();
+        // A link that is none of ours is told by all else.
+        if let Ok(Some(served)) = super::attempt::served(engine, wiki)
+            && wiki.is_bad(&served.code, served.config.as_ref()).is_some()
+        {
+            wiki.unmark(&served.code, served.config.as_ref());
+            held = true;
+        }
         if held {
             engine.note(name, "resumed")?;
             engine.put(wiki)?;

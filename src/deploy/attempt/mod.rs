@@ -126,8 +126,15 @@ pub fn locked(engine: &Engine<'_>, wiki: &mut Wiki, request: &Request) -> Result
         Decision::Skip(why) => return Ok(Outcome::Skipped(why)),
         Decision::Revert => return Ok(revert(engine, wiki, request)?),
         Decision::Nothing(current) => {
+            let before = wiki.clone();
             if let Some(held) = by_hand(engine, wiki, request, &current.code) {
                 wiki.held = Some(held);
+            }
+            if matches!(request.what, What::Revision(_)) {
+                // Somebody wants it although it was marked, and it is what is served.
+                wiki.unmark(&current.code, current.config.as_ref());
+            }
+            if *wiki != before {
                 engine.put(wiki)?;
             }
             settle(engine, wiki, &current.code, request)?;
@@ -240,7 +247,8 @@ fn decide(engine: &Engine<'_>, wiki: &mut Wiki, request: &Request, notes: Notes)
     if let (Some(current), None) = (same, again) {
         return Ok(Decision::Nothing(Box::new(current.clone())));
     }
-    if let Some(bad) = wiki.is_bad(&code, config.as_ref()) {
+    // What is served is made again by nobody but a person, who knows it.
+    if let Some(bad) = wiki.is_bad(&code, config.as_ref()).filter(|_| again.is_none()) {
         let text = format!("{} of `{}` is marked as bad: {}", code.short(), wiki.name, bad.why);
         if request.automatic {
             return Ok(Decision::Skip(text));

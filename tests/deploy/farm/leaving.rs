@@ -95,6 +95,49 @@ fn a_release_that_does_not_answer_and_has_changed_the_schema_waits_for_an_operat
     sound(&farm);
 }
 
+/// The release works when what it lacked is there: it can be made again, as any other one.
+#[test]
+fn a_release_that_was_repaired_is_not_bad_any_more() {
+    let farm = Farm::start(&Plan::of("fpm"));
+    farm.create("a");
+    let name = farm.name("a");
+    chmod(&farm.at("data"), 0o755);
+    let well = farm.at("data/well");
+    let bad = || farm.show("a")["wiki"]["bad"].as_array().map(Vec::len);
+    let is_served_badly = |version: &str| {
+        let mut files = unwell(version);
+        let health = format!(
+            "<?php\nif (!str_starts_with($_SERVER['HTTP_HOST'], 'next--') && !file_exists('{}')) \
+             {{ http_response_code(500); }}\n",
+            well.display()
+        );
+        files.insert("includes/Health.php".to_owned(), health);
+        let table = format!("CREATE TABLE IF NOT EXISTS added{version} (id INTEGER)");
+        files.insert("schema.sql".to_owned(), table);
+        let code = farm.push("a", &files);
+        assert_eq!(deploy_as_json(&farm)["outcome"], "needs_operator");
+        assert_eq!((farm.served("a"), bad()), (code.clone(), Some(1)));
+        code
+    };
+    is_served_badly("2");
+    fs::write(&well, "").expect("a file");
+    farm.mwfarm(["wiki", "resume", &name]).well();
+    assert_eq!(bad(), Some(0));
+    farm.mwfarm(["deploy", &name, "--again"]).well();
+    let said = farm.mwfarm(["deploy", "--all", "--again"]).well();
+    assert!(said.ends_with("1 deployed\n"), "{said}");
+    // Who asks for just this commit says so, too.
+    fs::remove_file(&well).expect("a file");
+    let code = is_served_badly("3");
+    fs::write(&well, "").expect("a file");
+    let said = farm.mwfarm(["deploy", &name, "--rev", &code]).well();
+    assert!(said.contains("already"), "{said}");
+    assert_eq!(bad(), Some(0));
+    farm.mwfarm(["wiki", "resume", &name]).well();
+    farm.mwfarm(["deploy", &name, "--again"]).well();
+    sound(&farm);
+}
+
 #[test]
 fn a_wiki_is_closed_as_long_as_another_version_works_on_its_database() {
     let farm = Farm::start(&Plan::of("fpm"));
