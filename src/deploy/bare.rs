@@ -147,8 +147,17 @@ fn uncleanable(directory: &Path) -> impl Fn(std::io::Error) -> Problem + '_ {
     }
 }
 
+/// What is said of a git that does not end.
+const AT_WORK: &str = "another git is at work in ";
+
+/// Whether a problem is that another git did not end, which is no fault of what was to be done.
+#[must_use]
+pub fn is_kept_back(problem: &Problem) -> bool {
+    problem.what.starts_with(AT_WORK)
+}
+
 fn at_work(directory: &Path) -> Problem {
-    let what = format!("another git is at work in `{}`", directory.display());
+    let what = format!("{AT_WORK}`{}`", directory.display());
     Problem::new(ExitCode::Failed, what).hint("wait until it has ended, or end it")
 }
 
@@ -221,4 +230,25 @@ pub(super) fn set(repository: &Repository, key: &str, value: &str) -> Result<(),
 /// Whether there is a ref of this full name.
 pub(super) fn has_ref(repository: &Repository, name: &str) -> bool {
     repository.run(["show-ref", "--verify", "--quiet", "--", name], LOCAL).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_another_git_keeps_back_is_no_fault_of_what_was_to_be_done() {
+        assert!(is_kept_back(&at_work(Path::new("/srv/common"))));
+        assert!(!is_kept_back(&uncleanable(Path::new("/srv/common"))(std::io::Error::other("no"))));
+    }
+
+    #[test]
+    fn a_git_that_writes_is_known_by_either_of_its_names() {
+        for (word, known) in [("receive-pack", true), ("git-receive-pack", true), ("/usr/lib/git-core/git-gc", true)] {
+            assert_eq!(WRITERS.contains(&command(word.as_bytes())), known, "{word}");
+        }
+        for word in ["git", "rev-parse", "git-upload-pack", "/srv/gc", "refs/heads/gc"] {
+            assert!(!WRITERS.contains(&command(word.as_bytes())), "{word}");
+        }
+    }
 }

@@ -11,6 +11,7 @@ mod writers;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+pub use super::bare::is_kept_back;
 use super::bare::{self, FETCH_FLAGS, make_bare, set};
 use super::git::{self, Repository};
 use super::name::Name;
@@ -21,8 +22,11 @@ use crate::process::{Limits, Status};
 use crate::report::{ExitCode, Problem};
 use writers::{alone, alone_soon, beside, packing, tidy};
 
-/// How long cleaning up may take.
-const CLEAN: Duration = Duration::from_secs(4 * 60 * 60);
+/// How long packing may take, which goes on beside everything else.
+const PACK: Duration = Duration::from_secs(60 * 60);
+
+/// How long removing may take, which keeps all deploys back: of a MediaWiki with all its branches, it takes seconds.
+const PRUNE: Duration = Duration::from_secs(5 * 60);
 
 /// How long the remote may take to say what it has, at most.
 const ASK: Duration = Duration::from_secs(120);
@@ -258,9 +262,9 @@ pub fn clean(options: &Options) -> Result<(), Problem> {
     let repository = core(options);
     // Older gits keep what no ref leads to as single objects, and `prune` looks at no others.
     let pack = ["-c", "gc.cruftPacks=false", "gc", "--quiet", "--no-prune"];
-    packing(options, || repository.run(pack, CLEAN).map(drop).map_err(|error| problem(&error)))?;
+    packing(options, || repository.run(pack, PACK).map(drop).map_err(|error| problem(&error)))?;
     let prune = ["prune", "--expire=2.weeks.ago"];
-    alone_soon(options, || repository.run(prune, CLEAN).map(drop).map_err(|error| problem(&error)))
+    alone_soon(options, || repository.run(prune, PRUNE).map(drop).map_err(|error| problem(&error)))
 }
 
 /// The same, if the last time was a day ago, or never was. It takes the time of others, who wait for a part of it; so

@@ -32,6 +32,9 @@ pub(super) struct Told {
     pub(super) is_served: bool,
 }
 
+/// Why what was told of wikis cannot be read, by their names.
+pub(super) type Damaged = BTreeMap<Name, Problem>;
+
 /// Whether an order is followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Turn {
@@ -107,7 +110,7 @@ pub(super) fn find(options: &Options, name: &Name) -> Result<Option<Told>, Probl
 ///
 /// # Errors
 /// The directory cannot be read.
-pub(super) fn readable(options: &Options) -> Result<(BTreeMap<Name, Told>, BTreeMap<Name, Problem>), Problem> {
+pub(super) fn readable(options: &Options) -> Result<(BTreeMap<Name, Told>, Damaged), Problem> {
     let directory = options.layout.agent();
     let names = disk::names(&directory).map_err(|error| unusable(&directory, &error))?;
     let (mut all, mut damaged) = (BTreeMap::new(), BTreeMap::new());

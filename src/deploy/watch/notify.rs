@@ -5,12 +5,23 @@
 //! from it. The worker looks for it, queues a look at the wiki, and removes it: what is told while no worker runs is still
 //! there when one does.
 
+use std::collections::BTreeMap;
 use std::io;
+use std::time::{Duration, Instant};
 
 use super::super::home;
 use super::super::layout::Layout;
 use super::super::name::Name;
+use super::super::queue::{self, Entry};
 use crate::disk;
+use crate::report::Reporter;
+
+/// How long nobody listens to a wiki after it was heard: its word costs it nothing, and us a look at the repository. What
+/// it says meanwhile is heard afterwards.
+const HEARD: Duration = Duration::from_secs(10);
+
+/// The same after that has failed, so that it is not told four times a second.
+const DEAF: Duration = Duration::from_secs(60);
 
 /// Says that there is a commit.
 ///
@@ -47,4 +58,29 @@ pub fn told(layout: &Layout) -> io::Result<Vec<(Name, u32)>> {
 pub fn forget(layout: &Layout, name: &Name) -> io::Result<()> {
     // The home belongs to root: nothing but the name itself can be a link, which is not followed.
     disk::discard(&home::notification(layout, name))
+}
+
+/// Adds to the queue what the wikis' own users told. Who was heard just now, or cannot be stopped from telling, is not
+/// heard until the time that is noted.
+pub(super) fn listen(layout: &Layout, deaf: &mut BTreeMap<Name, Instant>, reporter: &dyn Reporter) {
+    let now = Instant::now();
+    deaf.retain(|_, until| now < *until);
+    let told = told(layout).unwrap_or_else(|error| {
+        reporter.warning(&format!("cannot look for the wikis' commits: {error}"));
+        Vec::new()
+    });
+    for (name, uid) in told {
+        if deaf.contains_key(&name) {
+            continue;
+        }
+        // The entry first: a death in between tells twice. The queue is not looked at before this is over, so that the
+        // repository is, after what it is told next is heard again.
+        let entry = Entry::of_config(&name, &format!("uid {uid}"));
+        if let Err(error) = queue::add(layout, &entry).and_then(|()| forget(layout, &name)) {
+            reporter.warning(&format!("cannot follow the commits of `{name}`: {error}"));
+            deaf.insert(name, now + DEAF);
+        } else {
+            deaf.insert(name, now + HEARD);
+        }
+    }
 }

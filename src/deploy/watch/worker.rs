@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::super::engine::told;
 use super::super::event::{About, Event, Kind, Source};
 use super::super::layout::Layout;
 use super::super::lock;
@@ -28,13 +29,6 @@ const NOTIFY: Duration = Duration::from_secs(2);
 /// How long a wiki is let alone on which another command is at work.
 const BUSY: Duration = Duration::from_secs(1);
 
-/// How long nobody listens to a wiki after it was heard: its word costs it nothing, and us a look at the repository. What
-/// it says meanwhile is heard afterwards.
-const HEARD: Duration = Duration::from_secs(10);
-
-/// The same after that has failed, so that it is not told four times a second.
-const DEAF: Duration = Duration::from_secs(60);
-
 /// [`Work::pauses`] for a network that fails now and then.
 pub const PAUSES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(600));
 
@@ -53,13 +47,16 @@ pub struct Work<'a> {
     pub every: Duration,
     /// How long after [`Outcome::Later`] it is tried again: so long at first, each time twice that, and so long at most.
     pub pauses: (Duration, Duration),
-    /// Deploys a wiki that the registry knows, or goes on with making it. The lock of the wiki is not held: it takes it, and looks at the record
-    /// again.
+    /// Deploys a wiki that the registry knows, or goes on with making it. The lock of the wiki is not held: it takes it,
+    /// and looks at the record again.
     pub deploy: Deploy<'a>,
     /// Makes a wiki of a branch for which nobody asked, on farms that want that; without it, such branches are told of.
     pub create: Option<Deploy<'a>>,
     /// Looks at the remote repository: [`super::missed`].
     pub reconcile: &'a (dyn Fn() -> Result<Vec<Event>, Problem> + Sync),
+    /// What is done beside that when a look has found nothing to deploy, and may take long. It decides itself whether it
+    /// is time for it.
+    pub clean: Option<&'a (dyn Fn() -> Result<(), Problem> + Sync)>,
     /// Ends it. Deploys that run are waited for; what waits stays in the queue.
     pub stop: &'a Stop,
     /// Who is told.
@@ -88,8 +85,9 @@ pub fn work(work: &Work<'_>) -> Result<Counts, Problem> {
         for _ in 0..work.jobs.max(1) {
             scope.spawn(|| worker.run(Does::Deploys));
         }
-        // Of its own: deploys that come to no end, as a wiki's update.php may, keep back no look.
+        // Of its own: deploys that come to no end, as a wiki's update.php may, keep back no look, nor does cleaning.
         scope.spawn(|| worker.run(Does::Looks));
+        scope.spawn(|| worker.run(Does::Cleans));
         let followed = worker.admit(left).and_then(|()| worker.follow());
         worker.lock().ended = true;
         worker.changed.notify_all();
@@ -108,14 +106,47 @@ struct Worker<'a> {
     counts: Mutex<(Counts, Counts)>,
 }
 
-/// A wiki to deploy, or all of them to be looked at.
-type Job = Option<Name>;
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Job {
+    /// Deploy a wiki.
+    Deploy(Name),
+    /// Look at all of them.
+    Look,
+    /// [`Work::clean`].
+    Clean,
+}
+
+impl Job {
+    /// What an entry of the queue asks for.
+    fn of(entry: &Entry) -> Self {
+        entry.wiki.clone().map_or(Self::Look, Self::Deploy)
+    }
+
+    fn does(&self) -> Does {
+        match self {
+            Self::Deploy(_) => Does::Deploys,
+            Self::Look => Does::Looks,
+            Self::Clean => Does::Cleans,
+        }
+    }
+
+    /// It, as it is told.
+    fn words(&self) -> String {
+        match self {
+            Self::Deploy(name) => format!("`{name}`"),
+            Self::Look => "the look at all wikis".to_owned(),
+            Self::Clean => "cleaning up".to_owned(),
+        }
+    }
+}
 
 /// Which jobs a thread does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Does {
     Deploys,
     Looks,
+    Cleans,
 }
 
 #[derive(Default)]
@@ -172,8 +203,7 @@ impl Jobs {
 
     /// The job whose turn it is; or how long it takes until one may begin.
     fn begin(&mut self, does: Does, now: Instant) -> Result<(Job, Waiting), Option<Duration>> {
-        let of_kind = |job: &Job| job.is_none() == (does == Does::Looks);
-        let free = || self.waiting.iter().filter(|(job, _)| of_kind(job) && !self.running.contains(*job));
+        let free = || self.waiting.iter().filter(|(job, _)| job.does() == does && !self.running.contains(*job));
         let due = free().filter(|(_, waiting)| waiting.not_before <= now).min_by_key(|(_, waiting)| waiting.turn);
         let Some(job) = due.map(|(job, _)| job.clone()) else {
             let earliest = free().map(|(_, waiting)| waiting.not_before).min();
@@ -197,14 +227,11 @@ impl Worker<'_> {
             if !once && look.is_some_and(|look| now >= look) {
                 // None: it would be after all times that there are.
                 look = now.checked_add(every);
-                let look = Waiting::new(None, Entry::of_all(Source::Reconcile));
-                let superseded = self.lock().add(None, look);
-                superseded.map_or(Ok(()), |file| self.queue.done(&file))?;
-                self.changed.notify_all();
+                self.add(Job::Look)?;
             }
             if now >= listen {
                 listen = now + NOTIFY;
-                listen_to_wikis(layout, &mut deaf, reporter);
+                notify::listen(layout, &mut deaf, reporter);
             }
             // In this order: what a job that has just ended has added is seen.
             let idle = self.is_idle();
@@ -217,6 +244,13 @@ impl Worker<'_> {
             let _ = stop.wait(TICK);
         }
         Ok(())
+    }
+
+    /// Adds a job for which nothing in the queue asks.
+    fn add(&self, job: Job) -> Result<(), Problem> {
+        let superseded = self.lock().add(job, Waiting::new(None, Entry::of_all(Source::Reconcile)));
+        self.changed.notify_all();
+        superseded.map_or(Ok(()), |file| self.queue.done(&file))
     }
 
     fn lock(&self) -> MutexGuard<'_, Jobs> {
@@ -238,7 +272,7 @@ impl Worker<'_> {
                     self.tell_of_deletion(wiki, &entry);
                     finished.push(file);
                 }
-                _ => finished.extend(jobs.add(entry.wiki.clone(), Waiting::new(Some(file), entry))),
+                _ => finished.extend(jobs.add(Job::of(&entry), Waiting::new(Some(file), entry))),
             }
         }
         drop(jobs);
@@ -272,15 +306,16 @@ impl Worker<'_> {
             };
             drop(jobs);
             let run = || match &job {
-                Some(name) => self.deploy(name, &waiting.pushed),
-                None => Ended::With(self.look()),
+                Job::Deploy(name) => self.deploy(name, &waiting.pushed),
+                Job::Look => Ended::With(self.look()),
+                Job::Clean => Ended::With(self.clean()),
             };
             let ended = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
                 let what = "a deploy came to no end: this is a bug of mwfarm";
                 Ended::With(Outcome::Failed(Problem::new(ExitCode::Failed, what)))
             });
             if let Err(problem) = self.end(job, waiting, &ended) {
-                tell(self.work.reporter, "the queue", &problem);
+                self.work.reporter.warning(&format!("the queue: {}", told(&problem)));
             }
         }
     }
@@ -291,6 +326,12 @@ impl Worker<'_> {
             Ok(events) => events,
             Err(problem) => return Outcome::Later(problem),
         };
+        if events.is_empty()
+            && self.work.clean.is_some()
+            && let Err(problem) = self.add(Job::Clean)
+        {
+            return Outcome::Later(problem);
+        }
         for event in events {
             let About::Wiki(name) = event.about(&self.work.options.project) else { continue };
             if let Err(error) = queue::add(&self.work.options.layout, &Entry::of(&event, &name)) {
@@ -299,6 +340,13 @@ impl Worker<'_> {
             }
         }
         Outcome::Unchanged
+    }
+
+    fn clean(&self) -> Outcome {
+        match self.work.clean.map_or(Ok(()), |clean| clean()) {
+            Ok(()) => Outcome::Unchanged,
+            Err(problem) => Outcome::Failed(problem),
+        }
     }
 
     fn deploy(&self, name: &Name, pushed: &Pushed) -> Ended {
@@ -346,7 +394,7 @@ impl Worker<'_> {
             Ended::With(_) => None,
         };
         if let Ended::With(outcome) = ended {
-            self.tell(job.as_ref(), &waiting.pushed, outcome, pause);
+            self.tell(&job, &waiting.pushed, outcome, pause);
         }
         let file = waiting.file.take();
         let mut jobs = self.lock();
@@ -370,9 +418,9 @@ impl Worker<'_> {
         finished.map_or(Ok(()), |file| self.queue.done(&file))
     }
 
-    fn tell(&self, job: Option<&Name>, pushed: &Pushed, outcome: &Outcome, pause: Option<Duration>) {
+    fn tell(&self, job: &Job, pushed: &Pushed, outcome: &Outcome, pause: Option<Duration>) {
         let reporter = self.work.reporter;
-        let what = job.map_or("the look at all wikis".to_owned(), |name| format!("`{name}`"));
+        let what = job.words();
         match outcome {
             Outcome::Deployed(code) => {
                 let by = format!("{}, told by {}", pushed.who.escape_debug(), pushed.source.word());
@@ -380,14 +428,14 @@ impl Worker<'_> {
             }
             Outcome::Unchanged => reporter.note(Verbosity::Verbose, &format!("{what}: nothing to do")),
             Outcome::Left(why) => reporter.note(Verbosity::Normal, &format!("{what} {why}")),
-            Outcome::Failed(problem) => tell(reporter, &what, problem),
+            Outcome::Failed(problem) => reporter.warning(&format!("{what}: {}", told(problem))),
             Outcome::Later(problem) => {
-                tell(reporter, &what, problem);
+                reporter.warning(&format!("{what}: {}", told(problem)));
                 let pause = pause.unwrap_or_default().as_secs_f32();
                 reporter.note(Verbosity::Normal, &format!("{what}: tried again in {pause} s"));
             }
         }
-        if job.is_some() {
+        if job.does() == Does::Deploys {
             let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
             counts.0.add(outcome);
             counts.1.add(outcome);
@@ -420,38 +468,4 @@ fn note_desired(layout: &Layout, mut wiki: Wiki, pushed: &Pushed) -> Result<Opti
         }
     }
     Ok(wiki.held.map(|held| format!("is held by {}: {}", held.by.escape_debug(), held.why.escape_debug())))
-}
-
-/// Adds to the queue what the wikis' own users told. Who was heard just now, or cannot be stopped from telling, is not
-/// heard until the time that is noted.
-fn listen_to_wikis(layout: &Layout, deaf: &mut BTreeMap<Name, Instant>, reporter: &dyn Reporter) {
-    let now = Instant::now();
-    deaf.retain(|_, until| now < *until);
-    let told = notify::told(layout).unwrap_or_else(|error| {
-        reporter.warning(&format!("cannot look for the wikis' commits: {error}"));
-        Vec::new()
-    });
-    for (name, uid) in told {
-        if deaf.contains_key(&name) {
-            continue;
-        }
-        // The entry first: a death in between tells twice. The queue is not looked at before this is over, so that the
-        // repository is, after what it is told next is heard again.
-        let entry = Entry::of_config(&name, &format!("uid {uid}"));
-        if let Err(error) = queue::add(layout, &entry).and_then(|()| notify::forget(layout, &name)) {
-            reporter.warning(&format!("cannot follow the commits of `{name}`: {error}"));
-            deaf.insert(name, now + DEAF);
-        } else {
-            deaf.insert(name, now + HEARD);
-        }
-    }
-}
-
-fn tell(reporter: &dyn Reporter, what: &str, problem: &Problem) {
-    let mut text = format!("{what}: {}", problem.what);
-    for cause in &problem.causes {
-        text.push_str(": ");
-        text.push_str(cause);
-    }
-    reporter.warning(&text);
 }

@@ -211,6 +211,7 @@ fn work(flags: &Worker, jobs: Option<NonZeroUsize>, reporter: &dyn Reporter) -> 
             deploy: &|name, pushed| follow(engine, name, pushed),
             create: if engine.options.create_from_branches { Some(&create) } else { None },
             reconcile: &|| look(engine, &mut told.lock().unwrap_or_else(PoisonError::into_inner)),
+            clean: Some(&|| repository::clean_daily(engine.options)),
             stop: &stop,
             reporter,
         })
@@ -251,7 +252,7 @@ fn follow(engine: &Engine<'_>, name: &Name, pushed: &Pushed) -> Outcome {
     match create::finish(engine, name) {
         Ok(None) => {}
         Ok(Some(release)) => return Outcome::Deployed(release.code),
-        Err(problem) => return Outcome::Failed(problem),
+        Err(problem) => return failed(problem),
     }
     let request = Request {
         what: What::Newest,
@@ -264,8 +265,14 @@ fn follow(engine: &Engine<'_>, name: &Name, pushed: &Pushed) -> Outcome {
         Ok(attempt::Outcome::Deployed(release)) => Outcome::Deployed(release.code),
         Ok(attempt::Outcome::Unchanged(_)) => Outcome::Unchanged,
         Ok(attempt::Outcome::Skipped(why)) => Outcome::Left(format!("is left as it is: {why}")),
-        Err(failure) => Outcome::Failed(failure.problem),
+        Err(failure) => failed(failure.problem),
     }
+}
+
+/// What comes of a deploy that failed: what another git keeps back, such as one whose parent was killed, it does not for
+/// long.
+fn failed(problem: Problem) -> Outcome {
+    if repository::is_kept_back(&problem) { Outcome::Later(problem) } else { Outcome::Failed(problem) }
 }
 
 /// Makes a wiki of a branch for which nobody asked, on farms that want that. The remote repository is asked first: a
@@ -281,11 +288,12 @@ fn make(engine: &Engine<'_>, name: &Name) -> Outcome {
     }
     match create::create(engine, &Asked::of(name)) {
         Ok(created) => Outcome::Deployed(created.release.code),
-        Err(problem) => Outcome::Failed(problem),
+        Err(problem) => failed(problem),
     }
 }
 
-/// Mends what a crash left, archives wikis whose time is over, then compares all branches and configurations with what is served.
+/// Mends what a crash left, archives wikis whose time is over, then compares all branches and configurations with what is
+/// served.
 fn look(engine: &Engine<'_>, told: &mut Told) -> Result<Vec<Event>, Problem> {
     let found = reconcile::mend_all(engine)?;
     for (name, done) in &found.wikis {
@@ -302,14 +310,7 @@ fn look(engine: &Engine<'_>, told: &mut Told) -> Result<Vec<Event>, Problem> {
     }
     repository::ensure(engine.options)?;
     let (known, events) = compare(engine)?;
-    let due = told.due(events, &known);
-    // What can wait, when nothing is to be deployed that would have to.
-    if due.is_empty()
-        && let Err(problem) = repository::clean_daily(engine.options)
-    {
-        engine.reporter.warning(&crate::deploy::engine::told(&problem));
-    }
-    Ok(due)
+    Ok(told.due(events, &known))
 }
 
 /// All wikis, and what of their branches and configurations is not what they serve.

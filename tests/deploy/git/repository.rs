@@ -341,12 +341,16 @@ fn a_repository_gets_another_remote_while_a_fetch_hangs() {
     std::thread::scope(|scope| {
         let ensured: Vec<_> = moved.iter().map(|options| scope.spawn(|| ensure(options))).collect();
         let begun = Instant::now();
-        while !ensured.iter().all(|one| one.is_finished()) && begun.elapsed() < Duration::from_secs(10) {
+        while !ensured.iter().all(std::thread::ScopedJoinHandle::is_finished)
+            && begun.elapsed() < Duration::from_secs(10)
+        {
             std::thread::sleep(Duration::from_millis(10));
         }
-        let waits = !ensured.iter().all(|one| one.is_finished());
+        let waits = !ensured.iter().all(std::thread::ScopedJoinHandle::is_finished);
         drop(hanging);
-        ensured.into_iter().for_each(|one| one.join().unwrap().unwrap());
+        for one in ensured {
+            one.join().unwrap().unwrap();
+        }
         assert!(!waits, "it waits for what hangs");
     });
     let url = git(&core, &["config", "--get-all", "remote.origin.url"], b"");

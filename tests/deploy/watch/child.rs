@@ -108,6 +108,7 @@ fn worker(options: &Options, directory: &Path) -> i32 {
         deploy: &deploy,
         create: None,
         reconcile: &nothing_missed,
+        clean: None,
         stop: &stop,
         reporter: &heard,
     });

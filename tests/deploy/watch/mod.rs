@@ -186,6 +186,7 @@ fn service<'a>(
         deploy,
         create: None,
         reconcile,
+        clean: None,
         stop,
         reporter: heard,
     }

@@ -169,6 +169,58 @@ fn the_look_waits_for_no_deploy() {
 }
 
 #[test]
+fn looks_and_deploys_wait_for_no_cleaning() {
+    let farm = Farm::new("");
+    farm.wiki("alpha", |_| ());
+    let (looks, cleans, stop, heard) = (AtomicUsize::new(0), AtomicUsize::new(0), Stop::default(), Heard::default());
+    let deploy = |_: &Name, _: &Pushed| Outcome::Deployed(sha(2));
+    let look = || {
+        looks.fetch_add(1, Ordering::SeqCst);
+        Ok(Vec::new())
+    };
+    let ended = std::sync::atomic::AtomicBool::new(false);
+    let clean = || {
+        cleans.fetch_add(1, Ordering::SeqCst);
+        until("what goes on meanwhile has ended", || ended.load(Ordering::SeqCst));
+        Err(Problem::new(ExitCode::Failed, "the disk is full"))
+    };
+    let every = Duration::from_millis(100);
+    let work = Work { every, clean: Some(&clean), ..service(&farm, &deploy, &look, &stop, &heard) };
+    let counts = beside(&work, || {
+        until("it is cleaned", || cleans.load(Ordering::SeqCst) == 1);
+        let before = looks.load(Ordering::SeqCst);
+        farm.add(&pushed("alpha", 1, 2));
+        until("a push is followed, and all are looked at", || {
+            farm.queued() == (0, 0) && looks.load(Ordering::SeqCst) > before + 2
+        });
+        assert_eq!(cleans.load(Ordering::SeqCst), 1, "one at a time");
+        ended.store(true, Ordering::SeqCst);
+        until("it is told", || heard.all().contains("warning: cleaning up: the disk is full"));
+    });
+    assert_eq!((counts.deployed, counts.failed), (1, 0), "{}", heard.all());
+}
+
+#[test]
+fn nothing_is_cleaned_while_there_is_something_to_deploy() {
+    let farm = Farm::new("");
+    farm.wiki("alpha", |wiki| wiki.state = State::Archived);
+    let (looks, cleans, stop, heard) = (AtomicUsize::new(0), AtomicUsize::new(0), Stop::default(), Heard::default());
+    let deploy = |_: &Name, _: &Pushed| Outcome::Unchanged;
+    let look = || {
+        looks.fetch_add(1, Ordering::SeqCst);
+        Ok(vec![pushed("alpha", 1, 2)])
+    };
+    let clean = || {
+        cleans.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    };
+    let every = Duration::from_millis(50);
+    let work = Work { every, clean: Some(&clean), ..service(&farm, &deploy, &look, &stop, &heard) };
+    beside(&work, || until("it has looked", || looks.load(Ordering::SeqCst) > 3));
+    assert_eq!(cleans.load(Ordering::SeqCst), 0);
+}
+
+#[test]
 fn a_branch_makes_a_wiki_where_that_is_wanted() {
     let farm = Farm::new("");
     farm.add(&pushed("stray", 0, 2));
