@@ -127,16 +127,16 @@ fn gerrit(flags: &Gerrit, reporter: &dyn Reporter) -> Result<Output, Vec<Problem
         follow.command(command)
     };
     let followed = followed.map_err(|problem| vec![problem])?;
-    let mut told = match followed.queued {
+    let queued = match followed.queued {
         1 => "1 push was queued".to_owned(),
         pushes => format!("{pushes} pushes were queued"),
     };
-    if followed.elsewhere > 0 {
-        let (events, project) = (followed.elsewhere, &options.project);
-        let plural = if events == 1 { "" } else { "s" };
-        told.push_str(&format!("; {events} event{plural} of other projects than `{project}` passed over"));
-    }
-    Ok(answer::line(&told))
+    let elsewhere = match (followed.elsewhere, &options.project) {
+        (0, _) => String::new(),
+        (1, project) => format!("; 1 event of another project than `{project}` was passed over"),
+        (events, project) => format!("; {events} events of other projects than `{project}` were passed over"),
+    };
+    Ok(answer::line(&format!("{queued}{elsewhere}")))
 }
 
 /// What git's hooks call. Only `pre-receive` ever fails: a push that is accepted must not look as if it were not.
