@@ -13,7 +13,7 @@ use super::git::{self, Repository};
 use super::options::Options;
 use super::record::Wiki;
 use super::release::Sha;
-use super::repository::REMOTE;
+use super::repository::{REMOTE, has};
 use super::tree::{self, Tree};
 use crate::disk;
 use crate::process::{Limits, User};
@@ -21,6 +21,12 @@ use crate::report::{ExitCode, Problem};
 
 /// The largest history that is taken, in bytes.
 const MAX_BUNDLE: usize = 64 << 20;
+
+/// How much of all that was taken is kept, in bytes: with each commit, a wiki can bring other histories.
+const MAX_COPY: usize = 4 * MAX_BUNDLE;
+
+/// How many packs there may be before they are made one. Each commit that is taken comes in one.
+const MAX_PACKS: usize = 10;
 
 /// What a bundle begins with. Other versions may say that objects are missing on purpose.
 const BUNDLE: &[u8] = b"# v2 git bundle\n";
@@ -108,7 +114,16 @@ pub fn take(options: &Options, wiki: &Wiki, work: &Path, expected: &Sha) -> Resu
         }
         return Ok(expected.clone());
     }
-    let command = [SPARING, &["bundle", "create", "--quiet", "--version=2", "-", "HEAD"]].concat();
+    let pins = pins(&copy)?;
+    if is_below(&copy, expected)? {
+        // A pin leads to it, so that all of it is here.
+        copy.run(["update-ref", &pin_of(expected), expected.as_str()], TIME)?;
+        return Ok(expected.clone());
+    }
+    // What is here is not brought again. The wiki may have thrown it away.
+    let mut command = [SPARING, &["bundle", "create", "--quiet", "--version=2", "-"]].concat();
+    command.extend(["--ignore-missing", "HEAD", "--not"]);
+    command.extend(pins.iter().map(Sha::as_str));
     let captured = theirs(wiki, work).program(command).capture(MAX_BUNDLE, TIME);
     let captured = captured.map_err(|error| not_there(wiki, work, &error.into()))?;
     let bundle = git::succeeded(captured, "bundle").map_err(|error| not_there(wiki, work, &error))?;
@@ -116,6 +131,15 @@ pub fn take(options: &Options, wiki: &Wiki, work: &Path, expected: &Sha) -> Resu
         return Err(Problem::new(ExitCode::Failed, format!("git gives no bundle of `{}`", work.display())));
     }
     heal(&copy)?;
+    if size(&copy)?.0.saturating_add(bundle.len()) > MAX_COPY {
+        // Perhaps nobody needs most of it.
+        pack(&copy)?;
+        if size(&copy)?.0.saturating_add(bundle.len()) > MAX_COPY {
+            let what = format!("the configuration of `{}` has more than {} MiB of history", wiki.name, MAX_COPY >> 20);
+            let hint = format!("take large files out of the history of `{}`", work.display());
+            return Err(Problem::new(ExitCode::Failed, what).hint(hint));
+        }
+    }
     let file = copy.directory.join(bare::INCOMING);
     let failed = |error: std::io::Error| {
         Problem::new(ExitCode::Failed, format!("cannot write `{}`", file.display())).cause(error.to_string())
@@ -178,7 +202,8 @@ pub fn write(options: &Options, wiki: &Wiki, commit: &Sha, into: &Path) -> Resul
     Ok(tree)
 }
 
-/// Lets go of all commits that were taken but these. The wiki's lock has to be held.
+/// Lets go of all commits that were taken but these, and of what they alone had when many have come. The wiki's lock has
+/// to be held.
 ///
 /// # Errors
 /// git refuses.
@@ -187,13 +212,52 @@ pub fn keep(options: &Options, wiki: &Wiki, commits: &[Sha]) -> Result<(), Probl
     if disk::look(&copy.directory).ok().flatten().is_none() {
         return Ok(());
     }
-    let listed = copy.run(["for-each-ref", "--format=%(objectname)", "refs/deployed/"], TIME)?;
-    for pinned in listed.split(|byte| *byte == b'\n').filter_map(git::sha) {
+    for pinned in pins(&copy)? {
         if !commits.contains(&pinned) {
             heal(&copy)?;
             copy.run(["update-ref", "-d", &pin_of(&pinned)], TIME)?;
         }
     }
+    if size(&copy)?.1 > MAX_PACKS {
+        heal(&copy)?;
+        // A history that git does not manage to pack fails no deploy: once it is too large, nothing more is taken.
+        let _ = pack(&copy);
+    }
+    Ok(())
+}
+
+/// The commits that were taken.
+fn pins(copy: &Repository) -> Result<Vec<Sha>, Problem> {
+    let listed = copy.run(["for-each-ref", "--format=%(objectname)", "refs/deployed/"], TIME)?;
+    Ok(listed.split(|byte| *byte == b'\n').filter_map(git::sha).collect())
+}
+
+/// Whether a commit came before one that was taken.
+fn is_below(copy: &Repository, commit: &Sha) -> Result<bool, Problem> {
+    if !has(copy, commit) {
+        return Ok(false);
+    }
+    let found = copy.run(["for-each-ref", "--count=1", "--contains", commit.as_str(), "refs/deployed/"], TIME)?;
+    Ok(!found.is_empty())
+}
+
+/// How many bytes a copy has, and how many packs.
+fn size(copy: &Repository) -> Result<(usize, usize), Problem> {
+    let counted = copy.run(["count-objects", "-v"], TIME)?;
+    let counted = String::from_utf8_lossy(&counted);
+    let number = |name: &str| {
+        let mut lines = counted.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        lines.next().and_then(|number| number.parse::<usize>().ok()).unwrap_or(0)
+    };
+    // In KiB.
+    Ok(((number("size") + number("size-pack")) << 10, number("packs")))
+}
+
+/// Makes one pack of all that the pins lead to, and removes the rest.
+fn pack(copy: &Repository) -> Result<(), Problem> {
+    let repack = ["-c", "repack.writeBitmaps=false", "repack", "-a", "-d", "-q"];
+    copy.run([SPARING, &repack].concat(), TIME)?;
+    copy.run(["prune", "--expire=now"], TIME)?;
     Ok(())
 }
 

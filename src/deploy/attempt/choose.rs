@@ -6,6 +6,7 @@ use super::super::options::Live;
 use super::super::record::{Broken, Refused, Wiki};
 use super::super::release::{Release, Sha};
 use super::super::{assemble, config_repository, home, lint, repository, tree};
+use super::revert::keep_configurations;
 use super::{Notes, Request, What};
 use crate::report::{ExitCode, Problem};
 
@@ -120,6 +121,10 @@ pub(super) fn configuration(
         (Err(_), Some(_)) => wiki.refused.clone_from(&before),
         (Err(problem), None) => {
             wiki.refused = Some(Refused { config: newest.clone(), why: told(problem), at: now });
+            // Those that were refused before it. That they stay is less important than why it is refused.
+            if notes == Notes::Kept {
+                let _ = keep_configurations(engine, wiki);
+            }
         }
     }
     match checked {

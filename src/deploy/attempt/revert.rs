@@ -127,18 +127,24 @@ pub(in crate::deploy) fn prune(engine: &Engine<'_>, wiki: &Wiki) -> Result<(), P
         engine.reporter.warning(&format!("caches of old releases of `{name}` are left: {}", told(&problem)));
     }
     let mut codes = Vec::new();
-    // What was refused would be brought again with the next look at it.
-    let mut configs: Vec<_> = wiki.refused.iter().map(|refused| refused.config.clone()).collect();
     for release in left {
-        if let Some(release) = releases::read(layout, name, &release)? {
-            codes.push(release.code);
-            configs.extend(release.config);
-        }
+        codes.extend(releases::read(layout, name, &release)?.map(|release| release.code));
     }
     for pin in repository::pins(engine.options, name)? {
         if !codes.contains(&pin) {
             repository::unpin(engine.options, name, &pin)?;
         }
+    }
+    keep_configurations(engine, wiki)
+}
+
+/// Lets go of configurations that no release has.
+pub(super) fn keep_configurations(engine: &Engine<'_>, wiki: &Wiki) -> Result<(), Problem> {
+    let (layout, name) = (&engine.options.layout, &wiki.name);
+    // What was refused would be brought again with the next look at it.
+    let mut configs: Vec<_> = wiki.refused.iter().map(|refused| refused.config.clone()).collect();
+    for release in releases::list(layout, name)? {
+        configs.extend(releases::read(layout, name, &release)?.and_then(|release| release.config));
     }
     config_repository::keep(engine.options, wiki, &configs)
 }

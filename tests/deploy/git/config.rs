@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use mwfarm::deploy::config_repository::{head, import, write};
+use mwfarm::deploy::config_repository::{head, import, keep, write};
 use mwfarm::deploy::record::Wiki;
 use mwfarm::deploy::release::Sha;
 use mwfarm::report::ExitCode;
@@ -247,6 +247,62 @@ fn broken_and_strange_histories_are_refused() {
     put(head.as_str());
     assert_eq!(tenant.import().unwrap(), head);
     is_healthy(&tenant.copy());
+}
+
+/// How many bytes the packs of a copy have, and how many there are.
+fn packed(copy: &Path) -> (u64, usize) {
+    let files: Vec<_> = fs::read_dir(copy.join("objects/pack")).unwrap().map(Result::unwrap).collect();
+    let packs = files.iter().filter(|file| file.path().extension().is_some_and(|end| end == "pack")).count();
+    (files.iter().map(|file| file.metadata().unwrap().len()).sum(), packs)
+}
+
+#[test]
+fn many_commits_of_a_long_history_leave_a_bounded_copy() {
+    let tenant = Tenant::new();
+    tenant.shell("cd config.git-work; head -c 4000000 /dev/urandom > large");
+    for number in 0..30 {
+        let commit = tenant.commit(&format!("<?php // {number}"));
+        assert_eq!(tenant.import().unwrap(), commit);
+        keep(&tenant.fixture.options, &tenant.wiki, std::slice::from_ref(&commit)).unwrap();
+        let (bytes, packs) = packed(&tenant.copy());
+        assert!(bytes < 5 << 20 && packs <= 10, "after {number} commits: {bytes} bytes in {packs} packs");
+    }
+    git(&tenant.copy(), &["fsck", "--strict", "--no-dangling"], b"");
+    // One that came before what is here, and one whose predecessors the wiki has thrown away.
+    tenant.shell("cd config.git-work; git reset -q --hard HEAD~3");
+    let old = tenant.head().unwrap().unwrap();
+    assert_eq!(tenant.import().unwrap(), old);
+    tenant.shell(
+        "cd config.git-work; git update-ref -d HEAD; git reflog expire --expire=now --all; git gc -q --prune=now",
+    );
+    let other = tenant.commit("<?php // other");
+    assert_eq!(tenant.import().unwrap(), other);
+    is_healthy(&tenant.copy());
+    git(&tenant.copy(), &["fsck", "--strict", "--no-dangling"], b"");
+}
+
+#[test]
+fn histories_that_are_replaced_leave_nothing_and_one_that_grows_ends() {
+    let tenant = Tenant::new();
+    let replace = || {
+        tenant.shell("cd config.git-work; git update-ref -d HEAD; head -c 56000000 /dev/urandom > large");
+        tenant.commit("<?php")
+    };
+    // Other histories each time: those before are let go when there would be too much.
+    for _ in 0..5 {
+        let commit = replace();
+        assert_eq!(tenant.import().unwrap(), commit);
+        keep(&tenant.fixture.options, &tenant.wiki, std::slice::from_ref(&commit)).unwrap();
+        assert!(packed(&tenant.copy()).0 < 260 << 20);
+    }
+    // One history, of which all is in use.
+    let refused = (0..6).find_map(|_| {
+        tenant.shell("cd config.git-work; head -c 56000000 /dev/urandom > large");
+        tenant.commit("<?php");
+        tenant.import().err()
+    });
+    assert_eq!(refused.expect("it ends").what, "the configuration of `alpha` has more than 256 MiB of history");
+    assert!(packed(&tenant.copy()).0 < 260 << 20);
 }
 
 /// A history that git would show otherwise than it is.
