@@ -237,6 +237,10 @@ fn serve(
         if serves_the_newest(engine, wiki, &release, remote.get(&wiki.branch)) {
             return Ok(done);
         }
+        // What a person holds is no difference: `status` tells it.
+        if wiki.held.is_some() {
+            return Ok(done);
+        }
         let request = Request {
             what: What::Newest,
             why: "a push that nobody told of".to_owned(),
@@ -246,7 +250,9 @@ fn serve(
         };
         match attempt::locked(engine, wiki, &request)? {
             Outcome::Deployed(release) => done.push(format!("deployed {}", release.release)),
-            Outcome::Unchanged(_) | Outcome::Skipped(_) => {}
+            Outcome::Unchanged(_) => {}
+            // Somebody has to decide, and is told as often as this is asked.
+            Outcome::Skipped(why) => done.push(why),
         }
     }
     Ok(done)

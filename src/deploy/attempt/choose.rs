@@ -1,10 +1,11 @@
 //! What is deployed: the commit of the code, and that of the configuration.
 
 use super::super::engine::{Engine, told};
-use super::super::journal::Stage;
+use super::super::journal::{self, Stage};
 use super::super::options::Live;
 use super::super::record::{Broken, Refused, Wiki};
 use super::super::release::{Release, Sha};
+use super::super::releases::unusable;
 use super::super::{assemble, config_repository, home, lint, repository, tree};
 use super::revert::keep_configurations;
 use super::{Notes, Request, What};
@@ -47,6 +48,9 @@ pub(super) fn not_fetched(engine: &Engine<'_>, wiki: &mut Wiki, request: &Reques
     problem
 }
 
+/// Why a line of the journal tells of a commit that is not deployed.
+const FORCED: &str = "the branch was forced to another history";
+
 /// What is to be said of a branch that was forced to another history: it is not followed, unless the farm or somebody
 /// says so.
 pub(super) fn left_out(
@@ -67,10 +71,16 @@ pub(super) fn left_out(
     let text = format!("{} of `{name}` leaves out {}, which is served", code.short(), current.code.short());
     let stage = if engine.options.force_push { Stage::Noted } else { Stage::Failed };
     if notes == Notes::Kept {
-        let mut entry = engine.entry(0, stage, "the branch was forced to another history");
+        let mut entry = engine.entry(0, stage, FORCED);
         entry.code = Some(code.clone());
         entry.error = Some(text.clone());
-        engine.add(name, &entry)?;
+        // Whoever looks at it finds the same each time.
+        let path = engine.options.layout.journal(name);
+        let entries = journal::read(&path).map_err(|error| unusable(&path, &error))?;
+        let last = entries.iter().rev().find(|entry| entry.why == FORCED);
+        if !last.is_some_and(|last| (&last.code, &last.error) == (&entry.code, &entry.error)) {
+            engine.add(name, &entry)?;
+        }
     }
     match (engine.options.force_push, request.automatic) {
         (true, _) => Ok(None),
