@@ -230,9 +230,12 @@ fn decide(engine: &Engine<'_>, wiki: &mut Wiki, request: &Request, notes: Notes)
             Notes::None => problem,
         })?,
     };
-    if let Some(skipped) = left_out(engine, wiki, request, current.as_ref(), &code, notes)? {
-        return Ok(Decision::Skip(skipped));
-    }
+    let skipped = left_out(engine, wiki, request, current.as_ref(), &code, notes)?;
+    // Its configuration goes on, with the code that is served.
+    let code = match &current {
+        Some(current) if skipped.is_some() => current.code.clone(),
+        _ => code,
+    };
     let config = if let Some(current) = again {
         current.config.clone()
     } else {
@@ -244,6 +247,11 @@ fn decide(engine: &Engine<'_>, wiki: &mut Wiki, request: &Request, notes: Notes)
         }
     };
     let same = current.as_ref().filter(|current| current.is_of(&code, config.as_ref()));
+    match skipped {
+        Some(why) if same.is_some() => return Ok(Decision::Skip(why)),
+        Some(why) if notes == Notes::Kept => engine.reporter.warning(&why),
+        _ => {}
+    }
     if let (Some(current), None) = (same, again) {
         return Ok(Decision::Nothing(Box::new(current.clone())));
     }

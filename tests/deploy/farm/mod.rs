@@ -11,6 +11,7 @@ mod core;
 mod damaged;
 mod dying;
 mod faults;
+mod forced;
 pub(in crate::deploy) mod gerrit;
 mod history;
 mod hostile;
