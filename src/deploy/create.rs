@@ -406,7 +406,7 @@ fn code(engine: &Engine<'_>, wiki: &mut Wiki, site: bool, changed: &mut Vec<&'st
         what,
         why: "the wiki's first release".to_owned(),
         event: "create".to_owned(),
-        automatic: false,
+        asker: attempt::Asker::ForOne,
         wait: true,
     };
     changed.push("code");

@@ -245,7 +245,7 @@ fn serve(
             what: What::Newest,
             why: "a push that nobody told of".to_owned(),
             event: "reconcile".to_owned(),
-            automatic: true,
+            asker: attempt::Asker::Push,
             wait: true,
         };
         match attempt::locked(engine, wiki, &request)? {

@@ -10,7 +10,7 @@ use super::super::record::{State, Wiki};
 use super::super::registry;
 use super::super::release::ReleaseId;
 use super::super::releases;
-use super::{Failure, Outcome, Plan, Request, deploy, plan};
+use super::{Failure, Outcome, Planned, Request, deploy, plan};
 use crate::report::Problem;
 
 /// What came of all wikis.
@@ -31,15 +31,6 @@ pub struct One<T> {
     pub what: T,
     /// The release that is served now.
     pub served: Option<ReleaseId>,
-}
-
-/// What would be done for one of many wikis.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Planned {
-    /// This.
-    Deploy(Plan),
-    /// Nothing: why.
-    Skip(String),
 }
 
 /// Deploys all wikis of the farm, `jobs` at a time. Those that are held or not served are skipped.
@@ -66,10 +57,9 @@ pub fn plan_all(
     request: &Request,
     jobs: NonZeroUsize,
 ) -> Result<All<Result<Planned, Problem>>, Problem> {
-    each(engine, jobs, |wiki| match (idle(wiki), &wiki.held) {
-        (Some(why), _) => Ok(Planned::Skip(why)),
-        (None, Some(held)) => Ok(Planned::Skip(held.told(&wiki.name))),
-        (None, None) => plan(engine, &wiki.name, request).map(Planned::Deploy),
+    each(engine, jobs, |wiki| match idle(wiki) {
+        Some(why) => Ok(Planned::Skip(why)),
+        None => plan(engine, &wiki.name, request),
     })
 }
 

@@ -8,7 +8,7 @@ use super::super::release::{Release, Sha};
 use super::super::releases::unusable;
 use super::super::{assemble, config_repository, home, lint, repository, tree};
 use super::revert::keep_configurations;
-use super::{Notes, Request, What};
+use super::{Asker, Notes, Request, What};
 use crate::report::{ExitCode, Problem};
 
 /// The commit to deploy, which is here and belongs to the wiki's branch. The code of a wiki whose branch was deleted
@@ -82,7 +82,7 @@ pub(super) fn left_out(
             engine.add(name, &entry)?;
         }
     }
-    match (engine.options.force_push, request.automatic) {
+    match (engine.options.force_push, request.asker.passes_over()) {
         (true, _) => Ok(None),
         (false, true) => Ok(Some(text)),
         (false, false) => {
@@ -113,7 +113,7 @@ pub(super) fn configuration(
     let asked = config_repository::newest(engine.options, wiki, &work)?;
     let now = crate::disk::now();
     let before = wiki.refused.clone().filter(|refused| refused.config == asked);
-    let lately = before.clone().filter(|refused| request.automatic && now.abs_diff(refused.at) < REFUSED);
+    let lately = before.clone().filter(|refused| request.asker == Asker::Push && now.abs_diff(refused.at) < REFUSED);
     let taken = match &lately {
         Some(refused) => Err(Problem::new(ExitCode::Failed, refused.why.clone())),
         None => config_repository::take(engine.options, wiki, &work, &asked),
@@ -151,7 +151,7 @@ pub(super) fn configuration(
         Err(problem) if notes == Notes::None => Err(problem),
         Err(problem) => {
             let is_new = before.as_ref().map(|before| &before.why) != wiki.refused.as_ref().map(|refused| &refused.why);
-            if request.automatic && !is_new {
+            if request.asker == Asker::Push && !is_new {
                 return Err(problem);
             }
             let mut entry = engine.entry(0, Stage::Failed, "a commit of the configuration is refused");

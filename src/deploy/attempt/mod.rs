@@ -22,8 +22,8 @@ use choose::{commit, configuration, left_out, not_fetched};
 use revert::revert;
 use steps::Attempt;
 
-pub use all::{All, One, Planned, deploy_all, plan_all};
-pub use plan::{Plan, plan};
+pub use all::{All, One, deploy_all, plan_all};
+pub use plan::{Plan, Planned, plan};
 pub(in crate::deploy) use revert::{prune, turn_back};
 pub(in crate::deploy) use steps::{CLOSED, open};
 
@@ -36,10 +36,29 @@ pub struct Request {
     pub why: String,
     /// What told: `deploy`, `gerrit`, `hook`, `webhook`, `reconcile`, `create`.
     pub event: String,
-    /// Whether a push asks, or a person for all wikis at once: holds and bad marks then count.
-    pub automatic: bool,
+    /// Who asks.
+    pub asker: Asker,
     /// Whether a deploy of the same wiki that is running is waited for.
     pub wait: bool,
+}
+
+/// Who asks for a deploy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asker {
+    /// A push, or a look at all wikis: what a person has decided, or has to, is left alone, and what was refused a short
+    /// time ago is not looked at again.
+    Push,
+    /// A person, for all wikis at once: what is decided for one of them is left alone.
+    ForAll,
+    /// A person, for this wiki.
+    ForOne,
+}
+
+impl Asker {
+    /// Whether a wiki is passed over that is held, whose commit is marked as bad, or whose branch has another history.
+    fn passes_over(self) -> bool {
+        matches!(self, Self::Push | Self::ForAll)
+    }
 }
 
 /// What is to be deployed.
@@ -209,7 +228,7 @@ enum Notes {
 fn decide(engine: &Engine<'_>, wiki: &mut Wiki, request: &Request, notes: Notes) -> Result<Decision, Problem> {
     if let Some(held) = &wiki.held {
         let text = held.told(&wiki.name);
-        if request.automatic {
+        if request.asker.passes_over() {
             return Ok(Decision::Skip(text));
         }
         let by_hand = held.by_deploy && matches!(request.what, What::Revision(_));
@@ -258,7 +277,7 @@ fn decide(engine: &Engine<'_>, wiki: &mut Wiki, request: &Request, notes: Notes)
     // What is served is made again by nobody but a person, who knows it.
     if let Some(bad) = wiki.is_bad(&code, config.as_ref()).filter(|_| again.is_none()) {
         let text = format!("{} of `{}` is marked as bad: {}", code.short(), wiki.name, bad.why);
-        if request.automatic {
+        if request.asker.passes_over() {
             return Ok(Decision::Skip(text));
         }
         if !matches!(request.what, What::Revision(_)) {

@@ -6,7 +6,7 @@ use super::super::release::{Release, ReleaseId, Sha};
 use super::super::{assemble, lock, repository, tree};
 use super::revert::ends;
 use super::{Decision, Deploy, Notes, Request, decide, is_ready};
-use crate::report::{ExitCode, Problem};
+use crate::report::Problem;
 
 /// What a deploy would do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,11 +23,20 @@ pub struct Plan {
     pub steps: Vec<String>,
 }
 
+/// What would come of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Planned {
+    /// This.
+    Deploy(Plan),
+    /// Nothing: why.
+    Skip(String),
+}
+
 /// Says what a deploy would do, by the same decisions: it fetches, and neither changes nor notes anything.
 ///
 /// # Errors
 /// What a deploy would refuse; another command is at work on the wiki.
-pub fn plan(engine: &Engine<'_>, name: &Name, request: &Request) -> Result<Plan, Problem> {
+pub fn plan(engine: &Engine<'_>, name: &Name, request: &Request) -> Result<Planned, Problem> {
     let layout = &engine.options.layout;
     engine.wiki(name)?;
     let _lock = lock::wiki(layout, name, request.wait).map_err(|error| of_lock(&error))?;
@@ -41,15 +50,15 @@ pub fn plan(engine: &Engine<'_>, name: &Name, request: &Request) -> Result<Plan,
         current: Some(current),
         steps,
     };
-    match decide(engine, &mut wiki, request, Notes::None)? {
-        Decision::Skip(why) => Err(Problem::new(ExitCode::Usage, why)),
+    let plan = match decide(engine, &mut wiki, request, Notes::None)? {
+        Decision::Skip(why) => return Ok(Planned::Skip(why)),
         Decision::Nothing(current) => {
-            Ok(of(&current, current.release.clone(), vec!["nothing, as it is served".to_owned()]))
+            of(&current, current.release.clone(), vec!["nothing, as it is served".to_owned()])
         }
         Decision::Revert => {
             let (left, target) = ends(engine, &wiki)?;
             let try_it = format!("try release {}", target.release);
-            Ok(of(&target, left.release, vec![try_it, "switch".to_owned(), "hold pushes".to_owned()]))
+            of(&target, left.release, vec![try_it, "switch".to_owned(), "hold pushes".to_owned()])
         }
         Decision::Deploy(deploy) => {
             let Deploy { code, config, current } = *deploy;
@@ -61,7 +70,8 @@ pub fn plan(engine: &Engine<'_>, name: &Name, request: &Request) -> Result<Plan,
             for step in ["build the Composer sets", "update the database", "try", "switch", "check"] {
                 steps.push(step.to_owned());
             }
-            Ok(Plan { code, config, branch, current: current.map(|current| current.release), steps })
+            Plan { code, config, branch, current: current.map(|current| current.release), steps }
         }
-    }
+    };
+    Ok(Planned::Deploy(plan))
 }

@@ -11,7 +11,7 @@ use std::num::NonZeroUsize;
 
 use crate::cli::ConfigDir;
 use crate::cli::deploy::{self as cli, AgentCommand};
-use crate::deploy::attempt::{self, Request, What};
+use crate::deploy::attempt::{self, Asker, Outcome, Planned, Request, What};
 use crate::deploy::engine::{self, Engine, ToBuild};
 use crate::deploy::lock;
 use crate::deploy::name::Name;
@@ -86,7 +86,7 @@ pub(super) fn deploy(
         },
         why: flags.message.join(" "),
         event: "deploy".to_owned(),
-        automatic: flags.all,
+        asker: if flags.all { Asker::ForAll } else { Asker::ForOne },
         wait: flags.wait || flags.all,
     };
     let name = match (&flags.name, flags.all) {
@@ -111,8 +111,10 @@ pub(super) fn deploy(
         }
     };
     if flags.dry_run {
-        let plan = with_engine(&flags.config, reporter, |engine| attempt::plan(engine, &name, &request))?;
-        return answer::plan(&name, &plan, flags.format);
+        return match with_engine(&flags.config, reporter, |engine| attempt::plan(engine, &name, &request))? {
+            Planned::Deploy(plan) => answer::plan(&name, &plan, flags.format),
+            Planned::Skip(why) => answer::outcome(&name, &Outcome::Skipped(why), flags.format),
+        };
     }
     let result = with_engine(&flags.config, reporter, |engine| {
         let result = attempt::deploy(engine, &name, &request);

@@ -258,7 +258,7 @@ fn follow(engine: &Engine<'_>, name: &Name, pushed: &Pushed) -> Outcome {
         what: What::Newest,
         why: format!("{} by {}", pushed.kind.word(), pushed.who),
         event: pushed.source.word().to_owned(),
-        automatic: true,
+        asker: attempt::Asker::Push,
         wait: true,
     };
     match attempt::deploy(engine, name, &request) {

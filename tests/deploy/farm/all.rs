@@ -94,6 +94,49 @@ fn a_change_of_options_gets_to_all_wikis_by_one_command() {
     sound(&farm);
 }
 
+/// One that is passed over for what somebody has to decide is no failure, and what is said before is what is done.
+#[test]
+fn what_would_be_done_with_all_wikis_is_what_is_done() {
+    let farm = Farm::with_core(&Plan::plain(), &super::watching::small_core());
+    let [a, b, c] = ["a", "b", "c"].map(|name| farm.name(name));
+    for name in ["a", "b", "c"] {
+        farm.create(name);
+        farm.push_file(name, "file.txt", "1");
+        farm.deploy(name).well();
+    }
+    let branch = format!("refs/heads/wiki/{a}");
+    let clone = super::watching::Clone::of(&farm, "a", "x");
+    super::git(&clone.directory, ["commit", "-q", "--amend", "-m", "another"]);
+    assert!(clone.try_push(&["--force"], &branch).0);
+    farm.mwfarm(["deploy", &b, "--revert", "it is bad"]).well();
+    farm.mwfarm(["wiki", "resume", &b]).well();
+    farm.push_file("c", "file.txt", "2");
+    let told = farm.mwfarm(["deploy", "--all", "--dry-run"]).well();
+    for part in ["leaves out", "is marked as bad: it is bad", &format!("`{c}` would serve")] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    let done = farm.mwfarm(["deploy", "--all"]).well();
+    assert!(done.ends_with("1 deployed, 2 skipped\n"), "{done}");
+}
+
+/// What was refused may have been the system's fault: a person who asks is not told what was so before.
+#[test]
+fn who_asks_for_all_wikis_is_not_answered_from_memory() {
+    let farm = Farm::with_core(&Plan::plain(), &super::watching::small_core());
+    farm.create("a");
+    farm.configure_wiki("a", "<?php\n$wgSitename = 'Configured';");
+    let work = farm.at("data/project").join(farm.name("a")).join("config.git-work");
+    let newest = super::git(&work, ["rev-parse", "HEAD"]).trim().to_owned();
+    let record = farm.at(&format!("var/lib/mwfarm/wikis/{}.json", farm.name("a")));
+    let mut wiki: Value = serde_json::from_slice(&fs::read(&record).expect("a record")).expect("JSON");
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a time").as_secs();
+    wiki["refused"] = json!({"config": newest, "why": "PHP was not there", "at": now});
+    fs::write(&record, wiki.to_string()).expect("a record");
+    farm.mwfarm(["watch", "reconcile"]).badly(1, "PHP was not there");
+    let said = farm.mwfarm(["deploy", "--all"]).well();
+    assert!(said.ends_with("1 deployed\n"), "{said}");
+}
+
 #[test]
 fn all_wikis_means_all_and_one_means_one() {
     let farm = Farm::start(&Plan::plain());
