@@ -80,6 +80,22 @@ fn who_receives_pushes_may_tell_of_them_and_nobody_else() {
     assert!(["pushed by backup", "pushed by unknown"].contains(&why.as_str().expect("text")), "{why}");
 }
 
+/// A worker that is stopped finishes what runs: systemd kills it no earlier than the longest deploy ends.
+#[test]
+fn the_worker_is_given_the_time_of_a_whole_deploy_to_stop() {
+    let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/systemd/mwfarm-worker.service");
+    let text = fs::read_to_string(unit).expect("a unit");
+    let stop = text.lines().find_map(|line| line.strip_prefix("TimeoutStopSec=")?.strip_suffix("min"));
+    let stop: u64 = stop.and_then(|minutes| minutes.parse().ok()).expect("minutes");
+    let farm = tempfile::tempdir().expect("a directory");
+    let least = "deploy:\n  root: farm\n  zone: wiki.test\n  core: core.git\n";
+    fs::write(farm.path().join("mwfarm.yml"), least).expect("options");
+    fs::create_dir(farm.path().join("farm")).expect("a root");
+    let options = mwfarm::deploy::options::read(farm.path()).expect("options");
+    let deploy = 2 * options.remote.as_secs() + 2 * options.schema.as_secs() + options.health.seconds;
+    assert!(stop * 60 > deploy, "{stop} min are less than {deploy} s");
+}
+
 #[test]
 fn units_start_commands_that_there_are() {
     let units = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/systemd");
