@@ -1,6 +1,6 @@
 //! `watch`: what hears of pushes, and what follows them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read as _;
 use std::num::NonZeroUsize;
@@ -305,8 +305,10 @@ fn look(engine: &Engine<'_>, told: &mut Told) -> Result<Vec<Event>, Problem> {
     for name in expired {
         engine.reporter.warning(&format!("{name}: archived, as its time is over"));
     }
-    for problem in found.problems.iter().chain(&failed) {
-        engine.reporter.warning(&crate::deploy::engine::told(problem));
+    // Both tell of a record that cannot be read.
+    let problems: BTreeSet<String> = found.problems.iter().chain(&failed).map(crate::deploy::engine::told).collect();
+    for problem in problems {
+        engine.reporter.warning(&problem);
     }
     repository::ensure(engine.options)?;
     let (known, events) = compare(engine)?;

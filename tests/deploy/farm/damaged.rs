@@ -156,6 +156,7 @@ fn goes_on(damage: fn(&str) -> String, says: &str) {
     let worker = farm.worker("1");
     super::wait("a push to another wiki is served", || farm.release("a") != release);
     super::wait("it tells", || worker.said().contains(&format!("{name}.json` does not fit")));
+    assert_eq!(worker.said().matches("does not fit").count(), 1, "once in its only look: {}", worker.said());
     worker.stop();
     is_as_before(&farm, "a worker");
 
