@@ -338,7 +338,7 @@ pub fn keep(
     site: bool,
     changed: &mut Vec<&'static str>,
 ) -> Result<Release, Problem> {
-    own(engine, wiki, changed)?;
+    ensure_own(engine, wiki, changed)?;
     if changed.contains(&"secrets") {
         // The cache knew others, or none.
         engine.step(wiki, "cache", |_| cache::ensure(engine.options))?;
@@ -353,7 +353,7 @@ pub fn keep(
 pub fn belongings(engine: &Engine<'_>, wiki: &mut Wiki, changed: &mut Vec<&'static str>) -> Result<(), Problem> {
     // The farm's settings are compiled for the wikis that it lists.
     engine.step(wiki, "list", |_| list::ensure(engine.options))?;
-    own(engine, wiki, changed)?;
+    ensure_own(engine, wiki, changed)?;
     if engine.step(wiki, "cache", |_| cache::ensure(engine.options))? {
         changed.push("cache");
     }
@@ -361,7 +361,7 @@ pub fn belongings(engine: &Engine<'_>, wiki: &mut Wiki, changed: &mut Vec<&'stat
 }
 
 /// What is this wiki's alone.
-fn own(engine: &Engine<'_>, wiki: &mut Wiki, changed: &mut Vec<&'static str>) -> Result<(), Problem> {
+fn ensure_own(engine: &Engine<'_>, wiki: &mut Wiki, changed: &mut Vec<&'static str>) -> Result<(), Problem> {
     let options = engine.options;
     let mut note = |did: bool, step: &'static str| {
         if did {

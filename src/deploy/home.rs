@@ -82,13 +82,13 @@ pub fn ensure_directories(options: &Options, wiki: &Wiki) -> Result<bool, Proble
     }
     if disk::find(&home).map_err(unusable(&home))? != Some(Found::Directory) {
         // As long as it is closed, nobody can put anything in the place of the link. What is no directory is refused.
-        changed |= own(&home, Owner::us(), 0o700, None)?;
+        changed |= make_directory(&home, Owner::us(), 0o700, None)?;
     }
     changed |= place_config(options, &wiki.name)?;
-    changed |= own(&home, ours, 0o3770, web.map(Guest::Passes))?;
+    changed |= make_directory(&home, ours, 0o3770, web.map(Guest::Passes))?;
     for (name, mode) in DIRECTORIES {
         let guest = web.filter(|_| *name == "images").map(Guest::Reads);
-        changed |= own(&home.join(name), owner, *mode, guest)?;
+        changed |= make_directory(&home.join(name), owner, *mode, guest)?;
     }
     Ok(changed)
 }
@@ -172,7 +172,7 @@ pub fn remove(options: &Options, name: &Name) -> Result<bool, Problem> {
     if disk::find(above).map_err(unusable(above))?.is_none() {
         return Ok(false);
     }
-    own(&removed, Owner::us(), 0o700, None)?;
+    make_directory(&removed, Owner::us(), 0o700, None)?;
     let mut changed = false;
     if disk::find(&home).map_err(unusable(&home))?.is_some() {
         // No name has a dot.
@@ -190,7 +190,7 @@ pub fn remove(options: &Options, name: &Name) -> Result<bool, Problem> {
     Ok(changed)
 }
 
-fn own(path: &Path, owner: Owner, mode: u32, guest: Option<Guest>) -> Result<bool, Problem> {
+fn make_directory(path: &Path, owner: Owner, mode: u32, guest: Option<Guest>) -> Result<bool, Problem> {
     disk::own_directory(path, owner, mode, guest).map_err(|error| {
         let problem = unusable(path)(error);
         problem.hint("look what is there, and move it away")
@@ -288,7 +288,7 @@ fn ensure_repository(options: &Options, wiki: &Wiki) -> Result<bool, Problem> {
         succeed(&rename, b"")?;
         changed = true;
     }
-    Ok(own(&work, owner, 0o2770, None)? || changed)
+    Ok(make_directory(&work, owner, 0o2770, None)? || changed)
 }
 
 fn commit_first(home: &Repository, options: &Options, wiki: &Wiki, template: &Path) -> Result<(), Problem> {
@@ -326,7 +326,7 @@ fn hooks(options: &Options) -> Result<PathBuf, Problem> {
     let template = etc.join("git-template");
     let directory = template.join("hooks");
     for path in [&template, &directory] {
-        own(path, Owner::us(), 0o755, None)?;
+        make_directory(path, Owner::us(), 0o755, None)?;
     }
     disk::sweep(&directory).map_err(unusable(&directory))?;
     for name in HOOKS {

@@ -71,7 +71,7 @@ pub fn resume(engine: &Engine<'_>, name: &Name) -> Result<bool, Problem> {
 ///
 /// # Errors
 /// One of them is no user of the machine, there is no such wiki, or it cannot be noted.
-pub fn own(engine: &Engine<'_>, name: &Name, owners: &[String]) -> Result<bool, Problem> {
+pub fn set_owners(engine: &Engine<'_>, name: &Name, owners: &[String]) -> Result<bool, Problem> {
     users::check_owners(engine.options, name, owners)?;
     change(engine, name, |wiki| {
         if matches!(wiki.state, State::Deleting) {

@@ -22,7 +22,7 @@ const SCHEMA: u32 = 1;
 
 /// What was told of one wiki.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Told {
+pub(super) struct Notice {
     schema: u32,
     /// The number of the newest order, and the digest of all that it says.
     pub(super) newest: Option<(u64, String)>,
@@ -61,7 +61,7 @@ pub(super) fn arrive(options: &Options, order: &Order) -> Result<Turn, Problem> 
         }
         _ => {}
     }
-    let told = Told {
+    let told = Notice {
         schema: SCHEMA,
         newest: order.serial.map(|serial| (serial, digest)).or(newest),
         wiki: order.wiki.clone(),
@@ -83,7 +83,7 @@ pub(super) fn follow(options: &Options, order: &Order, is_served: bool) -> Resul
             let path = path(options, &order.wiki.name);
             disk::discard(&path).map_err(|error| unusable(&path, &error))
         }
-        Some(told) if told.is_served != is_served => put(options, &Told { is_served, ..told }),
+        Some(told) if told.is_served != is_served => put(options, &Notice { is_served, ..told }),
         _ => Ok(()),
     }
 }
@@ -92,14 +92,14 @@ pub(super) fn follow(options: &Options, order: &Order, is_served: bool) -> Resul
 ///
 /// # Errors
 /// It cannot be read.
-pub(super) fn find(options: &Options, name: &Name) -> Result<Option<Told>, Problem> {
+pub(super) fn find(options: &Options, name: &Name) -> Result<Option<Notice>, Problem> {
     let path = path(options, name);
     let Some(json) = disk::read_optional(&path).map_err(|error| unusable(&path, &error))? else { return Ok(None) };
     let damaged = |reason: String| {
         Problem::new(ExitCode::Failed, format!("`{}` does not fit: {reason}", path.display()))
             .hint("remove it, and give the newest order again")
     };
-    let told: Told = serde_json::from_slice(&json).map_err(|error| damaged(error.to_string()))?;
+    let told: Notice = serde_json::from_slice(&json).map_err(|error| damaged(error.to_string()))?;
     if told.schema != SCHEMA || told.wiki.name != *name {
         return Err(damaged("it has another form, or is about another wiki".to_owned()));
     }
@@ -110,7 +110,7 @@ pub(super) fn find(options: &Options, name: &Name) -> Result<Option<Told>, Probl
 ///
 /// # Errors
 /// The directory cannot be read.
-pub(super) fn readable(options: &Options) -> Result<(BTreeMap<Name, Told>, Damaged), Problem> {
+pub(super) fn readable(options: &Options) -> Result<(BTreeMap<Name, Notice>, Damaged), Problem> {
     let directory = options.layout.agent();
     let names = disk::names(&directory).map_err(|error| unusable(&directory, &error))?;
     let (mut all, mut damaged) = (BTreeMap::new(), BTreeMap::new());
@@ -158,7 +158,7 @@ fn path(options: &Options, name: &Name) -> PathBuf {
     options.layout.agent().join(format!("{name}.json"))
 }
 
-fn put(options: &Options, told: &Told) -> Result<(), Problem> {
+fn put(options: &Options, told: &Notice) -> Result<(), Problem> {
     let path = path(options, &told.wiki.name);
     let directory = options.layout.agent();
     let mut json = serde_json::to_vec_pretty(told).unwrap_or_default();

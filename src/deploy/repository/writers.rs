@@ -7,12 +7,13 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::super::bare::{self, heal, heal_if_idle, heal_ref};
+use super::super::engine::of_lock;
 use super::super::git::Repository;
 use super::super::lock::{self, Held};
 use super::super::options::Options;
 use super::core;
 use crate::disk;
-use crate::report::{ExitCode, Problem};
+use crate::report::Problem;
 
 /// How long one waits for a lock that a git has which is not ours any more, or to be alone where that can wait.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -117,8 +118,4 @@ fn removing(options: &Options) -> PathBuf {
 fn is_removing(options: &Options) -> Result<bool, Problem> {
     let marker = removing(options);
     Ok(disk::look(&marker).map_err(|error| super::super::releases::unusable(&marker, &error))?.is_some())
-}
-
-fn of_lock(error: &lock::Error) -> Problem {
-    Problem::from_error(ExitCode::Failed, error)
 }

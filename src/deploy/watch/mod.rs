@@ -176,7 +176,7 @@ pub fn missed(project: &str, remote: &BTreeMap<String, Sha>, wikis: &BTreeMap<Na
 /// What looks have told before. What cannot be deployed differs from what is served for as long as nobody pushes a better
 /// one: it is told again less and less often, since the disk may have been full, and not at each look.
 #[derive(Debug, Default)]
-pub struct Told(BTreeMap<(Name, Kind), Again>);
+pub struct Reminders(BTreeMap<(Name, Kind), Again>);
 
 #[derive(Debug)]
 struct Again {
@@ -184,7 +184,7 @@ struct Again {
     looks: u32,
 }
 
-impl Told {
+impl Reminders {
     /// How many looks it takes at most until a thing is told again.
     const MOST: u32 = 64;
 

@@ -66,7 +66,7 @@ fn what_cannot_be_deployed_is_told_less_and_less_often() {
     let mut wikis: BTreeMap<Name, Known> = [known("a", Some(1), |_| ()), known("b", Some(1), |_| ())].into();
     let mut remote =
         BTreeMap::from([("refs/heads/wiki/a".to_owned(), sha(2)), ("refs/heads/wiki/b".to_owned(), sha(1))]);
-    let mut told = Told::default();
+    let mut told = Reminders::default();
     let mut look = |remote: &_, wikis: &_| {
         let due = told.due(missed("p", remote, wikis), wikis);
         due.iter().map(|event| format!("{} {:?}", &event.reference[16..], event.kind)).collect::<Vec<_>>()

@@ -97,8 +97,9 @@ pub fn remove_site(options: &Options, name: &Name) -> Result<bool, Problem> {
     publish(options, Change { remove, ..Change::default() })
 }
 
-/// Has the proxy know these hosts, with what is behind it for each, and no others. Says whether anything changed. They are asked for when nobody else can
-/// write the configuration: of two who add a host each, the second one finds what the first one did.
+/// Has the proxy know these hosts, with what is behind it for each, and no others. Says whether anything changed. They
+/// are asked for when nobody else can write the configuration: of two who add a host each, the second one finds what the
+/// first one did.
 ///
 /// # Errors
 /// As of [`ensure_site`], and those of `hosts`.
@@ -177,7 +178,7 @@ fn publish_with(options: &Options, change: impl FnOnce() -> Result<Change, Probl
 
 /// What is said to a daemon.
 #[derive(Debug)]
-struct Told {
+struct Said {
     /// The digest of all of it.
     digest: String,
     /// Whether it has anything to do: it serves wikis, or did, or the farm's wikis are served by it as a rule.
@@ -186,7 +187,7 @@ struct Told {
 
 /// Whether a daemon has to be told what is said to it. One that is not used may not be there at all; if it is, and was
 /// told of wikis once, it serves on what is gone.
-fn is_stale(options: &Options, daemon: Daemon, told: &Told) -> bool {
+fn is_stale(options: &Options, daemon: Daemon, told: &Said) -> bool {
     if !told.is_used && !daemon::is_running(options, daemon) {
         return false;
     }
@@ -194,7 +195,7 @@ fn is_stale(options: &Options, daemon: Daemon, told: &Told) -> bool {
 }
 
 /// Adds what every configuration has, and tells for each daemon the digest of all that will be said to it.
-fn complete(options: &Options, change: &mut Change) -> Result<BTreeMap<Daemon, Told>, Problem> {
+fn complete(options: &Options, change: &mut Change) -> Result<BTreeMap<Daemon, Said>, Problem> {
     let etc = options.layout.etc();
     let sockets = options.layout.sockets();
     let directories = super::DAEMONS.into_iter().map(|daemon| super::site_directory(options, daemon));
@@ -234,7 +235,7 @@ fn complete(options: &Options, change: &mut Change) -> Result<BTreeMap<Daemon, T
         let digest = sha256(all.as_bytes());
         change.put.push(super::farm(options, daemon, serves, &digest));
         let is_used = daemon == Daemon::Nginx || was_used || super::is_usual(options, daemon);
-        told.insert(daemon, Told { digest, is_used });
+        told.insert(daemon, Said { digest, is_used });
     }
     Ok(told)
 }

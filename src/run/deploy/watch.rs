@@ -24,7 +24,7 @@ use crate::deploy::record::{State, Wiki};
 use crate::deploy::release::Sha;
 use crate::deploy::watch::gerrit::{Follow, PAUSES, SETTLED};
 use crate::deploy::watch::worker::{self, Work};
-use crate::deploy::watch::{self, Known, Outcome, Pushed, Stop, Told, hook, serve};
+use crate::deploy::watch::{self, Known, Outcome, Pushed, Reminders, Stop, hook, serve};
 use crate::deploy::{config_repository, home, journal, reconcile, registry, repository, retire, status, tree, users};
 use crate::report::{ExitCode, Output, Problem, Reporter, Verbosity, escaped};
 
@@ -200,7 +200,7 @@ fn work(flags: &Worker, jobs: Option<NonZeroUsize>, reporter: &dyn Reporter) -> 
     let stop = stop()?;
     let counts = with_engine(&flags.config, reporter, |engine| {
         let create = |name: &Name, _: &Pushed| make(engine, name);
-        let told = Mutex::new(Told::default());
+        let told = Mutex::new(Reminders::default());
         open_queue(engine.options)?;
         worker::work(&Work {
             options: engine.options,
@@ -294,7 +294,7 @@ fn make(engine: &Engine<'_>, name: &Name) -> Outcome {
 
 /// Mends what a crash left, archives wikis whose time is over, then compares all branches and configurations with what is
 /// served.
-fn look(engine: &Engine<'_>, told: &mut Told) -> Result<Vec<Event>, Problem> {
+fn look(engine: &Engine<'_>, told: &mut Reminders) -> Result<Vec<Event>, Problem> {
     let found = reconcile::mend_all(engine)?;
     for (name, done) in &found.wikis {
         for what in done {

@@ -1,6 +1,6 @@
 // What the code of a wiki tries against another one. Prints what worked. `$paths` and `$processes` are the other one's,
-// `$known` are those
-// whose being there is no secret, `$own` is a directory that this one may write to. No way in is left out because another one is closed.
+// `$known` are those whose being there is no secret, `$own` is a directory that this one may write to. No way in is left
+// out because another one is closed.
 $got = [];
 $try = static function (string $what, callable $attack) use (&$got): void {
     try {
