@@ -11,7 +11,6 @@ use super::fpm;
 use crate::deploy::health;
 use crate::deploy::options::Options;
 use crate::disk;
-use crate::fastcgi::{self, Address};
 use crate::process::{Environment, Program, Status};
 use crate::report::{ExitCode, Problem};
 
@@ -32,7 +31,7 @@ pub(super) const PROBE_HOST: &str = "mwfarm.invalid";
 /// How long a check may take.
 const CHECK: Duration = Duration::from_secs(60);
 
-/// How long a daemon may take to say what it serves by. PHP-FPM may be waiting for requests to end, see [`fpm`].
+/// How long nginx, or Apache, may take to say what it serves by; for PHP-FPM see [`fpm::ask`].
 const ANSWER: Duration = Duration::from_secs(15);
 
 /// How long a daemon may take until it serves by what it was told.
@@ -158,9 +157,8 @@ pub fn loaded(options: &Options, daemon: Daemon) -> Option<String> {
         Daemon::Nginx => health::ask(&options.services.proxy, PROBE_HOST, "/", ANSWER).ok()?.body,
         Daemon::Apache => health::ask(&options.services.apache_backend, PROBE_HOST, "/", ANSWER).ok()?.body,
         Daemon::Fpm => {
-            let address = Address::Unix(fpm::probe_socket(&options.layout));
             let parameters = [("REQUEST_METHOD", "GET"), ("SCRIPT_NAME", fpm::PING), ("SCRIPT_FILENAME", fpm::PING)];
-            fastcgi::request(&address, &parameters, ANSWER).ok()?.body
+            fpm::ask(&options.layout, &parameters).ok()?.body
         }
     };
     let text = String::from_utf8(text).ok()?;

@@ -2,11 +2,13 @@
 
 use std::fmt::Write;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::{Site, UPLOAD_MEGABYTES, site_directory};
 use crate::deploy::layout::Layout;
 use crate::deploy::options::Options;
 use crate::deploy::web::daemon::Daemon;
+use crate::fastcgi::{self, Address, Response};
 
 /// How long requests may go on when the configuration is read again, in seconds. Others wait meanwhile; without it, all
 /// requests that are being served would be cut off.
@@ -50,6 +52,32 @@ pub(super) const PING: &str = "/mwfarm";
 pub(super) fn probe_socket(layout: &Layout) -> PathBuf {
     // No wiki has this name.
     layout.sockets().join("unknown.sock")
+}
+
+/// How long it may take to answer, each time that it is asked. When its only process ends as idle at the very moment at
+/// which somebody connects, PHP-FPM may begin another one for the next connection only.
+const TIME: Duration = Duration::from_secs(5);
+
+/// How often it is asked: longer than it waits for requests to end when it has just been told to read its configuration.
+const TIMES: u32 = 3;
+
+/// Asks the pool that serves nothing.
+///
+/// # Errors
+/// Nobody listens, or it does not answer, each time that it is asked.
+pub(super) fn ask(layout: &Layout, parameters: &[(&str, &str)]) -> Result<Response, fastcgi::Error> {
+    ask_within(layout, parameters, TIME)
+}
+
+fn ask_within(layout: &Layout, parameters: &[(&str, &str)], time: Duration) -> Result<Response, fastcgi::Error> {
+    let address = Address::Unix(probe_socket(layout));
+    let mut times = 1;
+    loop {
+        match fastcgi::request(&address, parameters, time) {
+            Err(fastcgi::Error::Timeout { .. }) if times < TIMES => times += 1,
+            result => return result,
+        }
+    }
 }
 
 /// The pool of a wiki.
@@ -100,4 +128,41 @@ pub(super) fn pool(options: &Options, site: &Site) -> String {
         socket = layout.socket(&site.name).display(),
     );
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    /// As of a process that ends as idle just when somebody connects.
+    #[test]
+    fn a_connection_that_nobody_answers_is_made_again() {
+        let root = tempfile::tempdir().unwrap();
+        let layout = Layout::new(root.path().to_owned());
+        let socket = probe_socket(&layout);
+        std::fs::create_dir_all(socket.parent().unwrap()).unwrap();
+        let listener = UnixListener::bind(&socket).unwrap();
+        let ask = || ask_within(&layout, &[("SCRIPT_NAME", PING)], Duration::from_millis(300));
+        std::thread::scope(|scope| {
+            let asked = scope.spawn(ask);
+            let left = listener.accept().unwrap();
+            let (mut answered, _) = listener.accept().unwrap();
+            assert!(answered.read(&mut [0; 8192]).unwrap() > 0);
+            let body = b"Content-Type: text/plain\r\n\r\ndigest";
+            // Output of the request 1, and its end.
+            answered.write_all(&[1, 6, 0, 1, 0, u8::try_from(body.len()).unwrap(), 0, 0]).unwrap();
+            answered.write_all(body).unwrap();
+            answered.write_all(&[1, 3, 0, 1, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]).unwrap();
+            assert_eq!(asked.join().unwrap().unwrap().body, b"digest");
+            drop(left);
+            // Not for ever.
+            let asked = scope.spawn(ask);
+            let left: Vec<_> = (0..TIMES).map(|_| listener.accept().unwrap()).collect();
+            assert!(matches!(asked.join().unwrap(), Err(fastcgi::Error::Timeout { .. })));
+            drop(left);
+        });
+    }
 }

@@ -3,26 +3,17 @@
 //! but PHP itself can let it forget, in a pool that is there for that.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::fpm;
 use crate::deploy::layout::Layout;
 use crate::disk;
-use crate::fastcgi::{self, Address};
+use crate::fastcgi;
 use crate::report::{ExitCode, Problem};
 
 /// What PHP runs.
 const SCRIPT: &str = include_str!("../../../php/deploy/opcache.php");
-
-/// How long it may take, each time that it is asked. A pool that has just been told to read its configuration waits for
-/// requests to end; and one whose only process ends as idle at this very moment may begin another one for the next
-/// connection only.
-const TIME: Duration = Duration::from_secs(5);
-
-/// How often it is asked.
-const TIMES: usize = 3;
 
 /// How much of the memory has to be wasted until OPcache begins anew when it is full, in percent: PHP's own default. When
 /// less than that is free, there is no place for many files any more.
@@ -88,15 +79,7 @@ pub fn forget(layout: &Layout, below: &[PathBuf], kept: Option<&str>) -> Result<
         ("MWFARM_BELOW", &below),
         ("MWFARM_KEPT", kept.unwrap_or_default()),
     ];
-    let address = Address::Unix(socket);
-    let ask = || fastcgi::request(&address, &parameters, TIME);
-    let mut answer = ask();
-    for _ in 1..TIMES {
-        if matches!(answer, Err(fastcgi::Error::Timeout { .. })) {
-            answer = ask();
-        }
-    }
-    let answer = match answer {
+    let answer = match fpm::ask(layout, &parameters) {
         Ok(answer) => answer,
         Err(fastcgi::Error::Connect { .. }) => return Ok(None),
         Err(error) => return Err(failed(&error.to_string())),

@@ -58,7 +58,8 @@ pub(in crate::run) fn wiki(wiki: &flags::Wiki, reporter: &dyn Reporter) -> Resul
                 let hint = format!("`mwfarm wiki show {name}` tells who owns it; `--nobody` leaves it to root");
                 return Err(vec![Problem::new(ExitCode::Usage, "no user is named").hint(hint)]);
             }
-            let is_new = with_engine(&flags.config, reporter, |engine| retire::set_owners(engine, &name, &flags.owners))?;
+            let is_new =
+                with_engine(&flags.config, reporter, |engine| retire::set_owners(engine, &name, &flags.owners))?;
             let owners = if flags.owners.is_empty() { "nobody".to_owned() } else { flags.owners.join(", ") };
             Ok(answer::line(&format!("`{name}` is owned by {owners}{}", if is_new { "" } else { ", as before" })))
         }
