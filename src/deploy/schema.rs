@@ -2,15 +2,14 @@
 //! need it and as the wiki's user.
 
 use std::ffi::OsString;
-use std::path::Path;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
 
 use super::engine::told;
-use super::maintenance::Site;
+use super::maintenance::{Site, reason};
 use super::options::{Database, Options};
 use super::record::Wiki;
 use super::releases::unusable;
-use super::{database, secrets, users};
+use super::{database, secrets, system, users};
 use crate::disk;
 use crate::process::{Program, Status};
 use crate::report::{ExitCode, Problem};
@@ -45,7 +44,7 @@ pub fn update(options: &Options, wiki: &Wiki, site: &Site<'_>) -> Result<Schema,
         install(options, wiki, site)?;
     }
     let quick: [OsString; 1] = ["--quick".into()];
-    run(&site.script("maintenance/update.php", &quick), "update.php", wiki, options.schema)?;
+    run(&site.script("maintenance/update.php", &quick), "update.php", "update.log", options, wiki)?;
     let after = database::schema(options, wiki)?;
     // A wiki's first schema is nobody else's.
     Ok(if is_new || before == after { Schema::Same } else { Schema::Changed })
@@ -97,25 +96,39 @@ fn install(options: &Options, wiki: &Wiki, site: &Site<'_>) -> Result<(), Proble
             *value = scratch.join("LocalSettings.php").into();
         }
     }
-    let result = run(&program, "MediaWiki's installer", wiki, options.schema);
+    let result = run(&program, "MediaWiki's installer", "install.log", options, wiki);
     disk::clear(&scratch).map_err(failed)?;
     result
 }
 
-fn run(program: &Program, what: &str, wiki: &Wiki, time: Duration) -> Result<(), Problem> {
+fn run(program: &Program, what: &str, log: &str, options: &Options, wiki: &Wiki) -> Result<(), Problem> {
     let failed =
-        |cause: String| Err(Problem::new(ExitCode::Failed, format!("{what} failed for `{}`", wiki.name)).cause(cause));
-    match program.capture(MAX_OUTPUT, time) {
-        Err(error) => failed(told(&Problem::from_error(ExitCode::Failed, &error))),
+        |cause: String| Problem::new(ExitCode::Failed, format!("{what} failed for `{}`", wiki.name)).cause(cause);
+    match program.capture(MAX_OUTPUT, options.schema) {
+        Err(error) => Err(failed(told(&Problem::from_error(ExitCode::Failed, &error)))),
         Ok(captured) if captured.status == Status::Exited(0) => Ok(()),
         Ok(captured) => {
             let output = [captured.output, captured.messages].concat();
-            let text = String::from_utf8_lossy(&output);
-            let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-            let last = lines[lines.len().saturating_sub(4)..].join("; ");
-            failed(if last.is_empty() { format!("exit code {}", captured.status.code()) } else { last })
+            let reason = reason(&String::from_utf8_lossy(&output));
+            let reason = if reason.is_empty() { format!("exit code {}", captured.status.code()) } else { reason };
+            let kept =
+                keep(options, wiki, log, &output).map(|path| format!("all that it said is in `{}`", path.display()));
+            Err(failed(reason).causes(kept))
         }
     }
+}
+
+/// Keeps what a script said for whoever works on the wiki, who could have run it: as the wiki's user, with that user's
+/// rights. `None` when that cannot be, which is no reason to hide why the script failed.
+fn keep(options: &Options, wiki: &Wiki, log: &str, output: &[u8]) -> Option<PathBuf> {
+    if output.is_empty() {
+        return None;
+    }
+    let path = options.layout.home(&wiki.name).join("logs").join(log);
+    let write = "umask 007 && rm -f -- \"$1\" && cat > \"$1\"";
+    let arguments: [OsString; 4] = ["-c".into(), write.into(), "sh".into(), path.clone().into()];
+    let program = system::program("/bin/sh", arguments, users::of(options, wiki));
+    system::succeed(&program, output).ok().map(|_| path)
 }
 
 /// The version of a MediaWiki; `None` for anything else.

@@ -32,6 +32,28 @@ fn the_schema_is_looked_after_also_when_only_settings_change() {
     assert_eq!(farm.release("a"), before);
 }
 
+/// PHP's trace is longer than what is told of the end of an output.
+#[test]
+fn why_the_schema_failed_is_told_and_all_that_was_said_is_kept() {
+    let farm = Farm::start(&Plan { options: "  database: sqlite\n".to_owned(), ..Plan::plain() });
+    farm.create("a");
+    let name = farm.name("a");
+    let deep = "function a($n) { if ($n) { a($n - 1); } else { throw new Exception('boom ' . getmyuid()); } }";
+    farm.configure_wiki("a", &format!("<?php\nif (PHP_SAPI === 'cli') {{ echo \"begun\\n\"; {deep} a(9); }}"));
+    let log = farm.at("data/project").join(&name).join("logs/update.log");
+    let said = farm.deploy("a").badly(1, "update.php failed");
+    assert!(said.contains("Uncaught Exception: boom") && said.contains(&log.display().to_string()), "{said}");
+    let shown = farm.mwfarm(["wiki", "show", &name]).well();
+    assert!(shown.contains("Uncaught Exception: boom"), "{shown}");
+    let kept = fs::read_to_string(&log).expect("a log");
+    assert!(kept.contains("begun") && kept.contains("#3 ") && kept.contains("boom"), "{kept}");
+    // What the wiki put there is not followed with root's rights, and hides no reason.
+    fs::remove_file(&log).expect("a log");
+    fs::create_dir(&log).expect("a directory");
+    let said = farm.deploy("a").badly(1, "Uncaught Exception: boom");
+    assert!(!said.contains("update.log"), "{said}");
+}
+
 /// No push tells of changed options, of a farm's changed settings and of a new mwfarm.
 #[test]
 fn the_same_commits_are_made_into_a_release_again() {
