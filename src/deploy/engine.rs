@@ -8,7 +8,7 @@ use super::journal::{self, Entry, Stage};
 use super::maintenance;
 use super::name::Name;
 use super::options::Options;
-use super::record::{Broken, Wiki};
+use super::record::{Broken, State, Wiki};
 use super::registry;
 use super::release::ReleaseId;
 use super::releases::unusable;
@@ -109,7 +109,7 @@ impl Engine<'_> {
     /// Those of the system.
     pub fn add(&self, name: &Name, entry: &Entry) -> Result<(), Problem> {
         if let Some(release) = &entry.release {
-            self.reporter.note(Verbosity::Verbose, &format!("{name}: {release}: {}", entry.stage.word()));
+            self.reporter.progress(Verbosity::Verbose, &format!("{name}: {release}: {}", entry.stage.word()));
         }
         let path = self.options.layout.journal(name);
         let directory = path.parent().unwrap_or(Path::new("/"));
@@ -167,7 +167,7 @@ impl Engine<'_> {
 
     /// Tells whoever wants to see each step that one begins.
     pub fn begins(&self, name: &Name, step: &str) {
-        self.reporter.note(Verbosity::VeryVerbose, &format!("{name}: {step}"));
+        self.reporter.progress(Verbosity::VeryVerbose, &format!("{name}: {step}"));
     }
 
     /// A step of making or mending a wiki. When it fails, the record says so; when all went well later, nothing of it
@@ -181,7 +181,12 @@ impl Engine<'_> {
         step: &str,
         action: impl FnOnce(&Wiki) -> Result<T, Problem>,
     ) -> Result<T, Problem> {
-        self.begins(&wiki.name, step);
+        // Of a wiki that is there, there is little to make; and there may be thousands.
+        if wiki.state == State::Provisioning {
+            self.begins(&wiki.name, step);
+        } else {
+            self.reporter.note(Verbosity::VeryVerbose, &format!("{}: {step}", wiki.name));
+        }
         action(wiki).map_err(|problem| {
             let hint = problem.hint.as_ref().map_or_else(String::new, |hint| format!("; {hint}"));
             let error = told(&problem) + &hint;

@@ -181,6 +181,10 @@ pub trait Reporter: Sync {
     fn warning(&self, text: &str);
     /// Something worth knowing, said when the user wants at least that much.
     fn note(&self, at: Verbosity, text: &str);
+    /// How far a command is that takes minutes: also said to whoever waits for it at a terminal.
+    fn progress(&self, at: Verbosity, text: &str) {
+        self.note(at, text);
+    }
 }
 
 /// Says nothing: for tests, benches and other programs.

@@ -154,6 +154,10 @@ impl Reporter for Terminal {
             self.say_above(&format!("{}\n", escaped(text)));
         }
     }
+
+    fn progress(&self, at: Verbosity, text: &str) {
+        self.note(if self.look.bars { at.min(Verbosity::Normal) } else { at }, text);
+    }
 }
 
 impl Look {
@@ -308,6 +312,21 @@ mod tests {
         assert!(!bars(Settings { colours: Some(false), ..PLAIN }, TERMINAL));
         assert!(!bars(Settings { progress: false, ..PLAIN }, TERMINAL));
         assert!(!bars(saying(Verbosity::Quiet), TERMINAL));
+    }
+
+    #[test]
+    fn progress_is_said_to_whoever_waits_at_a_terminal() {
+        let said = |settings, around| {
+            let paper = Paper::default();
+            let terminal = Terminal::with(Look::new(settings, around), Box::new(paper.clone()));
+            terminal.progress(Verbosity::VeryVerbose, "code");
+            paper.text()
+        };
+        assert_eq!(said(PLAIN, TERMINAL), "code\n");
+        assert_eq!(said(PLAIN, Surroundings::default()), "");
+        assert_eq!(said(saying(Verbosity::VeryVerbose), Surroundings::default()), "code\n");
+        assert_eq!(said(saying(Verbosity::Quiet), TERMINAL), "");
+        assert_eq!(said(Settings { progress: false, ..PLAIN }, TERMINAL), "");
     }
 
     #[test]

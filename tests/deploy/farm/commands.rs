@@ -382,3 +382,57 @@ fn a_lost_link_comes_back_also_while_the_wiki_is_held() {
     let host = farm.host("a");
     assert!(farm.mwfarm(["run", "show", "--wiki", &host]).well().starts_with(&format!("[\"{name}\",")));
 }
+
+/// Nobody waits for minutes before a terminal that says nothing.
+#[test]
+fn whoever_waits_at_a_terminal_sees_how_far_it_is() {
+    let farm = Farm::start(&Plan::plain());
+    let at_terminal = |arguments: &[&str]| {
+        let command = farm.command(arguments);
+        let words = std::iter::once(command.get_program()).chain(command.get_args());
+        let line: Vec<_> = words.map(|word| word.to_string_lossy().into_owned()).collect();
+        let mut script = std::process::Command::new("script");
+        script.args(["-qec", &line.join(" "), "/dev/null"]).env_remove("CI").env("TERM", "xterm");
+        let output = script.stdin(std::process::Stdio::null()).output().expect("script");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let name = farm.name("a");
+    let said = at_terminal(&["wiki", "create", &name]);
+    for step in ["registry", "user", "branch", "home", "code"] {
+        assert!(said.contains(&format!("{name}: {step}\r\n")), "{said}");
+    }
+    assert!(said.contains(": fetched\r\n") && said.contains(": built\r\n"), "{said}");
+    let said = at_terminal(&["deploy", &name, "--again"]);
+    assert!(said.contains(": fetched\r\n") && !said.contains(&format!("{name}: home")), "{said}");
+    let quiet = at_terminal(&["-q", "deploy", &name, "--again"]);
+    assert_eq!(quiet.lines().count(), 1, "the result alone: {quiet}");
+    let piped = farm.mwfarm(["deploy", &name, "--again"]);
+    assert_eq!(piped.err, "");
+}
+
+/// Each wiki has a tree of its own: where the command is run says nothing about any of them.
+#[test]
+fn a_farms_settings_are_checked_without_a_tree() {
+    let farm = Farm::start(&Plan::plain().with("list: wikis.yml"));
+    let farms = "farm:\n  server: '(?<wiki>[a-z0-9-]+)\\.wiki\\.test'\n  variables: [ { variable: wiki, file: wikis.yml } ]\n  \
+                 suffix: wiki\n  wikiID: $wikiwiki\n  config: [ { file: all.yml, key: default } ]\n";
+    fs::write(farm.at("farms.yml"), farms).expect("settings");
+    fs::write(farm.at("all.yml"), "wgUseSkinVector: true\nwgUseExtensionCite: composer\nwgSitename: One\n")
+        .expect("settings");
+    fs::write(farm.at("wikis.yml"), "- alpha\n").expect("a list");
+    let check = |arguments: &[&str]| {
+        let mut command = farm.command(arguments);
+        command.current_dir("/").output().expect("mwfarm")
+    };
+    let text = |output: &std::process::Output| String::from_utf8_lossy(&output.stdout).into_owned();
+    let said = check(&["config", "check"]);
+    assert!(said.status.success(), "{said:?}");
+    assert_eq!(text(&said), "1 wiki, 0 errors, 0 warnings\n");
+    // What is wrong is told all the same, and a tree that is named is looked at.
+    let named = text(&check(&["-d", &farm.at("pid").display().to_string(), "config", "check"]));
+    assert!(named.contains("there is no MediaWiki") && named.contains("Vector` stays off"), "{named}");
+    fs::write(farm.at("all.yml"), "wgUseSkinVector: perhaps\nwgSitename: {a\n").expect("settings");
+    let wrong = check(&["config", "check"]);
+    assert_eq!(wrong.status.code(), Some(5), "{wrong:?}");
+}
