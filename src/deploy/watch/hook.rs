@@ -133,6 +133,9 @@ pub fn post_receive(options: &Options, input: &[u8], who: &str) -> Vec<String> {
                 }
                 lines.push(match queue::add(&options.layout, &Entry::of(event, &name)) {
                     Ok(()) => format!("mwfarm: {name} is queued to be deployed"),
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                        format!("mwfarm: {name} is looked at later: no worker has run yet")
+                    }
                     Err(error) => format!("mwfarm: {name} is looked at later: the queue does not take it: {error}"),
                 });
             }

@@ -48,7 +48,12 @@ fn mend(flags: &Reconcile, reporter: &dyn Reporter) -> Result<Output, Vec<Proble
     let found = with_engine(&flags.config, reporter, |engine| match flags {
         Reconcile { boot: true, .. } => reconcile::boot(engine),
         Reconcile { dry_run: true, .. } => differences(engine, only.as_ref()),
-        _ => reconcile::reconcile(engine, only.as_ref()),
+        _ => {
+            let opened = open_queue(engine.options);
+            let mut found = reconcile::reconcile(engine, only.as_ref())?;
+            found.problems.extend(opened.err());
+            Ok(found)
+        }
     })?;
     answer::reconciled(found, flags.format)
 }
@@ -59,6 +64,7 @@ fn differences(engine: &Engine<'_>, only: Option<&Name>) -> Result<Reconciled, P
     if let Some(only) = only {
         engine.wiki(only)?;
     }
+    found.problems.extend(queue_group(engine.options).err());
     let (known, events) = compare(engine)?;
     for (name, Known { wiki, .. }) in known.iter().filter(|(name, _)| only.is_none_or(|only| only == *name)) {
         let mut tell = |what: String| found.wikis.entry(name.clone()).or_default().push(what);
@@ -219,16 +225,20 @@ fn work(flags: &Worker, jobs: Option<NonZeroUsize>, reporter: &dyn Reporter) -> 
     Ok(answer::line(&format!("{} deployed, {} failed", counts.deployed, counts.failed)))
 }
 
-/// Lets those add to the queue who receive pushes.
+/// Makes the queue, and lets those add to it who receive pushes.
 fn open_queue(options: &Options) -> Result<(), Problem> {
-    let Some(name) = &options.queue_group else { return Ok(()) };
+    queue::prepare(&options.layout, queue_group(options)?)
+        .map_err(|error| Problem::new(ExitCode::Failed, "cannot make the queue").cause(error.to_string()))
+}
+
+/// The number of the group that may tell of pushes.
+fn queue_group(options: &Options) -> Result<Option<u32>, Problem> {
+    let Some(name) = &options.queue_group else { return Ok(None) };
     let missing = || {
         Problem::new(ExitCode::Farm, format!("`{}` is no group of this machine", name.escape_debug()))
             .cause("mwfarm.yml, field `deploy.queue-group`")
     };
-    let group = users::group_number(name)?.ok_or_else(missing)?;
-    queue::prepare(&options.layout, Some(group))
-        .map_err(|error| Problem::new(ExitCode::Failed, "cannot make the queue").cause(error.to_string()))
+    users::group_number(name)?.ok_or_else(missing).map(Some)
 }
 
 /// How many wikis are deployed at a time when nothing is said. Deploys wait most of their time, for disks and for other

@@ -159,3 +159,24 @@ fn callers_by_sudo_choose_no_farm() {
     let said = farm.command(["wiki", "show", &name]).env("SUDO_USER", "carol").output().expect("mwfarm");
     Said::from(said).well();
 }
+
+#[test]
+fn the_queue_is_there_before_any_worker() {
+    let plan = Plan { users: true, ..Plan::plain() }.with("queue-group: backup").with("project: a/core");
+    let farm = Farm::with_core(&plan, &small_core());
+    farm.create("a");
+    let tip = farm.tip("a");
+    let line = format!("{tip} {tip} refs/heads/wiki/{}\n", farm.name("a"));
+    let hook = ["watch", "hook", "post-receive"];
+    let said = as_user(&farm, "backup", &hook, &line).well();
+    assert_eq!(said, format!("mwfarm: {} is looked at later: no worker has run yet\n", farm.name("a")));
+    farm.mwfarm(["watch", "reconcile"]).well();
+    let said = as_user(&farm, "backup", &hook, &line).well();
+    assert_eq!(said, format!("mwfarm: {} is queued to be deployed\n", farm.name("a")));
+    // A group that is not there is told, and keeps no wiki from being mended.
+    let text = fs::read_to_string(farm.at("mwfarm.yml")).expect("options");
+    fs::write(farm.at("mwfarm.yml"), text.replace("group: backup", "group: nowhere")).expect("options");
+    for flags in [&["watch", "reconcile", "--dry-run"][..], &["watch", "reconcile"]] {
+        farm.mwfarm(flags).badly(5, "`nowhere` is no group of this machine");
+    }
+}
