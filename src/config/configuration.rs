@@ -71,6 +71,17 @@ pub enum Error {
     },
 }
 
+/// Where the one MediaWiki of a farm is, when settings are loaded.
+#[derive(Clone, Copy)]
+enum Place<'p> {
+    /// Where it is read.
+    There,
+    /// Somewhere else.
+    Later(&'p Path),
+    /// There are many, and none is read.
+    Nowhere,
+}
+
 impl Configuration {
     /// Reads the farm in a directory. Without versions, its MediaWiki is the one that `mwfarm.yml` names, else `tree`.
     ///
@@ -79,7 +90,17 @@ impl Configuration {
     pub fn read(directory: &Path, tree: &Path) -> Result<Self, Error> {
         let options = options::read(directory)?;
         let published = Published::read(&options.output)?;
-        Self::with(options, published, tree, None)
+        Self::with(options, published, tree, Place::There)
+    }
+
+    /// Reads the farm in a directory whose wikis each have a MediaWiki of their own, and looks at none: what is turned on
+    /// is taken to be there. `tree` is only a name.
+    ///
+    /// # Errors
+    /// As of [`Configuration::read`].
+    pub fn read_for_any(directory: &Path, tree: &Path) -> Result<Self, Error> {
+        let options = Options { tree: None, code: None, ..options::read(directory)? };
+        Self::with(options, Published::default(), tree, Place::Nowhere)
     }
 
     /// Reads the farm in a directory for one MediaWiki that is not at its place yet: settings name files by where they
@@ -89,16 +110,22 @@ impl Configuration {
     /// As of [`Configuration::read`].
     pub fn read_staged(directory: &Path, tree: &Path, place: &Path) -> Result<Self, Error> {
         let options = Options { tree: None, code: None, ..options::read(directory)? };
-        Self::with(options, Published::default(), tree, Some(place))
+        Self::with(options, Published::default(), tree, Place::Later(place))
     }
 
-    fn with(options: Options, published: Published, tree: &Path, place: Option<&Path>) -> Result<Self, Error> {
+    fn with(options: Options, published: Published, tree: &Path, place: Place<'_>) -> Result<Self, Error> {
         let mut sources = Sources::new(&options.config, &options.php);
         let main = match sources.main() {
             Ok(main) => main,
             Err(finding) => return Err(Error::Main(Box::new((*finding, sources)))),
         };
-        let found = enumerate(&main, &options, place.unwrap_or(tree), &BTreeMap::new(), &mut sources);
+        let found = enumerate(
+            &main,
+            &options,
+            if let Place::Later(place) = place { place } else { tree },
+            &BTreeMap::new(),
+            &mut sources,
+        );
         let broken = broken(&found, &published);
         let mut configuration = Self {
             wikis: found.wikis,
@@ -123,8 +150,12 @@ impl Configuration {
         configuration.begin_delays();
         configuration.look_at_waiting(&main, tree);
         configuration.read_settings();
+        if let Place::Nowhere = place {
+            configuration.trees.insert(String::new(), Tree::any(tree));
+            return Ok(configuration);
+        }
         configuration.read_trees(tree)?;
-        if let (Some(place), Some(tree)) = (place, configuration.trees.get_mut("")) {
+        if let (Place::Later(place), Some(tree)) = (place, configuration.trees.get_mut("")) {
             place.clone_into(&mut tree.place);
         }
         Ok(configuration)

@@ -21,6 +21,8 @@ pub struct Tree {
     pub release: String,
     /// Whether it has extension registration, as all have since 1.25.
     pub registration: bool,
+    /// Whether it is none, and everything may be there.
+    any: bool,
     facts: RefCell<BTreeMap<ExtensionId, Rc<Facts>>>,
 }
 
@@ -41,7 +43,14 @@ impl Tree {
         let registration = is_file(&directory.join("includes/registration/ExtensionRegistry.php"))
             || is_file(&directory.join("includes/Registration/ExtensionRegistry.php"));
         let (directory, place) = (directory.to_owned(), directory.to_owned());
-        Ok(Self { directory, place, release, registration, facts: RefCell::default() })
+        Ok(Self { directory, place, release, registration, any: false, facts: RefCell::default() })
+    }
+
+    /// What stands for the trees of wikis that each have one of their own: it has whatever is asked for.
+    #[must_use]
+    pub fn any(directory: &Path) -> Self {
+        let (directory, place) = (directory.to_owned(), directory.to_owned());
+        Self { directory, place, release: String::new(), registration: true, any: true, facts: RefCell::default() }
     }
 
     /// What it has of an extension or skin.
@@ -77,6 +86,10 @@ impl Tree {
     }
 
     fn look(&self, id: &ExtensionId) -> Facts {
+        let usual = if id.is_skin() { "skin.json" } else { "extension.json" };
+        if self.any {
+            return Facts { exists: true, manifests: vec![usual.to_owned()], entry: true, composer: true };
+        }
         let directory = self.directory.join(id.as_str());
         let Ok(names) = disk::names(&directory) else { return Facts::default() };
         let kind = if id.is_skin() { "skin" } else { "extension" };

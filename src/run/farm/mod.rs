@@ -23,6 +23,8 @@ use crate::config::configuration::{self, Configuration};
 use crate::config::finding::{Finding, Severity};
 use crate::config::options;
 use crate::config::read::Sources;
+use crate::config::tree;
+use crate::deploy;
 use crate::farm::{ExtensionId, Farm};
 use crate::report::{ExitCode, Problem, Reporter};
 
@@ -53,6 +55,17 @@ pub(super) fn is_in(directory: &Path) -> bool {
 
 fn read(config: &cli::ConfigDir, tree: &Path) -> Result<Configuration, Vec<Problem>> {
     Configuration::read(&directory(config), tree).map_err(unread)
+}
+
+/// Reads a farm to say what is wrong with it. Wikis that are deployed each have a tree of their own, and what another one
+/// has would be wrong of most of them: unless one is named, none is looked at.
+fn read_to_check(config: &cli::ConfigDir, tree: &Path) -> Result<Configuration, Vec<Problem>> {
+    let directory = directory(config);
+    let is_named = tree != Path::new(".") || tree::is_mediawiki(tree);
+    if is_named || !deploy::options::is_there(&directory) {
+        return read(config, tree);
+    }
+    Configuration::read_for_any(&directory, tree).map_err(unread)
 }
 
 /// Reads the farm in a directory for a tree that will be somewhere else.

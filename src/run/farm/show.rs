@@ -27,7 +27,7 @@ const SCHEMA: &str = "1.0.0";
 
 /// Everything that is wrong or odd.
 pub(in crate::run) fn check(tree: &Path, flags: &cli::Check) -> Result<Output, Vec<Problem>> {
-    let configuration = super::read(&flags.config, tree)?;
+    let configuration = super::read_to_check(&flags.config, tree)?;
     let mut trees = Trees::read(&configuration);
     let compilation = trees.compile(&configuration);
     let slips = joined(slips(&configuration));
