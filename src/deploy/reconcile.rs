@@ -16,6 +16,7 @@ use super::record::{State, Wiki};
 use super::release::{Release, Sha};
 use super::releases::unusable;
 use super::watch::worker::Counts;
+use super::web::daemon::Daemon;
 use super::{cache, config_repository, home, list, recover, registry, repository, retire, secrets, web};
 use crate::disk;
 use crate::report::Problem;
@@ -124,9 +125,15 @@ fn mend_each<'n>(
     common("the cache's users were", cache::ensure(engine.options));
     common("the farm's list of wikis was", list::ensure(engine.options));
     // What one of them is refused for, it alone is told.
+    let is_lost = web::daemon::has_lost_its_socket(engine.options, Daemon::Fpm);
     let sites = match create::sites(engine) {
         Ok(changed) => {
             common("the web servers' wikis were", Ok(changed));
+            true
+        }
+        // Each wiki would only be told the same.
+        Err(problem) if is_lost => {
+            common("", Err(problem));
             true
         }
         Err(_) => false,
@@ -141,6 +148,9 @@ fn mend_each<'n>(
         }
     }
     // Last: nobody is sent to what is not there.
+    if is_lost {
+        return;
+    }
     match create::route(engine) {
         Ok(true) => found.strangers.push("the proxy's routes were not those of the registry".to_owned()),
         Ok(false) => {}

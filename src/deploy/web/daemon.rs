@@ -179,6 +179,15 @@ pub fn reload(options: &Options, daemon: Daemon, digest: &str) -> Result<(), Pro
             .cause(format!("`{file}` names no process of it"))
             .hint("start it: its configuration is written; then repeat the command"));
     };
+    if has_lost_its_socket(options, daemon) {
+        let socket = fpm::probe_socket(&options.layout).display().to_string();
+        return Err(Problem::new(
+            ExitCode::Failed,
+            format!("{title} listens at sockets that nobody can find any more"),
+        )
+        .cause(format!("`{socket}` was removed while it runs, and a reload would keep it so"))
+        .hint(format!("restart {title}, which makes them again; then repeat the command")));
+    }
     let old = children(process);
     kill_process(process, daemon.signal()).map_err(|error| {
         Problem::new(ExitCode::Failed, format!("cannot tell {title} to read its configuration"))
@@ -189,7 +198,10 @@ pub fn reload(options: &Options, daemon: Daemon, digest: &str) -> Result<(), Pro
         if begun.elapsed() > RELOAD {
             return Err(Problem::new(ExitCode::Failed, format!("{title} does not take its new configuration"))
                 .cause(format!("after {} s it still serves by another one", RELOAD.as_secs()))
-                .hint(format!("see the log of {title}; is the file of mwfarm included there?")));
+                .hint(format!(
+                    "see the log of {title}: `{}` has to be included in its configuration; if it is, restart {title}",
+                    super::farm_path(options, daemon).display()
+                )));
         }
         thread::sleep(PAUSE);
     }
@@ -198,6 +210,21 @@ pub fn reload(options: &Options, daemon: Daemon, digest: &str) -> Result<(), Pro
         thread::sleep(PAUSE);
     }
     Ok(())
+}
+
+/// Whether the daemon listens at a socket whose file is gone, as when somebody has emptied `/run`. `PHP-FPM` passes its
+/// sockets on when it reads its configuration again, and so only a restart makes their files. One that was not told of
+/// mwfarm yet listens at no such socket.
+#[must_use]
+pub fn has_lost_its_socket(options: &Options, daemon: Daemon) -> bool {
+    let socket = fpm::probe_socket(&options.layout);
+    if daemon != Daemon::Fpm || !matches!(disk::look(&socket), Ok(None)) || !is_running(options, daemon) {
+        return false;
+    }
+    // The last field is where a socket was bound, also when that is gone.
+    let bound = disk::read_optional(Path::new("/proc/net/unix")).ok().flatten().unwrap_or_default();
+    let bound = String::from_utf8_lossy(&bound);
+    bound.lines().any(|line| line.split_whitespace().nth(7).map(Path::new) == Some(&socket))
 }
 
 /// The main process, if the pid file names one. A number that was left behind may be anybody's by now.

@@ -33,3 +33,23 @@ fn a_farm_comes_back_when_the_machine_starts() {
     assert_eq!(farm.mwfarm(["watch", "reconcile"]).well().trim(), "nothing differs");
     sound(&farm);
 }
+
+/// A reload of PHP-FPM passes its sockets on, also those whose files are gone.
+#[test]
+fn sockets_that_vanish_while_php_runs_are_told_once_and_at_once() {
+    let mut farm = Farm::with_core(&Plan::of("fpm"), &small_core());
+    farm.create("a");
+    farm.create("b");
+    fs::remove_dir_all(farm.at("run/mwfarm/fpm")).expect("the sockets");
+    let begun = std::time::Instant::now();
+    let said = farm.mwfarm(["watch", "reconcile"]).badly(1, "restart PHP-FPM");
+    assert_eq!(said.matches("error:").count(), 1, "{said}");
+    farm.deploy("a").well();
+    farm.mwfarm(["deploy", &farm.name("a"), "--again"]).badly(1, "restart PHP-FPM");
+    assert!(begun.elapsed().as_secs() < 30, "{:?}", begun.elapsed());
+    farm.stop("fpm");
+    farm.daemon("fpm");
+    farm.mwfarm(["watch", "reconcile"]).well();
+    assert!(farm.page("a").starts_with("index 1 page 1 ") && farm.page("b").starts_with("index 1 page 1 "));
+    sound(&farm);
+}
