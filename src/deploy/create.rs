@@ -13,7 +13,7 @@ use super::options::{Backend, Options, Web};
 use super::order::{Action, Order};
 use super::record::{State, Wiki};
 use super::release::{Release, Sha};
-use super::{cache, database, home, list, recover, registry, releases, repository, secrets, users, web};
+use super::{cache, database, home, list, ready, recover, registry, releases, repository, secrets, users, web};
 use crate::disk;
 use crate::farm::Host;
 use crate::report::{ExitCode, Problem, Verbosity};
@@ -90,6 +90,7 @@ pub fn plan(engine: &Engine<'_>, asked: &Asked) -> Result<Plan, Problem> {
             branch_is_free(options, asked)?;
         }
         name_is_free(options, &asked.name)?;
+        ready::check(options, asked.web)?;
         return plan(None, asked.base.as_deref().unwrap_or(&options.base), &STEPS);
     };
     let wiki = same(options, wiki, asked, &host)?;
@@ -115,6 +116,7 @@ pub fn create(engine: &Engine<'_>, asked: &Asked) -> Result<Created, Problem> {
         repository::ensure(options)?;
         branch_is_free(options, asked)?;
         name_is_free(options, &asked.name)?;
+        ready::check(options, asked.web)?;
         changed.push("registry");
         enter(engine, asked, host)?
     };

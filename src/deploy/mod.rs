@@ -54,6 +54,7 @@ mod system;
 
 pub mod attempt;
 pub mod create;
+pub mod ready;
 pub mod reconcile;
 pub mod recover;
 pub mod retire;

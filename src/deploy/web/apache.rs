@@ -11,13 +11,30 @@ use crate::farm::Host;
 /// has to hold `User` and `Group` of the server itself.
 const USERS: (u32, u32) = (33, 65_534);
 
+/// The modules whose directives are used, as `a2enmod` names them. PHP's has its version in its name.
+const MODULES: [&str; 8] = ["mpm_itk", "remoteip", "headers", "env", "setenvif", "alias", "dir", "authz_core"];
+
+/// Lines with which Apache does not start as long as a module is not on, and says how that is mended, instead of naming
+/// the first directive that it does not know.
+fn modules() -> String {
+    let command = format!("a2enmod {}", MODULES.join(" "));
+    let mut text = String::new();
+    for module in MODULES {
+        let _ = writeln!(text, "<IfModule !{module}_module>");
+        let _ = writeln!(text, "    Error \"mwfarm needs the module {module}: {command}\"\n</IfModule>");
+    }
+    text + "<IfModule !php_module>\n    <IfModule !php7_module>\n        \
+            Error \"mwfarm needs PHP as a module of Apache, on Debian of libapache2-mod-php\"\n    \
+            </IfModule>\n</IfModule>\n"
+}
+
 /// Where Apache listens, and what answers when no wiki does. The first virtual host is the one for unknown hosts.
 pub(super) fn farm(options: &Options, digest: &str) -> String {
     let backend = &options.services.apache_backend;
     let (from, to) = options.users.map_or(USERS, |users| (USERS.0.min(users.from), USERS.1.max(users.to)));
     let nobody = if options.users.is_some() { "    AssignUserID nobody nogroup\n" } else { "" };
     format!(
-        r#"Listen {backend}
+        r#"{modules}Listen {backend}
 LimitUIDRange {from} {to}
 LimitGIDRange {from} {to}
 ServerTokens Prod
@@ -38,6 +55,7 @@ php_admin_value opcache.validate_permission 1
 
 IncludeOptional {sites}/*.conf
 "#,
+        modules = modules(),
         sites = site_directory(options, Daemon::Apache).display(),
     )
 }

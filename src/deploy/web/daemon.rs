@@ -146,7 +146,11 @@ pub fn check(options: &Options, daemon: Daemon) -> Result<(), Problem> {
     };
     let messages: Vec<String> = said(&captured.messages);
     let messages = if messages.is_empty() { said(&captured.output) } else { messages };
-    Err(Problem::new(ExitCode::Failed, format!("{} refuses its configuration", daemon.title())).causes(messages))
+    let command = messages.iter().find_map(|message| message.split_once("a2enmod ")).map(|(_, modules)| modules);
+    let hint = command.map(|modules| format!("`a2enmod {modules}` and a restart of Apache; then repeat the command"));
+    let problem =
+        Problem::new(ExitCode::Failed, format!("{} refuses its configuration", daemon.title())).causes(messages);
+    Err(Problem { hint, ..problem })
 }
 
 /// The digest of the configuration by which a daemon serves, as it says itself; `None` when it does not answer, or was

@@ -147,3 +147,31 @@ fn nothing_is_chosen_where_nothing_is_configured() {
     assert!(said.contains("field `deploy.web`: none"), "{said}");
     assert_eq!(farm.left_of("a"), Vec::<String>::new());
 }
+
+/// As with Debian's Apache before anything was turned on.
+#[test]
+fn a_module_that_apache_lacks_is_told_before_anything_is_made() {
+    let farm = Farm::start(&Plan::of("both"));
+    let name = farm.name("a");
+    let good = fs::read_to_string(farm.at("apache2.conf")).expect("configuration");
+    for module in ["remoteip", "headers", "env", "mpm_itk", "php"] {
+        let lines = good.lines().filter(|line| !line.starts_with(&format!("LoadModule {module}_module ")));
+        let lines: String = lines.map(|line| format!("{line}\n")).collect();
+        assert_ne!(lines, good);
+        fs::write(farm.at("apache2.conf"), lines).expect("configuration");
+        for flags in [&["--dry-run"][..], &[]] {
+            let command = ["wiki", "create", &name, "--web", "itk"].into_iter().chain(flags.iter().copied());
+            let said = farm.mwfarm(command).badly(1, "Apache refuses its configuration");
+            let needs = if module == "php" { "PHP as a module".to_owned() } else { format!("the module {module}: ") };
+            assert!(said.contains(&needs), "{said}");
+            assert!(module == "php" || said.contains("`a2enmod mpm_itk remoteip headers "), "{said}");
+            assert!(said.ends_with('\n') && farm.left_of("a").is_empty(), "{said}");
+        }
+        assert_eq!(farm.mwfarm(["wiki", "list", "--format", "json"]).well().matches(&name).count(), 0);
+    }
+    // Others are not held up by it.
+    farm.create("b");
+    fs::write(farm.at("apache2.conf"), good).expect("configuration");
+    farm.mwfarm(["wiki", "create", &name, "--web", "itk"]).well();
+    serves(&farm, "a", ITK);
+}
