@@ -125,14 +125,13 @@ fn mend_each<'n>(
     common("the cache's users were", cache::ensure(engine.options));
     common("the farm's list of wikis was", list::ensure(engine.options));
     // What one of them is refused for, it alone is told.
-    let is_lost = web::daemon::has_lost_its_socket(engine.options, Daemon::Fpm);
     let sites = match create::sites(engine) {
         Ok(changed) => {
             common("the web servers' wikis were", Ok(changed));
             true
         }
         // Each wiki would only be told the same.
-        Err(problem) if is_lost => {
+        Err(problem) if web::daemon::has_lost_its_socket(engine.options, Daemon::Fpm) => {
             common("", Err(problem));
             true
         }
@@ -148,13 +147,10 @@ fn mend_each<'n>(
         }
     }
     // Last: nobody is sent to what is not there.
-    if is_lost {
-        return;
-    }
     match create::route(engine) {
         Ok(true) => found.strangers.push("the proxy's routes were not those of the registry".to_owned()),
-        Ok(false) => {}
-        Err(problem) => found.problems.push(problem),
+        Err(problem) if !found.problems.contains(&problem) => found.problems.push(problem),
+        Ok(false) | Err(_) => {}
     }
 }
 
