@@ -138,6 +138,21 @@ pub fn schema_is_in_doubt(entries: &[Entry]) -> bool {
     doubt
 }
 
+/// How often update.php was begun for these commits, and failed or was cut off, since they last came to be served well.
+#[must_use]
+pub fn failed_updates(entries: &[Entry], code: Option<&Sha>, config: Option<&Sha>) -> usize {
+    let mut failed = 0_usize;
+    for entry in entries.iter().filter(|entry| (entry.code.as_ref(), entry.config.as_ref()) == (code, config)) {
+        match entry.stage {
+            Stage::SchemaBegun => failed += 1,
+            Stage::SchemaSame | Stage::SchemaChanged => failed = failed.saturating_sub(1),
+            Stage::Done => failed = 0,
+            _ => {}
+        }
+    }
+    failed
+}
+
 /// All lines, the oldest first, but for those that a crash cut.
 ///
 /// # Errors

@@ -138,6 +138,13 @@ pub struct Refused {
 }
 
 impl Held {
+    /// The hold after update.php has failed, or was cut off, so often for a commit.
+    #[must_use]
+    pub fn after_tries(tries: usize, code: &Sha) -> Self {
+        let why = format!("update.php has failed {tries} times for {}", code.short());
+        Self { by: "mwfarm".to_owned(), why, since: crate::disk::now(), by_deploy: true }
+    }
+
     /// What is told of it.
     #[must_use]
     pub fn told(&self, wiki: &Name) -> String {

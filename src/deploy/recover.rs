@@ -9,6 +9,7 @@ use super::order::{Action, Order};
 use super::record::{Broken, Held, State, Wiki};
 use super::release::{Release, ReleaseId};
 use super::releases::{self, unusable};
+use super::schema;
 use crate::disk;
 use crate::report::Problem;
 
@@ -32,7 +33,8 @@ pub fn recover(engine: &Engine<'_>, wiki: &mut Wiki) -> Result<Vec<String>, Prob
     let last = entries.iter().rev().find(|entry| entry.attempt > 0);
     if let Some(last) = last.filter(|entry| !entry.stage.is_final()) {
         let of_attempt = entries.iter().filter(|entry| entry.attempt == last.attempt).cloned().collect();
-        done.push(Interrupted { engine, last: last.clone(), entries: of_attempt }.finish(wiki)?);
+        let failed = journal::failed_updates(&entries, last.code.as_ref(), last.config.as_ref());
+        done.push(Interrupted { engine, last: last.clone(), entries: of_attempt, failed }.finish(wiki)?);
     }
     // Whatever was served has kept its promise.
     if wiki.keep_promise(false) {
@@ -93,6 +95,8 @@ struct Interrupted<'a> {
     last: Entry,
     /// All its lines.
     entries: Vec<Entry>,
+    /// How often update.php has failed for its commits, this time included.
+    failed: usize,
 }
 
 impl Interrupted<'_> {
@@ -155,6 +159,9 @@ impl Interrupted<'_> {
                     wiki.name
                 )),
             });
+            if let Some(code) = self.last.code.as_ref().filter(|_| self.failed >= schema::TRIES) {
+                wiki.held = Some(Held::after_tries(self.failed, code));
+            }
             self.engine.put(wiki)?;
         }
         attempt::prune(self.engine, wiki)?;

@@ -26,6 +26,9 @@ pub enum Schema {
 /// The most that they may print, in bytes.
 const MAX_OUTPUT: usize = 64 << 20;
 
+/// How often update.php may fail or be cut off for the same commits before pushes wait for a person.
+pub const TRIES: usize = 2;
+
 /// Whether a release has scripts that look after the database. They are run for every release, also one that differs
 /// in its settings only: those alone can turn an extension on, and nobody but MediaWiki knows which tables it needs.
 #[must_use]
@@ -33,12 +36,19 @@ pub fn is_needed(site: &Site<'_>) -> bool {
     site.has("maintenance/update.php")
 }
 
+/// The schema as it is. A database that does not answer is found here, and is no fault of the release.
+///
+/// # Errors
+/// The database does not answer.
+pub fn look(options: &Options, wiki: &Wiki) -> Result<String, Problem> {
+    database::schema(options, wiki)
+}
+
 /// Makes the schema, or brings it to what the release needs.
 ///
 /// # Errors
 /// A script failed; what it said is told. It can be run again.
-pub fn update(options: &Options, wiki: &Wiki, site: &Site<'_>) -> Result<Schema, Problem> {
-    let before = database::schema(options, wiki)?;
+pub fn update(options: &Options, wiki: &Wiki, site: &Site<'_>, before: &str) -> Result<Schema, Problem> {
     let is_new = before == database::nothing();
     if is_new && options.database != Database::None && site.has("maintenance/install.php") {
         install(options, wiki, site)?;

@@ -129,12 +129,17 @@ impl Attempt<'_> {
         }
         let path = engine.options.layout.journal(&self.wiki.name);
         let entries = journal::read(&path).map_err(|error| unusable(&path, &error))?;
+        let before = schema::look(engine.options, self.wiki)?;
         self.note(Stage::SchemaBegun, None)?;
-        let updated = self.close().and_then(|()| schema::update(engine.options, self.wiki, &site));
+        let updated = self.close().and_then(|()| schema::update(engine.options, self.wiki, &site, &before));
         let schema = match updated {
             Ok(_) if journal::schema_is_in_doubt(&entries) => Schema::Changed,
             Ok(schema) => schema,
             Err(problem) => {
+                let failed = 1 + journal::failed_updates(&entries, Some(&self.code), self.config.as_ref());
+                if failed >= schema::TRIES && self.current.is_some() {
+                    self.wiki.held = Some(Held::after_tries(failed, &self.code));
+                }
                 self.open()?;
                 return Err(problem.into());
             }

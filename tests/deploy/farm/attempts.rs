@@ -162,6 +162,53 @@ fn a_commit_is_bad_until_it_was_seen_to_work() {
     assert_eq!(bad(), Some(0));
 }
 
+/// Neither a script that fails nor one that takes its caller with it is begun for ever.
+#[test]
+fn after_two_tries_of_update_php_pushes_wait() {
+    let farm = Farm::start(&Plan::plain());
+    farm.create("a");
+    let name = farm.name("a");
+    let served = farm.release("a");
+    let held = || farm.show("a")["wiki"]["held"]["why"].as_str().map(str::to_owned);
+    let [fail, kill] = ["fail", "kill"].map(|file| farm.at(file));
+    let php = |version: u32| {
+        format!(
+            "<?php // {version}\nif (file_exists('{}')) {{ posix_kill(posix_getppid(), 9); sleep(1); }}\n\
+             exit(file_exists('{}') ? 3 : 0);\n",
+            kill.display(),
+            fail.display()
+        )
+    };
+    fs::write(&fail, "").expect("a file");
+    let code = farm.push_file("a", "maintenance/update.php", &php(1));
+    farm.deploy("a").badly(1, "update.php failed");
+    assert_eq!(held(), None);
+    farm.mwfarm(["watch", "reconcile"]).badly(1, "update.php failed");
+    assert_eq!(held(), Some(format!("update.php has failed 2 times for {}", &code[..12])));
+    assert_eq!(farm.mwfarm(["watch", "reconcile"]).well(), "nothing differs\n");
+    assert_eq!(farm.release("a"), served);
+    fs::remove_file(&fail).expect("a file");
+    farm.mwfarm(["wiki", "resume", &name]).well();
+    farm.deploy("a").well();
+    sound(&farm);
+    // The same of one that is killed with its caller.
+    let served = farm.release("a");
+    fs::write(&kill, "").expect("a file");
+    let code = farm.push_file("a", "maintenance/update.php", &php(2));
+    for _ in 0..2 {
+        assert_eq!((farm.deploy("a").code, held()), (-1, None));
+    }
+    farm.mwfarm(["watch", "reconcile"]).well();
+    assert_eq!(held(), Some(format!("update.php has failed 2 times for {}", &code[..12])));
+    assert_eq!(farm.release("a"), served);
+    sound(&farm);
+    fs::remove_file(&kill).expect("a file");
+    farm.mwfarm(["wiki", "resume", &name]).well();
+    farm.deploy("a").well();
+    assert_ne!(farm.release("a"), served);
+    sound(&farm);
+}
+
 #[test]
 fn a_wiki_whose_first_release_does_not_answer_is_not_made() {
     let mut files = core::files("1");

@@ -362,8 +362,14 @@ impl Schedule {
         if was_killed {
             possible.push(before);
         }
+        // Killed twice in update.php for the same commits, it waits for a person.
+        let why = self.state(wiki).map(|record| record["held"]["why"].as_str().unwrap_or_default().to_owned());
+        let waits = why.is_some_and(|why| why.starts_with("update.php has failed "));
         let mut problems = Vec::new();
-        for models in possible {
+        for mut models in possible {
+            if waits {
+                models.get_mut(wiki).expect("a model").held = Some(true);
+            }
             self.models = models;
             let fails = self.models.values_mut().fold(false, |fails, model| model.look() | fails);
             if self.models[wiki].state != State::Absent && self.state(wiki).is_some() {
