@@ -111,12 +111,23 @@ impl Engine<'_> {
         if let Some(release) = &entry.release {
             self.reporter.progress(Verbosity::Verbose, &format!("{name}: {release}: {}", entry.stage.word()));
         }
-        let path = self.options.layout.journal(name);
+        self.add_to(&self.options.layout.journal(name), entry)
+    }
+
+    fn add_to(&self, path: &Path, entry: &Entry) -> Result<(), Problem> {
         let directory = path.parent().unwrap_or(Path::new("/"));
         crate::disk::make_directories(&self.options.layout.state())
             .and_then(|()| crate::disk::make_directory(directory, 0o700, None))
-            .and_then(|()| journal::add(&path, entry))
-            .map_err(|error| unusable(&path, &error))
+            .and_then(|()| journal::add(path, entry))
+            .map_err(|error| unusable(path, &error))
+    }
+
+    /// Notes that somebody is about to use a wiki's rights, which its owners do as often as they like.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn audit(&self, name: &Name, what: &str) -> Result<(), Problem> {
+        self.add_to(&self.options.layout.audit(name), &self.entry(0, Stage::Noted, what))
     }
 
     /// Notes something that is no deploy.

@@ -1,8 +1,12 @@
 //! The journal of a wiki: one line of JSON for each thing that is about to be done, or was, with who and why.
 //!
 //! It is written before the thing itself. A line that a crash cut is passed over.
+//!
+//! Who became a wiki or ran its scripts is noted apart, in its *audit*: owners can do that as often as they like, and what
+//! they add to is never read as a whole.
 
-use std::path::Path;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -74,7 +78,7 @@ pub enum Stage {
     NeedsOperator,
     /// A newer push took its place.
     Superseded,
-    /// No deploy: the wiki was asked for, held, resumed, archived, restored, deleted, or somebody became it.
+    /// No deploy: the wiki was asked for, held, resumed, archived, restored, deleted; or somebody became it.
     Noted,
 }
 
@@ -153,6 +157,93 @@ pub fn failed_updates(entries: &[Entry], code: Option<&Sha>, config: Option<&Sha
     failed
 }
 
+/// How large a journal grows, in bytes.
+const MOST: u64 = 1 << 20;
+
+/// How many of its last lines a journal keeps in any case: more than are told.
+const KEPT: usize = 40;
+
+/// How much of the end of a file is read for its last lines, in bytes.
+const END: u64 = 16 << 10;
+
+/// Where a journal is kept as it was before it was shortened.
+#[must_use]
+pub fn before(journal: &Path) -> PathBuf {
+    let mut name = journal.as_os_str().to_owned();
+    name.push(".1");
+    name.into()
+}
+
+/// Shortens a journal that has grown large, of which these are the lines, to what is still asked of it; as it was, it
+/// is kept beside it, in the place of the one before. Nothing of it may be unfinished, and the wiki's lock has to be
+/// held. Says whether it did.
+///
+/// # Errors
+/// Those of the system.
+pub fn shorten(journal: &Path, entries: &[Entry], releases: &[ReleaseId]) -> std::io::Result<bool> {
+    if disk::look(journal)?.is_none_or(|file| file.len() <= MOST) {
+        return Ok(false);
+    }
+    let kept = needed(entries, releases);
+    let mut text = Vec::new();
+    for entry in &kept {
+        serde_json::to_writer(&mut text, entry)?;
+        text.push(b'\n');
+    }
+    // Perhaps all of it is needed.
+    if text.len() as u64 > MOST / 2 {
+        return Ok(false);
+    }
+    let whole = disk::read_optional(journal)?.unwrap_or_default();
+    disk::replace(&before(journal), &whole, 0o600)?;
+    disk::replace(journal, &text, 0o600)?;
+    Ok(true)
+}
+
+/// The lines from which all is seen that is still asked: the user's number, the number of the last attempt and its end,
+/// whether these releases were served, and whether the schema is in doubt; and the last ones.
+fn needed(entries: &[Entry], releases: &[ReleaseId]) -> Vec<Entry> {
+    let highest = entries.iter().map(|entry| entry.attempt).max().filter(|highest| *highest > 0);
+    let last = entries.iter().rev().find(|entry| entry.attempt > 0).map(|entry| entry.attempt);
+    let of = |entry: &Entry| (entry.code.clone(), entry.config.clone());
+    let commits = entries.iter().rev().find(|entry| entry.attempt > 0).map(of);
+    let uid = entries.iter().rposition(|entry| entry.uid.is_some());
+    let settled = entries.iter().rposition(|entry| entry.stage == Stage::Done).map_or(0, |done| done + 1);
+    let doubt = entries[settled..].iter().position(|entry| entry.stage == Stage::SchemaBegun);
+    let doubt = doubt.map(|at| settled + at).filter(|_| schema_is_in_doubt(entries));
+    let is_needed = |at: usize, entry: &Entry| {
+        // By which the tries of update.php are counted.
+        let is_try = matches!(entry.stage, Stage::SchemaBegun | Stage::SchemaSame | Stage::SchemaChanged | Stage::Done);
+        let was_served = matches!(entry.stage, Stage::Switched | Stage::Verified | Stage::Done);
+        at + KEPT >= entries.len()
+            || [uid, doubt].contains(&Some(at))
+            || entry.attempt > 0 && [highest, last].contains(&Some(entry.attempt))
+            || at >= settled && is_try && commits == Some(of(entry))
+            || was_served && entry.release.as_ref().is_some_and(|release| releases.contains(release))
+    };
+    entries.iter().enumerate().filter(|(at, entry)| is_needed(*at, entry)).map(|(_, entry)| entry.clone()).collect()
+}
+
+/// The last lines of a file that may be of any size, the oldest first; those that cannot be read are passed over.
+///
+/// # Errors
+/// Those of the system.
+pub fn last(file: &Path, most: usize) -> std::io::Result<Vec<Entry>> {
+    let mut file = match disk::open(file) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        file => file?,
+    };
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(END)))?;
+    let mut text = Vec::new();
+    file.take(END).read_to_end(&mut text)?;
+    // The first line may be the end of one.
+    let lines = text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
+    let mut entries: Vec<Entry> = lines.collect();
+    entries.drain(..entries.len().saturating_sub(most));
+    Ok(entries)
+}
+
 /// All lines, the oldest first, but for those that a crash cut.
 ///
 /// # Errors
@@ -177,6 +268,70 @@ pub fn read(journal: &Path) -> std::io::Result<Vec<Entry>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn line(attempt: u64, stage: Stage) -> Entry {
+        let release = (attempt > 0).then(|| release(attempt));
+        Entry {
+            at: 0,
+            attempt,
+            stage,
+            who: "carol".to_owned(),
+            why: "x".repeat(200),
+            code: None,
+            config: None,
+            release,
+            error: None,
+            uid: None,
+        }
+    }
+
+    fn release(attempt: u64) -> ReleaseId {
+        ReleaseId::new(attempt, &Sha::new("0123456789abcdef0123456789abcdef01234567").unwrap())
+    }
+
+    #[test]
+    fn a_journal_that_has_grown_is_shortened_to_what_is_asked_of_it() {
+        use Stage::{Done, Failed, Noted, Queued, SchemaBegun, SchemaChanged, Switched};
+        let directory = tempfile::tempdir().unwrap();
+        let journal = directory.path().join("a.jsonl");
+        let mut all = vec![Entry { uid: Some(61_007), ..line(0, Noted) }];
+        for attempt in 1..=900 {
+            all.extend([Queued, SchemaBegun, SchemaChanged, Switched, Done].map(|stage| line(attempt, stage)));
+        }
+        all.extend([Queued, SchemaBegun, Failed].map(|stage| line(901, stage)));
+        all.extend((0..100).map(|_| line(0, Failed)));
+        let text: String = all.iter().map(|entry| serde_json::to_string(entry).unwrap() + "\n").collect();
+        std::fs::write(&journal, &text[..1000]).unwrap();
+        assert!(!shorten(&journal, &all, &[]).unwrap(), "it is small");
+        std::fs::write(&journal, &text).unwrap();
+        assert!(shorten(&journal, &all, &[release(5), release(900)]).unwrap());
+        assert_eq!(std::fs::read_to_string(before(&journal)).unwrap(), text);
+        let kept = read(&journal).unwrap();
+        assert!(kept.len() < 60, "{}", kept.len());
+        assert_eq!(kept.iter().find_map(|entry| entry.uid), Some(61_007));
+        assert_eq!(kept.iter().map(|entry| entry.attempt).max(), Some(901));
+        assert_eq!(kept.iter().rev().find(|entry| entry.attempt > 0).unwrap().stage, Failed);
+        assert!(schema_is_in_doubt(&all) && schema_is_in_doubt(&kept));
+        let served = |attempt: u64| kept.iter().any(|entry| entry.attempt == attempt && entry.stage == Switched);
+        assert_eq!([4, 5, 900].map(served), [false, true, true]);
+        assert_eq!(kept[kept.len() - 20..], all[all.len() - 20..]);
+        // Without doubt, none comes of it.
+        all.extend([Queued, SchemaBegun, SchemaChanged, Done].map(|stage| line(902, stage)));
+        assert!(!schema_is_in_doubt(&needed(&all, &[])));
+    }
+
+    #[test]
+    fn the_last_lines_of_a_file_of_any_size_are_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("a.audit.jsonl");
+        assert_eq!(last(&file, 3).unwrap(), []);
+        for at in 0..500 {
+            add(&file, &Entry { at, ..line(0, Stage::Noted) }).unwrap();
+        }
+        let told: Vec<u64> = last(&file, 3).unwrap().iter().map(|entry| entry.at).collect();
+        assert_eq!(told, [497, 498, 499]);
+        assert!(last(&file, 500).unwrap().len() < 100, "no more than the end is read");
+    }
 
     #[test]
     fn a_schema_is_in_doubt_until_a_release_works_with_it() {

@@ -13,7 +13,7 @@
 //! srv/private/<wiki>.git                       secrets, root only
 //! run/mwfarm/secrets/<wiki>.php                what of them the wiki may read
 //! run/mwfarm/fpm/<wiki>.sock
-//! var/lib/mwfarm/{wikis/<wiki>.json, journal/<wiki>.jsonl, queue/{new,cur}/, locks/, tmp/, ids.json, cleaned}
+//! var/lib/mwfarm/{wikis/<wiki>.json, journal/<wiki>{.jsonl, .jsonl.1, .audit.jsonl}, queue/{new,cur}/, locks/, tmp/, ids.json, cleaned}
 //! var/lib/mwfarm/agent/<wiki>.json             what an engine has told this server of a wiki
 //! etc/mwfarm/{nginx.d, fpm.d, apache.d}/<wiki>.conf, proxy.map, users.acl, LocalSettings.php
 //! ```
@@ -142,6 +142,12 @@ impl Layout {
     #[must_use]
     pub fn journal(&self, name: &Name) -> PathBuf {
         self.state().join(format!("journal/{name}.jsonl"))
+    }
+
+    /// Who became a wiki, and ran its scripts. No wiki's name has a dot.
+    #[must_use]
+    pub fn audit(&self, name: &Name) -> PathBuf {
+        self.state().join(format!("journal/{name}.audit.jsonl"))
     }
 
     /// The directory of what engines have told this server.

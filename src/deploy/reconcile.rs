@@ -160,7 +160,10 @@ fn sweep(engine: &Engine<'_>) -> Result<(), Problem> {
     let discard = |path: &Path| disk::discard(path).map_err(|error| unusable(path, &error));
     let records = layout.state().join("wikis");
     let secrets = layout.root().join("run/mwfarm/secrets");
-    for (directory, end) in [(records, ".json"), (secrets, ".php")] {
+    let journals = layout.state().join("journal");
+    for (directory, end) in
+        [(records, ".json"), (secrets, ".php"), (journals.clone(), ".jsonl"), (journals, ".jsonl.1")]
+    {
         for (path, file) in disk::left(&directory).map_err(|error| unusable(&directory, &error))? {
             let Some(name) = file.strip_suffix(end).and_then(|name| Name::new(name).ok()) else { continue };
             // Whoever is at work there has it in hand.

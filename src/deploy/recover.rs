@@ -35,6 +35,8 @@ pub fn recover(engine: &Engine<'_>, wiki: &mut Wiki) -> Result<Vec<String>, Prob
         let of_attempt = entries.iter().filter(|entry| entry.attempt == last.attempt).cloned().collect();
         let failed = journal::failed_updates(&entries, last.code.as_ref(), last.config.as_ref());
         done.push(Interrupted { engine, last: last.clone(), entries: of_attempt, failed }.finish(wiki)?);
+    } else {
+        journal::shorten(&path, &entries, &releases).map_err(|error| unusable(&path, &error))?;
     }
     // Whatever was served has kept its promise.
     if wiki.keep_promise(false) {

@@ -57,12 +57,17 @@ pub struct Detail {
     pub releases: Vec<ReleaseId>,
     /// The last lines of its journal, the newest last.
     pub journal: Vec<Entry>,
+    /// Who used its rights of late, the newest last.
+    pub audit: Vec<Entry>,
 }
 
-/// The version of both JSON forms.
+/// The version of the JSON form of all.
 const SCHEMA: &str = "1.1.0";
 
-/// How many lines of the journal are told.
+/// The version of the JSON form of one.
+const DETAIL: &str = "1.2.0";
+
+/// How many lines of the journal are told, and of the audit.
 const LINES: usize = 20;
 
 /// All wikis that can be told of, and what is wrong with others.
@@ -105,14 +110,16 @@ pub fn detail(engine: &Engine<'_>, name: &Name) -> Result<Detail, Problem> {
     journal.drain(..old);
     let release = attempt::served(engine, &wiki)?;
     let id = release.as_ref().map(|release| &release.release);
+    let audit = layout.audit(name);
     Ok(Detail {
-        schema: SCHEMA,
+        schema: DETAIL,
         outdated: outdated(layout, &mut Today::of(engine.options), &wiki, id)?,
         release,
         releases: releases::list(layout, name)?,
         served_by: engine.options.backend(&wiki),
         wiki,
         journal,
+        audit: journal::last(&audit, LINES).map_err(|error| unusable(&audit, &error))?,
     })
 }
 

@@ -399,6 +399,9 @@ pub(super) fn detail(detail: &Detail, format: Format) -> Answer {
                 field("operator", hint.clone());
             }
         }
+        for entry in &detail.audit {
+            field("used", format!("{} {}", time(entry.at), entry.why));
+        }
         for entry in &detail.journal {
             let release = entry.release.as_ref().map(|release| format!(" {release}")).unwrap_or_default();
             let why = if entry.why.is_empty() { String::new() } else { format!(" ({})", entry.why) };

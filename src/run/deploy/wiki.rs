@@ -157,7 +157,7 @@ fn become_wiki(flags: &flags::Become, reporter: &dyn Reporter) -> Result<Output,
         let site = served(engine, &wiki)?;
         let mut command = flags.command.iter().cloned();
         let program = command.next().unwrap_or_else(|| "/bin/bash".into());
-        engine.note(&name, &format!("{} became it", engine.who))?;
+        engine.audit(&name, &format!("{} became it", engine.who))?;
         let directory = match engine.options.config {
             Live::Committed => site.home.join("config.git-work"),
             Live::Seed => site.home.join("config"),
@@ -200,7 +200,7 @@ pub(in crate::run) fn run(flags: &cli::Run, reporter: &dyn Reporter) -> Result<O
         let site = served(engine, &wiki)?;
         let file = script(&site, &flags.script)?;
         let program = site.script(&file, &flags.arguments);
-        engine.note(&name, &format!("{} ran {file}", engine.who))?;
+        engine.audit(&name, &format!("{} ran {file}", engine.who))?;
         program.run().map_err(|error| Problem::from_error(ExitCode::Failed, &error))
     })?;
     Ok(farm::ended(status))

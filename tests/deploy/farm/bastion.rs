@@ -99,7 +99,7 @@ fn scripts_run_as_the_wiki_and_end_as_they_end() {
     assert_eq!(variables, ["HOME", "MWFARM_WIKI", "MW_CONFIG_FILE", "MW_INSTALL_PATH", "PATH", "TMPDIR"]);
 
     // Who ran what is noted; not with what, which may be a password.
-    let journal = farm.journal("a");
+    let journal = farm.audit("a");
     let ran: Vec<&str> =
         journal.iter().filter_map(|line| line["why"].as_str()).filter(|why| why.contains(" ran ")).collect();
     assert!(ran.len() > 8 && ran.iter().all(|why| *why == "carol ran maintenance/tool.php"), "{ran:?}");
@@ -109,7 +109,7 @@ fn scripts_run_as_the_wiki_and_end_as_they_end() {
     for (script, says) in [("large", "large"), ("Large.php", "large"), ("extensions/X/maintenance/own.php", "own")] {
         assert_eq!(farm.mwfarm(["run", script, "--wiki", &name]).well(), says);
     }
-    let noted = farm.journal("a").len();
+    let noted = farm.audit("a").len();
     assert_eq!(noted, before + 3);
     fs::write(farm.at("outside.php"), "<?php touch( 'canary' );").expect("a script");
     for script in [
@@ -136,7 +136,7 @@ fn scripts_run_as_the_wiki_and_end_as_they_end() {
         let said = farm.mwfarm(["run", &format!("--wiki={name}"), "--", script]);
         assert_eq!(said.code, 4, "{script:?}: {said:?}");
     }
-    assert_eq!(farm.journal("a").len(), noted, "what is refused did not run");
+    assert_eq!(farm.audit("a").len(), noted, "what is refused did not run");
     farm.mwfarm(["run", "tool", "--all"]).badly(4, "--wiki NAME");
     farm.mwfarm(["run", "tool", "--wiki", "absent"]).badly(4, "there is no wiki");
     farm.mwfarm(["wiki", "archive", &name]).well();
@@ -235,13 +235,13 @@ fn owners_become_their_wikis_and_nobody_elses() {
         (3, format!("{uid}\n{uid}\n{0}/config.git-work\n{0} wiki-{name} wiki-{name}\n", home.display()))
     );
     let lines = |wiki: &str| {
-        farm.journal(wiki)
+        farm.audit(wiki)
             .iter()
             .filter(|line| line["why"].as_str().is_some_and(|why| why.ends_with(" became it")))
             .count()
     };
     assert_eq!(lines("a"), 1);
-    let last = farm.journal("a").pop().expect("a line");
+    let last = farm.audit("a").pop().expect("a line");
     assert_eq!(
         (&last["who"], &last["why"], &last["stage"]),
         (&"carol".into(), &"carol became it".into(), &"noted".into())
@@ -279,9 +279,9 @@ fn owners_become_their_wikis_and_nobody_elses() {
     }
     // Who did it is in both histories.
     assert_eq!((lines("a"), lines("b")), (2, 0));
-    let journal = farm.journal("a");
+    let audit = farm.audit("a");
     let by_owner: Vec<&str> =
-        journal.iter().filter(|line| line["who"] == "daemon").filter_map(|line| line["why"].as_str()).collect();
+        audit.iter().filter(|line| line["who"] == "daemon").filter_map(|line| line["why"].as_str()).collect();
     assert_eq!(by_owner, ["daemon became it", "daemon ran maintenance/show.php"]);
     let log = farm.mwfarm(["wiki", "become", &name, "--", "git", "log", "-1", "--format=%an"]).well();
     assert_eq!(log, "daemon\n");

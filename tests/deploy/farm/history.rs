@@ -231,3 +231,47 @@ fn who_waits_comes_after_who_is_at_work() {
     assert_eq!(served(&farm), 3);
     sound(&farm);
 }
+
+/// What owners and pushers can do as often as they like pushes nothing out of the history, and lets nothing grow.
+#[test]
+fn histories_are_bounded_and_owners_push_nothing_out_of_them() {
+    let farm = Farm::start(&Plan { users: true, ..Plan::plain() });
+    farm.create("a");
+    let name = farm.name("a");
+    let before = farm.show("a")["journal"].clone();
+    for _ in 0..25 {
+        farm.mwfarm(["wiki", "become", &name, "--", "true"]).well();
+    }
+    let show = farm.show("a");
+    assert_eq!(show["journal"], before);
+    assert_eq!(show["audit"].as_array().expect("lines").len(), 20);
+    let text = farm.mwfarm(["wiki", "show", &name]).well();
+    assert!(
+        text.lines().filter(|line| line.starts_with("used ") && line.ends_with(" became it")).count() == 20,
+        "{text}"
+    );
+
+    // As after years of refused commits.
+    let journal = farm.at("var/lib/mwfarm/journal").join(format!("{name}.jsonl"));
+    let mut lines = fs::read_to_string(&journal).expect("a journal");
+    let uid = farm.show("a")["wiki"]["uid"].clone();
+    for at in 0..4000 {
+        let refused = json!({"at": at, "attempt": 0, "stage": "failed", "who": "carol", "why": "x".repeat(300)});
+        lines.extend([refused.to_string(), "\n".to_owned()]);
+    }
+    fs::write(&journal, &lines).expect("a journal");
+    farm.push_file("a", "resources/style.css", "/* 2 */\n");
+    farm.deploy("a").well();
+    assert!(fs::metadata(&journal).expect("a journal").len() < 100_000);
+    assert_eq!(fs::read_to_string(journal.with_extension("jsonl.1")).expect("the one before"), lines);
+    assert_eq!(served(&farm), 2);
+    let ended: Vec<Value> = farm.journal("a").iter().filter(|line| line["stage"] == "done").cloned().collect();
+    assert_eq!(ended.iter().map(|line| line["attempt"].clone()).collect::<Vec<_>>(), [1, 2]);
+    sound(&farm);
+
+    // Nobody gets its number, also when only its journal tells.
+    farm.delete("a");
+    fs::remove_file(farm.at("var/lib/mwfarm/ids.json")).expect("the numbers");
+    farm.create("b");
+    assert!(farm.show("b")["wiki"]["uid"].as_u64() > uid.as_u64());
+}

@@ -127,7 +127,16 @@ impl Farm {
 
     /// The lines of a wiki's journal.
     pub(super) fn journal(&self, name: &str) -> Vec<Value> {
-        let path = self.at("var/lib/mwfarm/journal").join(format!("{}.jsonl", self.name(name)));
+        self.lines_of(&format!("{}.jsonl", self.name(name)))
+    }
+
+    /// Who became a wiki, and ran its scripts.
+    pub(super) fn audit(&self, name: &str) -> Vec<Value> {
+        self.lines_of(&format!("{}.audit.jsonl", self.name(name)))
+    }
+
+    fn lines_of(&self, file: &str) -> Vec<Value> {
+        let path = self.at("var/lib/mwfarm/journal").join(file);
         let text = fs::read_to_string(path).unwrap_or_default();
         text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
     }
