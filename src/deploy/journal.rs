@@ -76,7 +76,7 @@ pub enum Stage {
     RolledBack,
     /// It failed after the switch, and the release before cannot be served.
     NeedsOperator,
-    /// A newer push took its place.
+    /// A newer push took its place. Not written any more, and read in old journals: the newer one says so in its `why`.
     Superseded,
     /// No deploy: the wiki was asked for, held, resumed, archived, restored, deleted; or somebody became it.
     Noted,

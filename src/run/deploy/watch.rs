@@ -266,7 +266,7 @@ fn follow(engine: &Engine<'_>, name: &Name, pushed: &Pushed) -> Outcome {
     }
     let request = Request {
         what: What::Newest,
-        why: format!("{} by {}", pushed.kind.word(), pushed.who),
+        why: why(pushed),
         event: pushed.source.word().to_owned(),
         asker: attempt::Asker::Push,
         wait: true,
@@ -283,6 +283,16 @@ fn follow(engine: &Engine<'_>, name: &Name, pushed: &Pushed) -> Outcome {
 /// long.
 fn failed(problem: Problem) -> Outcome {
     if repository::is_kept_back(&problem) { Outcome::Later(problem) } else { Outcome::Failed(problem) }
+}
+
+/// Why the history says that a push was followed; also for how many before it, which nobody looks at any more.
+fn why(pushed: &Pushed) -> String {
+    let why = format!("{} by {}", pushed.kind.word(), pushed.who);
+    match pushed.superseded {
+        0 => why,
+        1 => why + ", in place of a push before it",
+        more => format!("{why}, in place of {more} pushes before it"),
+    }
 }
 
 /// Makes a wiki of a branch for which nobody asked, on farms that want that. The remote repository is asked first: a

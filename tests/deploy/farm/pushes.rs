@@ -328,6 +328,26 @@ fn a_branch_that_was_forced_elsewhere_waits() {
 }
 
 #[test]
+fn the_history_tells_which_pushes_were_passed_over() {
+    let farm = Farm::with_core(&Plan::plain(), &small_core());
+    farm.create("a");
+    farm.mwfarm(["watch", "worker", "--once"]).well();
+    for number in 1..=3 {
+        let code = farm.push_file("a", "file.txt", &number.to_string());
+        let entry = format!(
+            r#"{{"schema":1,"wiki":"{}","source":"hook","kind":"updated","code":"{code}","who":"carol","at":{number}}}"#,
+            farm.name("a")
+        );
+        fs::write(farm.at(&format!("var/lib/mwfarm/queue/new/{number}-1-1.json")), entry).unwrap();
+    }
+    farm.mwfarm(["watch", "worker", "--once"]).well();
+    assert_eq!(farm.served("a"), farm.tip("a"));
+    let last = farm.journal("a").pop().unwrap();
+    assert_eq!((&last["stage"], &last["attempt"]), (&"done".into(), &2.into()), "{last}");
+    assert_eq!(last["why"], "pushed by carol, in place of 2 pushes before it");
+}
+
+#[test]
 fn a_commit_of_the_configuration_is_deployed_without_a_command() {
     let plan = Plan { users: true, ..Plan::plain() };
     let farm = Farm::with_core(&plan, &small_core());
