@@ -78,7 +78,7 @@ pub(super) fn left_out(
         let path = engine.options.layout.journal(name);
         let entries = journal::read(&path).map_err(|error| unusable(&path, &error))?;
         let last = entries.iter().rev().find(|entry| entry.why == FORCED);
-        if !last.is_some_and(|last| (&last.code, &last.error) == (&entry.code, &entry.error)) {
+        if last.is_none_or(|last| (&last.code, &last.error) != (&entry.code, &entry.error)) {
             engine.add(name, &entry)?;
         }
     }
