@@ -13,7 +13,8 @@
 //! srv/private/<wiki>.git                       secrets, root only
 //! run/mwfarm/secrets/<wiki>.php                what of them the wiki may read
 //! run/mwfarm/fpm/<wiki>.sock
-//! var/lib/mwfarm/{wikis/<wiki>.json, journal/<wiki>{.jsonl, .jsonl.1, .audit.jsonl}, queue/{new,cur}/, locks/, tmp/, ids.json, cleaned}
+//! var/lib/mwfarm/{wikis/<wiki>.json, journal/<wiki>.{jsonl, jsonl.1, audit.jsonl}}
+//! var/lib/mwfarm/{queue/{new,cur}/, locks/, tmp/, ids.json, cleaned}
 //! var/lib/mwfarm/agent/<wiki>.json             what an engine has told this server of a wiki
 //! etc/mwfarm/{nginx.d, fpm.d, apache.d}/<wiki>.conf, proxy.map, users.acl, LocalSettings.php
 //! ```

@@ -14,6 +14,40 @@ class RedisConnRef
     {
         return true;
     }
+
+    /** @return mixed */
+    public function multi()
+    {
+        return true;
+    }
+
+    /**
+     * @param string $key
+     * @param mixed $value
+     * @param mixed $options
+     * @return mixed
+     */
+    public function set($key, $value, $options = null)
+    {
+        return true;
+    }
+
+    /** @return mixed */
+    public function incrBy(string $key, int $step)
+    {
+        return 0;
+    }
+
+    /** @return mixed */
+    public function exec()
+    {
+        return [];
+    }
+
+    public function getServer(): string
+    {
+        return '';
+    }
 }
 
 class RedisBagOStuff
@@ -39,5 +73,25 @@ class RedisBagOStuff
     protected function getConnectionsForKeys(array $keys)
     {
         return [[], [], true];
+    }
+
+    /** @param int $exptime */
+    protected function getExpirationAsTTL($exptime): int
+    {
+        return 0;
+    }
+
+    protected function handleException(RedisConnRef $connection, RedisException $error): void
+    {
+    }
+
+    /**
+     * @param string $operation
+     * @param string $keys
+     * @param string $server
+     * @param bool $error
+     */
+    protected function logRequest($operation, $keys, $server, $error): void
+    {
     }
 }
