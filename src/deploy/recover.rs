@@ -5,6 +5,7 @@ use super::attempt;
 use super::create;
 use super::engine::Engine;
 use super::journal::{self, Entry, Stage};
+use super::options::Live;
 use super::order::{Action, Order};
 use super::record::{Broken, Held, State, Wiki};
 use super::release::{Release, ReleaseId};
@@ -33,7 +34,11 @@ pub fn recover(engine: &Engine<'_>, wiki: &mut Wiki) -> Result<Vec<String>, Prob
     let last = entries.iter().rev().find(|entry| entry.attempt > 0);
     if let Some(last) = last.filter(|entry| !entry.stage.is_final()) {
         let of_attempt = entries.iter().filter(|entry| entry.attempt == last.attempt).cloned().collect();
-        let failed = journal::failed_updates(&entries, last.code.as_ref(), last.config.as_ref());
+        // The working file is none of these commits, and may be another one each time.
+        let failed = match engine.options.config {
+            Live::Committed => journal::failed_updates(&entries, last.code.as_ref(), last.config.as_ref()),
+            Live::Seed => 0,
+        };
         done.push(Interrupted { engine, last: last.clone(), entries: of_attempt, failed }.finish(wiki)?);
     } else {
         journal::shorten(&path, &entries, &releases).map_err(|error| unusable(&path, &error))?;

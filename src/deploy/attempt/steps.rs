@@ -2,6 +2,7 @@
 
 use super::super::engine::{Engine, told};
 use super::super::journal::{self, Stage};
+use super::super::options::Live;
 use super::super::order::{Action, Order};
 use super::super::record::{Broken, Held, Wiki};
 use super::super::release::{Release, ReleaseId, Sha};
@@ -137,7 +138,9 @@ impl Attempt<'_> {
             Ok(schema) => schema,
             Err(problem) => {
                 let failed = 1 + journal::failed_updates(&entries, Some(&self.code), self.config.as_ref());
-                if failed >= schema::TRIES && self.current.is_some() {
+                // The working file is none of these commits, and may be another one each time.
+                let is_committed = engine.options.config == Live::Committed;
+                if failed >= schema::TRIES && is_committed && self.current.is_some() {
                     self.wiki.held = Some(Held::after_tries(failed, &self.code));
                 }
                 self.open()?;

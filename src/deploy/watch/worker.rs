@@ -191,7 +191,10 @@ impl Jobs {
         let before = self.waiting.remove(&job);
         if let Some(before) = &before {
             new.turn = before.turn;
-            new.pushed.superseded += before.pushed.superseded + 1;
+            // The same push is told of twice as a rule, and a commit of the configuration takes no push's place.
+            let is_other =
+                before.pushed.code.is_some() && new.pushed.code.is_some() && before.pushed.code != new.pushed.code;
+            new.pushed.superseded += before.pushed.superseded + u64::from(is_other);
             new.pushed.code = new.pushed.code.or_else(|| before.pushed.code.clone());
         } else {
             new.turn = self.next;

@@ -55,7 +55,7 @@ fn eight_who_push_at_a_time_end_with_the_newest() {
             assert_eq!(fs::read_to_string(file).unwrap(), (PUSHES - 1).to_string());
         }
         let why = farm.journal(wiki).last().unwrap()["why"].as_str().unwrap().to_owned();
-        assert_eq!(why, "pushed by carol");
+        assert!(why.starts_with("pushed by carol"), "{why}");
     }
     assert!((WIKIS.len()..=PUSHERS * PUSHES).contains(&deploys), "{deploys}");
     assert!(most_at_a_time(&said) > 1, "{said}");
