@@ -26,10 +26,11 @@ fn is_listed(farm: &Farm) {
         line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
     };
     let of = |name: &str| farm.release(name).expect("a release");
-    assert_eq!(line("a"), [farm.name("a"), "ready".to_owned(), farm.host("a"), of("a"), "daemon".to_owned()]);
-    assert_eq!(line("c"), [farm.name("c"), "ready".to_owned(), farm.host("c"), of("c")]);
+    let ready = |name: &str| [farm.name(name), "ready".to_owned(), farm.host(name), "fpm".to_owned(), of(name)];
+    assert_eq!(line("a"), [&ready("a")[..], &["daemon".to_owned()]].concat());
+    assert_eq!(line("c"), ready("c"));
     let shown = farm.mwfarm(["wiki", "show", &farm.name("b")]).well();
-    for says in [&farm.host("b"), &of("b"), "expires ", "extensions", "the wiki's first release"] {
+    for says in [&farm.host("b"), &of("b"), "expires ", "extensions", "releases "] {
         assert!(shown.contains(says), "{says}: {shown}");
     }
 }
