@@ -61,7 +61,7 @@ const INCOMING: &str = "refs/incoming/head";
 ///
 /// # Errors
 /// git does not run there, or does not end.
-pub fn head(_options: &Options, wiki: &Wiki, work: &Path) -> Result<Option<Sha>, Problem> {
+pub fn head(wiki: &Wiki, work: &Path) -> Result<Option<Sha>, Problem> {
     let program = theirs(wiki, work).program(["rev-parse", "--verify", "--quiet", "--end-of-options", "HEAD^{commit}"]);
     let captured = program.capture(1024, ASK).map_err(|error| Problem::from(git::Error::from(error)))?;
     // It says nothing when there is no commit, and something when there is no repository.
@@ -84,8 +84,8 @@ pub fn copy(options: &Options, wiki: &Wiki) -> Repository {
 ///
 /// # Errors
 /// There is none yet, or git does not run there.
-pub fn newest(options: &Options, wiki: &Wiki, work: &Path) -> Result<Sha, Problem> {
-    head(options, wiki, work)?.ok_or_else(|| {
+pub fn newest(wiki: &Wiki, work: &Path) -> Result<Sha, Problem> {
+    head(wiki, work)?.ok_or_else(|| {
         let what = format!("the configuration of `{}` has no commit yet", wiki.name);
         Problem::new(ExitCode::Usage, what).hint(format!("commit `LocalSettings.php` in `{}`", work.display()))
     })
@@ -97,7 +97,7 @@ pub fn newest(options: &Options, wiki: &Wiki, work: &Path) -> Result<Sha, Proble
 /// # Errors
 /// There is no commit, its history is too large or broken, or git does not run there.
 pub fn import(options: &Options, wiki: &Wiki, work: &Path) -> Result<Sha, Problem> {
-    take(options, wiki, work, &newest(options, wiki, work)?)
+    take(options, wiki, work, &newest(wiki, work)?)
 }
 
 /// The same of a commit that the work tree was said to be at; gives the one that it is at by now.

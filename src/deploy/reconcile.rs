@@ -278,7 +278,7 @@ fn serves_the_newest(engine: &Engine<'_>, wiki: &Wiki, served: &Release, newest:
         return served.config.is_none();
     }
     let work = home::work_tree(engine.options, &wiki.name);
-    config_repository::head(engine.options, wiki, &work).is_ok_and(|head| head == served.config)
+    config_repository::head(wiki, &work).is_ok_and(|head| head == served.config)
 }
 
 /// Branches without a wiki, which are only told.

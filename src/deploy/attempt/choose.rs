@@ -110,7 +110,7 @@ pub(super) fn configuration(
         return Ok(None);
     }
     let work = home::work_tree(engine.options, &wiki.name);
-    let asked = config_repository::newest(engine.options, wiki, &work)?;
+    let asked = config_repository::newest(wiki, &work)?;
     let now = crate::disk::now();
     let before = wiki.refused.clone().filter(|refused| refused.config == asked);
     let lately = before.clone().filter(|refused| request.asker == Asker::Push && now.abs_diff(refused.at) < REFUSED);

@@ -364,5 +364,5 @@ fn configured(engine: &Engine<'_>, wiki: &Wiki) -> Option<Sha> {
     if engine.options.config == Live::Seed || wiki.state != State::Ready {
         return None;
     }
-    config_repository::head(engine.options, wiki, &home::work_tree(engine.options, &wiki.name)).ok().flatten()
+    config_repository::head(wiki, &home::work_tree(engine.options, &wiki.name)).ok().flatten()
 }

@@ -70,7 +70,7 @@ impl Tenant {
     }
 
     fn head(&self) -> Result<Option<Sha>, mwfarm::report::Problem> {
-        head(&self.fixture.options, &self.wiki, &self.work)
+        head(&self.wiki, &self.work)
     }
 
     pub(super) fn import(&self) -> Result<Sha, mwfarm::report::Problem> {
