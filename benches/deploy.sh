@@ -6,7 +6,8 @@ export MWFARM_CACHE_DIR=/dev/null
 usage() { cat <<'U'
 usage: benches/deploy.sh [--rounds N] [--pushes N] [--sizes "N..."] [DIRECTORY]
   1. `mwfarm deploy` of a push to a core repository as large as MediaWiki, in turns with `git archive | tar` of the same
-     commit; users and web server off, without update.php. Medians and their ratio.
+     commit; users and web server off, without update.php. Medians and their ratio. A worker runs, as on a farm: it
+     removes old releases, between two rounds.
   2. What one more wiki on an unchanged branch adds to the objects of the reference repository.
   3. The daily cleaning of that repository after many pushes, and how long fetches take meanwhile.
   4. `mwfarm status`, `mwfarm watch reconcile` and `mwfarm deploy --all --again` with so many wikis of a small core.
@@ -89,12 +90,26 @@ before=$(du -sk "$common/objects" | cut -f1)
 run "$big" wiki create beta
 after=$(du -sk "$common/objects" | cut -f1)
 git -C "$directory/core" remote add origin "$big/core.git"
+# follow NAME OPTION...: starts a worker, whose log is NAME.log
+follow() {
+  "$mwfarm" watch worker --config-dir "$big" "${@:2}" >"$directory/$1.log" 2>&1 &
+  worker=$!
+}
+follow remover -q --reconcile 0
+# idle: waits until no old release is to be removed any more
+idle() {
+  while compgen -G "$big/srv/deployment/releases/.tmp/*.removed" >/dev/null; do
+    kill -0 "$worker" 2>/dev/null || die "the worker has ended: $(tail -n 3 "$directory/remover.log")"
+    sleep 0.2
+  done
+}
 deploys='' archives=''
 for ((round = 1; round <= rounds; round++)); do
   echo "body { /* $round */ }" >"$directory/core/resources/bench.css"
   git -C "$directory/core" add -A
   git -C "$directory/core" commit -qm "$round"
   git -C "$directory/core" push -q origin HEAD:refs/heads/wiki/alpha
+  idle
   sync
   if ((round % 2)); then
     archives+="$(seconds archive "$big/core.git" "$directory/tar$round" wiki/alpha)"$'\n'
@@ -112,6 +127,8 @@ more=$(awk "BEGIN { printf \"%.2f\", 100 * ($after - $before) / $before }")
 echo "git objects: $before kB with one wiki, $after kB with two: $more % more"
 aim 'what a wiki adds' "$more" 5
 rm -rf "$directory"/tar*
+idle
+kill "$worker" && wait "$worker"
 
 # Pushes as they come: some files each. A dry run fetches, and makes nothing.
 mapfile -t changed < <(git -C "$directory/core" ls-files '*.php' | awk 'NR % 11 == 0')
@@ -129,8 +146,7 @@ before=$(packs)
 alone=$(for ((round = 0; round < 5; round++)); do seconds run "$big" deploy beta --dry-run; done | median)
 rm -f "$big/var/lib/mwfarm/cleaned"
 begin=$EPOCHREALTIME
-"$mwfarm" -v watch worker --config-dir "$big" >"$directory/worker.log" 2>&1 &
-worker=$!
+follow worker -v
 meanwhile=''
 until grep -q 'look at all wikis' "$directory/worker.log"; do
   kill -0 "$worker" 2>/dev/null || die "the worker has ended: $(tail -n 3 "$directory/worker.log")"

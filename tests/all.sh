@@ -107,5 +107,6 @@ cargo fmt --check
 say "cargo clippy"
 cargo clippy --locked --all-targets -- -D warnings
 say "cargo test"
-cargo test --locked
+# More than twice what they take: one that comes to no end is told, and not waited for.
+timeout --verbose 75m cargo test --locked
 say "all passed"

@@ -10,6 +10,7 @@ mod fpm;
 mod hostile;
 mod incremental;
 mod linking;
+mod meanwhile;
 mod mediawiki;
 mod mount;
 mod oracle;

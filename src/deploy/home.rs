@@ -23,8 +23,9 @@ use super::name::Name;
 use super::options::{Live, Options};
 use super::record::Wiki;
 use super::release::ReleaseId;
+use super::secrets::{self, random_hex};
 use super::system::{program, succeed, unusable};
-use super::{secrets, users};
+use super::users;
 use crate::disk::{self, Found, Guest, Owner};
 use crate::php::Value;
 use crate::report::{ExitCode, Problem};
@@ -32,8 +33,9 @@ use crate::report::{ExitCode, Problem};
 /// The work tree of the configuration, where a commit of it is live.
 const WORK: &str = "config.git-work";
 
-/// The same before it is complete. Only the wiki's user looks into it.
-const UNFINISHED: &str = "config.new";
+/// What its name begins with before it is complete; the rest is of one attempt, so that a git which a kill has left at
+/// work does not meddle with the next one. Only the wiki's user looks into it.
+const UNFINISHED: &str = ".mwfarm-config-";
 
 /// What is in no directory but a wiki's home.
 pub(super) const PARTS: &[&str] = &["config", WORK];
@@ -273,38 +275,56 @@ fn ensure_repository(options: &Options, wiki: &Wiki) -> Result<bool, Problem> {
     let home = options.layout.home(&wiki.name);
     let work = work_tree(options, &wiki.name);
     let owner = users::owner(options, wiki);
-    let mut changed = false;
-    if disk::find(&work).map_err(unusable(&work))?.is_none() {
+    let user = users::of(options, wiki);
+    let run = |file: &str, arguments: &[&str]| {
+        let mut program = program(file, arguments.iter().copied(), user);
+        program.directory.clone_from(&home);
+        succeed(&program, b"")
+    };
+    let sweep = || {
+        let names = disk::names(&home).map_err(unusable(&home))?;
+        let left = names.iter().filter(|name| name.starts_with(UNFINISHED)).take(100).map(String::as_str);
+        let left: Vec<&str> = left.collect();
+        // What an owner has put there himself only he can remove; it is in nobody's way.
+        Ok::<_, Problem>(!left.is_empty() && run("/bin/rm", &[&["-rf", "--"], &left[..]].concat()).is_ok())
+    };
+    let is_missing = || Ok::<_, Problem>(disk::find(&work).map_err(unusable(&work))?.is_none());
+    let mut changed = sweep()?;
+    if is_missing()? {
         let template = hooks(options)?;
-        let user = users::of(options, wiki);
-        let mut remove = program("/bin/rm", ["-rf", "--", UNFINISHED], user);
-        remove.directory.clone_from(&home);
-        succeed(&remove, b"")?;
-        commit_first(&Repository { user, ..Repository::ours(&home) }, options, wiki, &template)?;
-        let arguments = ["-T", "--", UNFINISHED].map(Into::into).into_iter();
-        let name = work.file_name().unwrap_or_default().to_owned();
-        let mut rename = program("/bin/mv", arguments.chain([name]), user);
-        rename.directory = home;
-        succeed(&rename, b"")?;
+        let unfinished = format!("{UNFINISHED}{}", random_hex::<8>()?);
+        commit_first(&Repository { user, ..Repository::ours(&home) }, options, wiki, &template, &unfinished)?;
+        let name = work.file_name().unwrap_or_default().to_string_lossy();
+        match run("/bin/mv", &["-T", "--", &unfinished, &name]) {
+            // One that a kill has left at work was faster: its repository is as good.
+            Err(_) if !is_missing()? => drop(sweep()?),
+            result => drop(result?),
+        }
         changed = true;
     }
     Ok(make_directory(&work, owner, 0o2770, None)? || changed)
 }
 
-fn commit_first(home: &Repository, options: &Options, wiki: &Wiki, template: &Path) -> Result<(), Problem> {
+fn commit_first(
+    home: &Repository,
+    options: &Options,
+    wiki: &Wiki,
+    template: &Path,
+    unfinished: &str,
+) -> Result<(), Problem> {
     let failed = |error: git::Error| {
         Problem::from_error(ExitCode::Failed, &error).cause(format!("configuration repository of `{}`", wiki.name))
     };
     let git = |arguments: &[&str], input: &[u8]| {
         // Nothing of it may be lost once the directory has its name.
-        let program = home.program([&["-c", "core.fsync=all", "-C", UNFINISHED], arguments].concat());
+        let program = home.program([&["-c", "core.fsync=all", "-C", unfinished], arguments].concat());
         let captured = program.capture_with(input, 64 << 10, TIME).map_err(|error| failed(error.into()))?;
         git::succeeded(captured, arguments[0]).map_err(failed)
     };
     let mut template_argument = std::ffi::OsString::from("--template=");
     template_argument.push(template);
     let init = ["init", "--quiet", "--shared=group", "--initial-branch=main"].map(Into::into).into_iter();
-    home.run(init.chain([template_argument, UNFINISHED.into()]), TIME).map_err(failed)?;
+    home.run(init.chain([template_argument, unfinished.into()]), TIME).map_err(failed)?;
     let user = wiki.name.user();
     let notify = notification(&options.layout, &wiki.name);
     git(&["config", "user.name", &user], b"")?;

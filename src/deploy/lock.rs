@@ -68,6 +68,15 @@ pub fn web(layout: &Layout) -> Result<Held, Error> {
     take(layout, "web.lock", true, disk::Lock::take)
 }
 
+/// Not waited for, and taken by nobody who holds another one: whoever has it removes the files of releases that were
+/// taken away, and all others leave that to him.
+///
+/// # Errors
+/// As of [`wiki`].
+pub fn removing(layout: &Layout) -> Result<Held, Error> {
+    take(layout, "removed.lock", false, disk::Lock::take)
+}
+
 fn take(
     layout: &Layout,
     file: &str,

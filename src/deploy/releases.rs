@@ -1,9 +1,10 @@
 //! The releases of a wiki on disk: which there are, which is served, and how that changes.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::layout::Layout;
+use super::lock;
 use super::name::Name;
 use super::release::{Release, ReleaseId};
 use crate::disk;
@@ -117,23 +118,67 @@ pub fn unlink(link: &Path, name: &Name) -> Result<(), Problem> {
     disk::discard(&disk::staged_link(link)).and_then(|()| disk::discard(link)).map_err(|error| unusable(link, &error))
 }
 
-/// Removes a release. It is renamed out of the way first, so that no half of it is ever found under its name.
+/// Takes a release away: one rename, so that no half of it is ever found under its name. Its files go later, as removing
+/// ten thousands of them takes longer than deploying them: [`empty`].
 ///
 /// # Errors
 /// Those of the system.
 pub fn remove(layout: &Layout, name: &Name, release: &ReleaseId) -> Result<(), Problem> {
     let from = layout.release(name, release);
-    let to = staged(layout, name, release.seq, "removed");
+    let to = staged(layout, name, release.seq, REMOVED);
     let remove = || -> io::Result<()> {
         if disk::look(&from)?.is_none() {
             return Ok(());
         }
         make_staging(layout)?;
         disk::clear(&to)?;
-        disk::relocate(&from, &to)?;
-        disk::clear(&to)
+        disk::relocate(&from, &to)
     };
     remove().map_err(|error| unusable(&from, &error))
+}
+
+/// What [`remove`] has put out of the way is called so.
+const REMOVED: &str = "removed";
+
+/// The releases, of all wikis, whose files are still to be removed.
+///
+/// # Errors
+/// Those of the system.
+pub fn removed(layout: &Layout) -> Result<Vec<PathBuf>, Problem> {
+    let staging = layout.staging();
+    let names = disk::names(&staging).map_err(|error| unusable(&staging, &error))?;
+    Ok(names.iter().filter(|name| is_removed(name)).map(|name| staging.join(name)).collect())
+}
+
+fn is_removed(staged: &str) -> bool {
+    staged.rsplit('.').next() == Some(REMOVED)
+}
+
+/// Removes the files of releases that were taken away. No lock is needed: several may do so at a time.
+///
+/// # Errors
+/// Those of the system.
+pub fn empty(layout: &Layout) -> Result<(), Problem> {
+    for path in removed(layout)? {
+        disk::clear(&path).map_err(|error| unusable(&path, &error))?;
+    }
+    Ok(())
+}
+
+/// The same, unless somebody else is at it: then that one does it, such as the worker, for as long as it runs.
+///
+/// # Errors
+/// Those of the system.
+pub fn empty_unless_another_does(layout: &Layout) -> Result<(), Problem> {
+    while !removed(layout)?.is_empty() {
+        match lock::removing(layout) {
+            Ok(_lock) => empty(layout)?,
+            Err(disk::LockError::Held { .. }) => break,
+            Err(error) => return Err(Problem::from_error(ExitCode::Failed, &error)),
+        }
+        // Who came meanwhile has left something to us.
+    }
+    Ok(())
 }
 
 /// Makes the directory of what is not finished, or no release any more. Unlike that of a wiki's releases, which a release
@@ -149,11 +194,11 @@ pub(super) fn make_staging(layout: &Layout) -> io::Result<()> {
 
 /// Where something of an attempt is while it is not finished. No wiki's name has a dot.
 #[must_use]
-pub fn staged(layout: &Layout, name: &Name, seq: u64, what: &str) -> std::path::PathBuf {
+pub fn staged(layout: &Layout, name: &Name, seq: u64, what: &str) -> PathBuf {
     layout.staging().join(format!("{name}.{seq}.{what}"))
 }
 
-/// Removes what attempts of a wiki left unfinished. The wiki's lock has to be held.
+/// Removes what attempts of a wiki left unfinished, but not what was taken away. The wiki's lock has to be held.
 ///
 /// # Errors
 /// Those of the system.
@@ -162,12 +207,27 @@ pub fn clear_staging(layout: &Layout, name: &Name) -> Result<bool, Problem> {
     let prefix = format!("{name}.");
     let mut found = false;
     for left in disk::names(&staging).map_err(|error| unusable(&staging, &error))? {
-        if left.starts_with(&prefix) {
+        if left.starts_with(&prefix) && !is_removed(&left) {
             found = true;
             disk::clear(&staging.join(&left)).map_err(|error| unusable(&staging.join(&left), &error))?;
         }
     }
     Ok(found)
+}
+
+/// Removes all that there is of a wiki's releases, those that were taken away, too. The wiki's lock has to be held.
+///
+/// # Errors
+/// Those of the system.
+pub fn clear(layout: &Layout, name: &Name) -> Result<(), Problem> {
+    clear_staging(layout, name)?;
+    let prefix = format!("{name}.");
+    let ours =
+        |path: &PathBuf| path.file_name().is_some_and(|file| file.as_encoded_bytes().starts_with(prefix.as_bytes()));
+    for path in removed(layout)?.into_iter().filter(ours).chain([layout.releases(name)]) {
+        disk::clear(&path).map_err(|error| unusable(&path, &error))?;
+    }
+    Ok(())
 }
 
 /// A path that the system refuses to use.

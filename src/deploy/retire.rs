@@ -344,9 +344,9 @@ fn take_away(engine: &Engine<'_>, wiki: &mut Wiki) -> Result<(), Problem> {
         releases::unlink(&layout.current(&wiki.name), &wiki.name)?;
         home::remove(options, &wiki.name)?;
         secrets::remove(options, &wiki.name)?;
-        releases::clear_staging(layout, &wiki.name)?;
+        releases::clear(layout, &wiki.name)?;
         let copy = layout.config_copy(&wiki.name);
-        for directory in [layout.releases(&wiki.name), bare::staged(&copy), copy, layout.installer(&wiki.name)] {
+        for directory in [bare::staged(&copy), copy, layout.installer(&wiki.name)] {
             disk::clear(&directory).map_err(|error| unusable(&directory, &error))?;
         }
         for pin in repository::pins(options, &wiki.name)? {

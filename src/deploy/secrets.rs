@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::rand::{GetRandomFlags, getrandom};
 use serde::{Deserialize, Serialize};
@@ -30,8 +30,8 @@ const BRANCH: &str = "refs/heads/main";
 /// The file in it.
 const FILE: &str = "secrets.json";
 
-/// How often secrets are made anew while somebody pushes.
-const TRIES: u32 = 20;
+/// How long secrets are made anew while somebody pushes again and again, each time a little faster than we.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The longest that a command of git may take here.
 const TIME: Duration = Duration::from_secs(60);
@@ -160,7 +160,7 @@ pub fn rotate(options: &Options, name: &Name) -> Result<Secrets, Problem> {
         let sha = repository.run(["rev-parse", "--verify", BRANCH], TIME).map_err(|error| failed(name, &error))?;
         Ok::<_, Problem>(String::from_utf8_lossy(&sha).trim_end().to_owned())
     };
-    let mut tries = 1;
+    let begun = Instant::now();
     loop {
         // What a git that was killed left; one that is at work is waited for. Operators push here, too.
         bare::heal(&repository)?;
@@ -174,9 +174,8 @@ pub fn rotate(options: &Options, name: &Name) -> Result<Secrets, Problem> {
         };
         match commit(name, &place, &new, &before) {
             // Somebody pushes just now, or has pushed: what they added stays.
-            Err(problem) if tries < TRIES && (problem.what.contains("cannot lock ref") || tip()? != before) => {
-                tries += 1;
-            }
+            Err(problem)
+                if begun.elapsed() < PATIENCE && (problem.what.contains("cannot lock ref") || tip()? != before) => {}
             result => return result.map(|()| new),
         }
     }

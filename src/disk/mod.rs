@@ -362,9 +362,13 @@ pub fn overwrite(path: &Path, content: &[u8]) -> io::Result<()> {
 pub fn clear(path: &Path) -> io::Result<()> {
     match look(path)? {
         None => Ok(()),
-        // std's implementation does not follow links, also when they appear while it works.
-        Some(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
-        Some(_) => fs::remove_file(path),
+        // std's implementation does not follow links, also when they appear while it works; and what another process
+        // removes at the same time is no error to it, but for the directory itself.
+        Some(metadata) if metadata.is_dir() => match fs::remove_dir_all(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            result => result,
+        },
+        Some(_) => discard(path),
     }
 }
 

@@ -13,6 +13,7 @@ use mwfarm::disk::STAGING;
 use super::snapshot::Snapshot;
 use super::sound::Sides;
 use super::tree::{State, Tree, WIKIS};
+use crate::meanwhile::End;
 
 /// Builds at once.
 const BUILDS: usize = 8;
@@ -90,13 +91,4 @@ fn eight_builds_with_collections_and_readers_come_to_what_one_build_comes_to() {
 fn published(vendor: &Snapshot) -> serde_json::Value {
     let manifest = vendor.file(MANIFEST).expect("a manifest");
     serde_json::from_slice::<serde_json::Value>(manifest).expect("JSON")["files"].take()
-}
-
-/// Ends the reader when dropped.
-struct End<'o>(&'o AtomicBool);
-
-impl Drop for End<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::SeqCst);
-    }
 }

@@ -159,9 +159,11 @@ pub(super) fn remove(engine: &Engine<'_>, wiki: &Wiki) -> Result<bool, Problem> 
         releases::unlink(&link, name)?;
     }
     let secrets = layout.secrets(name);
-    releases::clear_staging(layout, name)?;
+    let releases = layout.releases(name);
+    changed |= disk::look(&releases).map_err(|error| unusable(&releases, &error))?.is_some();
+    releases::clear(layout, name)?;
     let copy = layout.config_copy(name);
-    for path in [layout.releases(name), bare::staged(&copy), copy, secrets] {
+    for path in [bare::staged(&copy), copy, secrets] {
         changed |= disk::look(&path).map_err(|error| unusable(&path, &error))?.is_some();
         disk::clear(&path).map_err(|error| unusable(&path, &error))?;
     }

@@ -14,6 +14,7 @@ use super::super::options::Options;
 use super::super::queue::{self, Entry, Queue, Taken};
 use super::super::record::{Desired, State, Wiki};
 use super::super::registry;
+use super::super::releases;
 use super::{Outcome, Pushed, Stop, notify};
 use crate::report::{ExitCode, Problem, Reporter, Verbosity};
 
@@ -54,8 +55,8 @@ pub struct Work<'a> {
     pub create: Option<Deploy<'a>>,
     /// Looks at the remote repository: [`super::missed`].
     pub reconcile: &'a (dyn Fn() -> Result<Vec<Event>, Problem> + Sync),
-    /// What is done beside that when a look has found nothing to deploy, and may take long. It decides itself whether it
-    /// is time for it.
+    /// What is done beside that when a look has found nothing to deploy, or when releases were taken away whose files are
+    /// still there, and may take long. It decides itself what it is time for.
     pub clean: Option<&'a (dyn Fn() -> Result<(), Problem> + Sync)>,
     /// Ends it. Deploys that run are waited for; what waits stays in the queue.
     pub stop: &'a Stop,
@@ -235,6 +236,9 @@ impl Worker<'_> {
             if now >= listen {
                 listen = now + NOTIFY;
                 notify::listen(layout, &mut deaf, reporter);
+                if self.work.clean.is_some() && releases::removed(layout).is_ok_and(|removed| !removed.is_empty()) {
+                    self.add(Job::Clean)?;
+                }
             }
             // In this order: what a job that has just ended has added is seen.
             let idle = self.is_idle();

@@ -44,6 +44,21 @@ fn with_engine<T>(
     action(&engine).map_err(|problem| vec![problem])
 }
 
+/// The same with a command that may take releases away, whose files go at its end: nobody waits for that.
+fn changing<T>(
+    config: &ConfigDir,
+    reporter: &dyn Reporter,
+    action: impl FnOnce(&Engine<'_>) -> Result<T, Problem>,
+) -> Result<T, Vec<Problem>> {
+    with_engine(config, reporter, |engine| {
+        let result = action(engine);
+        if let Err(problem) = releases::empty_unless_another_does(&engine.options.layout) {
+            reporter.warning(&format!("files of old releases are left: {}", engine::told(&problem)));
+        }
+        result
+    })
+}
+
 fn read(config: &ConfigDir) -> Result<Options, Vec<Problem>> {
     options::read(&cli::directory(config)).map_err(|error| {
         let hint = "`--config-dir` names the directory of mwfarm.yml; docs/deploy.md shows its section `deploy`";
@@ -94,7 +109,7 @@ pub(super) fn deploy(
         (first, _) => {
             // The first word of the message, then; but not the name of somebody who meant one wiki.
             request.why = first.iter().chain(&flags.message).map(String::as_str).collect::<Vec<_>>().join(" ");
-            return with_engine(&flags.config, reporter, |engine| {
+            return changing(&flags.config, reporter, |engine| {
                 if let Some(name) = first.as_ref().and_then(|first| Name::new(first).ok())
                     && registry::find(&engine.options.layout, &name).is_ok_and(|wiki| wiki.is_some())
                 {
@@ -116,7 +131,7 @@ pub(super) fn deploy(
             Planned::Skip(why) => answer::outcome(&name, &Outcome::Skipped(why), flags.format),
         };
     }
-    let result = with_engine(&flags.config, reporter, |engine| {
+    let result = changing(&flags.config, reporter, |engine| {
         let result = attempt::deploy(engine, &name, &request);
         if let (Ok(_), Ok(Some(wiki))) = (&result, registry::find(&engine.options.layout, &name))
             && wiki.held.is_some_and(|held| held.by_deploy)
@@ -148,7 +163,7 @@ pub(super) fn agent(agent: &cli::Agent, reporter: &dyn Reporter) -> Result<Outpu
                 |cause: String| vec![Problem::new(ExitCode::Usage, "the standard input holds no order").cause(cause)];
             read.map_err(|error| wrong(error.to_string()))?;
             let order: Order = serde_json::from_slice(&json).map_err(|error| wrong(error.to_string()))?;
-            let (followed, observed) = with_engine(&flags.config, reporter, |engine| {
+            let (followed, observed) = changing(&flags.config, reporter, |engine| {
                 let layout = &engine.options.layout;
                 let _lock = lock::wiki(layout, &order.wiki.name, true).map_err(|error| engine::of_lock(&error))?;
                 let followed = agent::follow(engine, &order)?;

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use super::{answer, caller, name, of_name, with_engine};
+use super::{answer, caller, changing, name, of_name, with_engine};
 use crate::cli::deploy::{self as flags, WikiCommand};
 use crate::cli::{self, ConfigDir};
 use crate::deploy::create::{self, Asked};
@@ -45,7 +45,7 @@ pub(in crate::run) fn wiki(wiki: &flags::Wiki, reporter: &dyn Reporter) -> Resul
         }
         WikiCommand::Resume(flags) => {
             let name = named(&flags.name)?;
-            let held = with_engine(&flags.config, reporter, |engine| retire::resume(engine, &name))?;
+            let held = changing(&flags.config, reporter, |engine| retire::resume(engine, &name))?;
             Ok(answer::line(&if held {
                 format!("`{name}` is resumed; `mwfarm deploy {name}` deploys what waits")
             } else {
@@ -78,18 +78,18 @@ pub(in crate::run) fn wiki(wiki: &flags::Wiki, reporter: &dyn Reporter) -> Resul
         }
         WikiCommand::Archive(flags) => {
             let name = named(&flags.name)?;
-            with_engine(&flags.config, reporter, |engine| retire::archive(engine, &name, "archived"))?;
+            changing(&flags.config, reporter, |engine| retire::archive(engine, &name, "archived"))?;
             Ok(answer::line(&format!("`{name}` is archived: nothing of it is served, and everything is kept")))
         }
         WikiCommand::Restore(flags) => {
             let name = named(&flags.name)?;
-            let release = with_engine(&flags.config, reporter, |engine| retire::restore(engine, &name))?;
+            let release = changing(&flags.config, reporter, |engine| retire::restore(engine, &name))?;
             Ok(answer::line(&format!("`{name}` serves release {} again", release.release)))
         }
         WikiCommand::Delete(flags) => delete(flags, reporter),
         WikiCommand::Expire(flags) => {
             let (expired, problems) =
-                with_engine(&flags.config, reporter, |engine| retire::expire(engine, flags.dry_run, true))?;
+                changing(&flags.config, reporter, |engine| retire::expire(engine, flags.dry_run, true))?;
             Ok(answer::expired(&expired, flags.dry_run, flags.format)?.but(problems))
         }
         WikiCommand::Become(flags) => become_wiki(flags, reporter),
@@ -117,7 +117,7 @@ fn create(flags: &flags::Create, reporter: &dyn Reporter) -> Result<Output, Vec<
         let plan = with_engine(&flags.config, reporter, |engine| create::plan(engine, &asked))?;
         return answer::planned(&plan, flags.format);
     }
-    let created = with_engine(&flags.config, reporter, |engine| create::create(engine, &asked))?;
+    let created = changing(&flags.config, reporter, |engine| create::create(engine, &asked))?;
     answer::created(&created, flags.format)
 }
 

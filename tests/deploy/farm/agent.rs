@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::{Farm, Plan, Said, ask, core, git, wait};
+use crate::meanwhile::End;
 
 /// Gives a server an order.
 pub(in crate::deploy) fn order(farm: &Farm, order: &Value) -> Said {
@@ -463,6 +464,7 @@ fn nobody_sees_that_a_server_is_told() {
             }
             replies
         });
+        let end = End(&ended);
         // Several at once, in any order: the newest one wins.
         for document in [&orders[1], &orders[0], &orders[1]] {
             told(farm, document);
@@ -473,7 +475,7 @@ fn nobody_sees_that_a_server_is_told() {
                 inner.spawn(move || order(farm, document).well());
             }
         });
-        ended.store(true, std::sync::atomic::Ordering::Relaxed);
+        drop(end);
         client.join().expect("replies")
     });
     let wrong: Vec<_> = replies.iter().filter(|reply| reply.status != 200).collect();

@@ -4,6 +4,7 @@ use std::fs;
 
 use super::sound::sound;
 use super::{Farm, Plan, Reply, ask, core};
+use crate::meanwhile::End;
 
 /// What answers at a backend for a wiki's host.
 fn behind(farm: &Farm, backend: usize, name: &str) -> Reply {
@@ -126,8 +127,9 @@ fn wikis_move_with_the_farm_and_nobody_is_sent_to_what_is_gone() {
                 }
                 replies
             });
+            let end = End(&ended);
             let told = farm.mwfarm(["watch", "reconcile"]);
-            ended.store(true, std::sync::atomic::Ordering::Relaxed);
+            drop(end);
             assert!(told.well().contains("the web servers' wikis were not those of the registry"));
             client.join().expect("replies")
         });

@@ -23,6 +23,7 @@ mod meanwhile;
 mod mended;
 mod opcache;
 mod pushes;
+mod removed;
 mod rights;
 mod running;
 mod schedules;

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use super::sound::sound;
 use super::trace;
 use super::{Farm, Plan, Reply, core};
+use crate::meanwhile::End;
 use crate::strace::Moment;
 
 /// How many kills of each verb a push to this repository pays for: each costs seconds.
@@ -45,15 +46,6 @@ fn release_of(reply: &Reply) -> Result<u64, String> {
 struct Seen {
     answers: u64,
     wrong: Vec<String>,
-}
-
-/// Ends the clients, also when a test fails.
-struct End<'a>(&'a AtomicBool);
-
-impl Drop for End<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 /// Asks for a wiki's page again and again while something is done. Each client sees numbers of releases that only grow,

@@ -6,9 +6,10 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use mwfarm::deploy::layout::Layout;
 use serde_json::Value;
 
-use super::{Farm, git, running};
+use super::{Farm, git, running, wait};
 
 /// Fails unless all is in order.
 #[track_caller]
@@ -38,6 +39,10 @@ pub(super) fn sound(farm: &Farm) {
     ] {
         same(place, names_in(&farm.at(place), end, &[".tmp", ".removed", "redis.password"]), &names);
     }
+    // A worker removes them when it has time for it.
+    wait("old releases are removed", || {
+        mwfarm::deploy::releases::removed(&Layout::new(farm.base.clone())).is_ok_and(|old| old.is_empty())
+    });
     same("staging", names_in(&farm.at("srv/deployment/releases/.tmp"), "", &[]), &BTreeSet::new());
     same("removed homes", names_in(&farm.at("data/project/.removed"), "", &[]), &BTreeSet::new());
     same("tried", names_in(&farm.at("srv/deployment/next"), "", &[]), &BTreeSet::new());
@@ -186,7 +191,7 @@ fn left_over(base: &Path) -> Vec<String> {
                     && (path.extension().is_some_and(|end| end == "lock")
                         || name.starts_with("tmp_")
                         || name == "gc.pid"))
-                || ["incoming.bundle", "config.new"].contains(&name.as_str())
+                || name == "incoming.bundle"
                 || (name == "closed" && path.parent().is_some_and(|above| above.ends_with(".mwfarm")))
                 || (below("srv/deployment/mediawiki/config") && path.ends_with("refs/incoming/head"));
             if left {

@@ -7,6 +7,7 @@ use super::MediaWikis;
 use super::core::mediawiki_39_and_43;
 use crate::deploy::farm::{Farm, Plan, git};
 use crate::farm::composer;
+use crate::meanwhile::End;
 
 #[test]
 fn a_wiki_is_closed_while_its_database_is_upgraded() {
@@ -30,8 +31,9 @@ fn a_wiki_is_closed_while_its_database_is_upgraded() {
             }
             replies
         });
+        let end = End(&ended);
         let said = farm.deploy("a").badly(1, "nothing was switched");
-        ended.store(true, Ordering::Relaxed);
+        drop(end);
         assert!(said.contains("update.php has changed the schema"), "{said}");
         watcher.join().expect("replies")
     });

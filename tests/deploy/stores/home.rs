@@ -126,7 +126,7 @@ fn what_a_kill_left_is_finished() {
         }
         fs::create_dir(place.join("tmp")).expect("a directory");
         let script = format!(
-            "set -e; git init -q config.new; [ {left} = init ] && exit 0; cd config.new; echo x > LocalSettings.php;\n\
+            "set -e; git init -q .mwfarm-config-0; [ {left} = init ] && exit 0; cd .mwfarm-config-0; echo x > LocalSettings.php;\n\
              [ {left} = hash ] && exit 0; git add .; : > .git/index.lock; [ {left} = index ] && exit 0;\n\
              : > .git/refs/heads/main.lock"
         );
@@ -196,10 +196,12 @@ fn links_of_a_wiki_lead_root_nowhere() {
         assert!(home::ensure(&ground.options, &wiki).is_err());
         sh(&format!("rm {name}; mv kept {name}"));
     }
-    for scratch in
-        ["ln -s OUTSIDE config.new", "mkdir -p config.new/a; ln -s OUTSIDE config.new/.git", ": > config.new"]
-    {
-        sh(&format!("rm -rf config.new config.git-work; {scratch}"));
+    for scratch in [
+        "ln -s OUTSIDE .mwfarm-config-0",
+        "mkdir -p .mwfarm-config-0/a; ln -s OUTSIDE .mwfarm-config-0/.git",
+        ": > .mwfarm-config-0",
+    ] {
+        sh(&format!("rm -rf .mwfarm-config-0 config.git-work; {scratch}"));
         assert!(home::ensure(&ground.options, &wiki).expect("a home"), "{scratch}");
         assert_eq!(look(), before, "{scratch}");
         assert!(place.join("config.git-work/.git/HEAD").is_file());

@@ -10,6 +10,7 @@ use std::time::Duration;
 use mwfarm::deploy::{secrets, users};
 
 use super::ground::{Ground, as_user, output};
+use crate::meanwhile::End;
 
 #[test]
 fn secrets_stay_and_only_their_wiki_reads_them() {
@@ -107,11 +108,12 @@ fn what_an_operator_pushes_is_not_lost_when_secrets_are_rotated() {
             }
             added
         });
+        let end = End(&ended);
         for _ in 0..10 {
             secrets::rotate(&ground.options, &wiki.name).expect("new secrets");
             std::thread::sleep(Duration::from_millis(30));
         }
-        ended.store(true, Ordering::Relaxed);
+        drop(end);
         operator.join().expect("an operator")
     });
     let settings = secrets::read(&ground.options, &wiki.name).expect("secrets").settings;
@@ -125,6 +127,10 @@ fn what_an_operator_pushes_is_not_lost_when_secrets_are_rotated() {
     let mut push = Command::new("bash");
     push.args(["-c", "exec -a git-receive-pack sleep 60"]).current_dir(&private);
     let mut push = push.spawn().expect("a push");
+    let words = format!("/proc/{}/cmdline", push.id());
+    while !fs::read(&words).expect("its words").starts_with(b"git-receive-pack") {
+        std::thread::sleep(Duration::from_millis(1));
+    }
     std::thread::scope(|scope| {
         let rotated = scope.spawn(|| secrets::rotate(&ground.options, &wiki.name));
         std::thread::sleep(Duration::from_secs(1));

@@ -9,6 +9,7 @@ use std::time::Duration;
 use mwfarm::deploy::web::{Site, apply};
 
 use super::daemons::{World, ask, page};
+use crate::meanwhile::End;
 
 #[test]
 fn a_switch_is_seen_at_once_and_no_answer_is_mixed_with_fpm() {
@@ -94,12 +95,4 @@ fn under_load(world: &World, wikis: &[&Site], path: &str, work: impl FnOnce()) -
     });
     assert!(asked.into_inner() > 20);
     seen.into_inner().expect("nobody panics with it")
-}
-
-struct End<'a>(&'a AtomicBool);
-
-impl Drop for End<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use mwfarm::fastcgi::{Address, Response};
 
 use super::farm::{Farm, INFO, Wiki, info, page};
+use crate::meanwhile::End;
 
 /// How many ask at once.
 pub(super) const CLIENTS: usize = 4;
@@ -86,7 +87,7 @@ impl<'c> Clients<'c> {
                 scope.spawn(move || clients.go_on(client));
             }
             // Should the work fail, the clients end, too.
-            let ending = Ending(&self.end);
+            let ending = End(&self.end);
             work(&self);
             drop(ending);
         });
@@ -231,13 +232,4 @@ fn lasting(response: &Response) -> String {
     let parts = body.split(['\n', ',', '{', '}']);
     let own = ["\"wgRequestId\"", "\"wgBackendResponseTime\"", "\"time\""];
     parts.filter(|part| !own.iter().any(|name| part.contains(name))).collect::<Vec<_>>().join("\n")
-}
-
-/// Ends the clients, whatever happens.
-struct Ending<'e>(&'e AtomicBool);
-
-impl Drop for Ending<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::SeqCst);
-    }
 }

@@ -104,12 +104,17 @@ fn what_a_killed_program_has_started_may_still_be_at_work() {
     let (mut version, mut killed, mut at_work) = (1, 0, 0);
     farm.create("a");
     let name = farm.name("a");
-    // So slow that they are at work when the program is gone.
-    let slow = farm.at("slow");
+    // So slow that they are at work when the program is gone; then they are until they may go on.
+    let (slow, go) = (farm.at("slow"), farm.at("slow/go"));
     fs::create_dir(&slow).expect("a directory");
     for program in ["git", "mariadb", "redis-cli"] {
         let path = slow.join(program);
-        fs::write(&path, format!("#!/bin/sh\nsleep 0.15\nexec /usr/bin/{program} \"$@\"\n")).expect("a program");
+        let script = format!(
+            "#!/bin/sh\nsleep 0.15\n[ -d /proc/$PPID ] || until [ -e '{}' ]; do sleep 0.02; done\n\
+             exec /usr/bin/{program} \"$@\"\n",
+            go.display()
+        );
+        fs::write(&path, script).expect("a program");
         chmod(&path, 0o755);
     }
     for number in (1..=40).step_by(if trace::is_campaign() { 1 } else { 9 }) {
@@ -123,7 +128,9 @@ fn what_a_killed_program_has_started_may_still_be_at_work() {
             let said = (said, farm.mwfarm(["watch", "reconcile"]));
             killed += usize::from(said.0.code == -9);
             assert!(said.1.code == 0, "{number}: {said:?}");
+            fs::write(&go, "").expect("a file");
             wait("what a killed program has left", || !trace::lives(session));
+            fs::remove_file(&go).expect("a file");
         }
         matrix.reconciled(&verbs::deploy(), &[]);
         assert_eq!(whole(farm, "a"), version);
