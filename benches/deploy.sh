@@ -148,7 +148,7 @@ rm -f "$big/var/lib/mwfarm/cleaned"
 begin=$EPOCHREALTIME
 follow worker -v
 meanwhile=''
-until grep -q 'look at all wikis' "$directory/worker.log"; do
+until grep -q '^cleaning up' "$directory/worker.log"; do
   kill -0 "$worker" 2>/dev/null || die "the worker has ended: $(tail -n 3 "$directory/worker.log")"
   meanwhile+="$(seconds run "$big" deploy beta --dry-run)"$'\n'
 done

@@ -6,11 +6,12 @@ use super::engine::{Engine, of_registry};
 use super::journal::{self, Entry};
 use super::layout::Layout;
 use super::name::Name;
-use super::options::Backend;
+use super::options::{Backend, Options, Web};
 use super::outdated::{Outdated, Today};
 use super::record::{State, Wiki};
 use super::release::{Release, ReleaseId};
 use super::releases::{self, unusable};
+use super::web::{self, daemon::Daemon};
 use super::{attempt, registry};
 use crate::disk;
 use crate::report::Problem;
@@ -22,6 +23,8 @@ pub struct Status {
     pub schema: &'static str,
     /// How many pushes wait to be looked at.
     pub queue: usize,
+    /// The web servers that serve its wikis, or should, and do not run.
+    pub stopped: Vec<Daemon>,
     /// Its wikis.
     pub wikis: Vec<Line>,
 }
@@ -62,7 +65,7 @@ pub struct Detail {
 }
 
 /// The version of the JSON form of all.
-const SCHEMA: &str = "1.1.0";
+const SCHEMA: &str = "1.2.0";
 
 /// The version of the JSON form of one.
 const DETAIL: &str = "1.2.0";
@@ -94,7 +97,19 @@ pub fn status(engine: &Engine<'_>) -> Result<(Status, Vec<Problem>), Problem> {
     }
     let spool = layout.queue().join("new");
     let queue = disk::names(&spool).map_err(|error| unusable(&spool, &error))?.len();
-    Ok((Status { schema: SCHEMA, queue, wikis }, problems))
+    let stopped = stopped(engine.options, &wikis);
+    Ok((Status { schema: SCHEMA, queue, stopped, wikis }, problems))
+}
+
+/// The daemons that are needed and are not there. Only their processes are looked for: whether they answer is asked by
+/// those who change something.
+fn stopped(options: &Options, wikis: &[Line]) -> Vec<Daemon> {
+    let is_needed = |daemon: &Daemon| {
+        let serves = |line: &&Line| line.release.is_some() && line.served_by == daemon.backend();
+        options.web != Web::None && (*daemon == Daemon::Nginx || wikis.iter().any(|line| serves(&line)))
+    };
+    let needed = web::DAEMONS.into_iter().filter(is_needed);
+    needed.filter(|daemon| !web::daemon::is_running(options, *daemon)).collect()
 }
 
 /// One wiki.

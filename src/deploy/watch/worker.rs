@@ -236,8 +236,8 @@ impl Worker<'_> {
             if now >= listen {
                 listen = now + NOTIFY;
                 notify::listen(layout, &mut deaf, reporter);
-                if self.work.clean.is_some() && releases::removed(layout).is_ok_and(|removed| !removed.is_empty()) {
-                    self.add(Job::Clean)?;
+                if releases::removed(layout).is_ok_and(|removed| !removed.is_empty()) {
+                    self.add_cleaning()?;
                 }
             }
             // In this order: what a job that has just ended has added is seen.
@@ -258,6 +258,14 @@ impl Worker<'_> {
         let superseded = self.lock().add(job, Waiting::new(None, Entry::of_all(Source::Reconcile)));
         self.changed.notify_all();
         superseded.map_or(Ok(()), |file| self.queue.done(&file))
+    }
+
+    /// Adds cleaning, unless it waits already: it may have failed, and is tried again later.
+    fn add_cleaning(&self) -> Result<(), Problem> {
+        if self.work.clean.is_none() || self.lock().waiting.contains_key(&Job::Clean) {
+            return Ok(());
+        }
+        self.add(Job::Clean)
     }
 
     fn lock(&self) -> MutexGuard<'_, Jobs> {
@@ -334,8 +342,7 @@ impl Worker<'_> {
             Err(problem) => return Outcome::Later(problem),
         };
         if events.is_empty()
-            && self.work.clean.is_some()
-            && let Err(problem) = self.add(Job::Clean)
+            && let Err(problem) = self.add_cleaning()
         {
             return Outcome::Later(problem);
         }
@@ -352,7 +359,7 @@ impl Worker<'_> {
     fn clean(&self) -> Outcome {
         match self.work.clean.map_or(Ok(()), |clean| clean()) {
             Ok(()) => Outcome::Unchanged,
-            Err(problem) => Outcome::Failed(problem),
+            Err(problem) => Outcome::Later(problem),
         }
     }
 

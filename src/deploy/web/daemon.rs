@@ -6,16 +6,18 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use serde::Serialize;
 
 use super::fpm;
 use crate::deploy::health;
-use crate::deploy::options::Options;
+use crate::deploy::options::{Backend, Options};
 use crate::disk;
 use crate::process::{Environment, Program, Status};
 use crate::report::{ExitCode, Problem};
 
 /// A daemon that mwfarm configures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Daemon {
     /// The proxy, and with PHP-FPM the web server behind it.
     Nginx,
@@ -52,6 +54,16 @@ impl Daemon {
             Self::Nginx => "nginx",
             Self::Fpm => "fpm",
             Self::Apache => "apache",
+        }
+    }
+
+    /// What it is behind the proxy; `None`: it is the proxy.
+    #[must_use]
+    pub fn backend(self) -> Option<Backend> {
+        match self {
+            Self::Nginx => None,
+            Self::Fpm => Some(Backend::Fpm),
+            Self::Apache => Some(Backend::Itk),
         }
     }
 

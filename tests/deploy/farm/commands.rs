@@ -181,7 +181,7 @@ fn lists_and_states_are_told() {
     assert!(farm.mwfarm(["deploy", &name, "--engine", "local"]).well().contains("already"));
     farm.mwfarm(["deploy", &name, "--engine", "salt"]).badly(4, "invalid value 'salt'");
     let json: serde_json::Value = serde_json::from_str(&farm.mwfarm(["status", "--format", "json"]).well()).unwrap();
-    assert_eq!((json["schema"].as_str(), json["wikis"].as_array().map(Vec::len)), (Some("1.1.0"), Some(2)));
+    assert_eq!((json["schema"].as_str(), json["wikis"].as_array().map(Vec::len)), (Some("1.2.0"), Some(2)));
 }
 
 #[test]

@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde_json::{Value, json};
+
 use super::sound::sound;
 use super::trace;
 use super::{Farm, Plan, Reply, core};
@@ -288,6 +290,9 @@ fn a_dead_proxy_is_told_and_made_good() {
     let number = std::fs::read(farm.at("pid/nginx.pid")).expect("a number");
     farm.stop("nginx");
     std::fs::write(farm.at("pid/nginx.pid"), number).expect("a number");
+    assert!(farm.mwfarm(["status"]).well().ends_with("\nnginx does not run\n"));
+    let json: Value = serde_json::from_str(&farm.mwfarm(["status", "--format", "json"]).well()).expect("JSON");
+    assert_eq!(json["stopped"], json!(["nginx"]));
     farm.mwfarm(["wiki", "create", &farm.name("a")]).badly(1, "nginx does not run");
     assert!(farm.show("a")["wiki"]["broken"]["error"].as_str().expect("an error").contains("nginx does not run"));
     std::fs::remove_file(farm.at("pid/nginx.pid")).expect("removed");
@@ -295,5 +300,6 @@ fn a_dead_proxy_is_told_and_made_good() {
     farm.create("a");
     assert!(farm.page("a").starts_with("index 1 page 1 "));
     assert!(farm.page("z").starts_with("index 1 page 1 "));
+    assert!(!farm.mwfarm(["status"]).well().contains("does not run"));
     sound(&farm);
 }

@@ -200,6 +200,29 @@ fn looks_and_deploys_wait_for_no_cleaning() {
     assert_eq!((counts.deployed, counts.failed), (1, 0), "{}", heard.all());
 }
 
+/// What cannot be removed is not tried, nor told of, all the time.
+#[test]
+fn cleaning_that_fails_is_tried_again_later() {
+    let farm = Farm::new("");
+    let old = farm.options.layout.staging().join("alpha.1.removed");
+    fs::create_dir_all(&old).unwrap();
+    let (cleans, stop, heard) = (AtomicUsize::new(0), Stop::default(), Heard::default());
+    let deploy = |_: &Name, _: &Pushed| panic!("nothing was pushed");
+    let clean = || {
+        if cleans.fetch_add(1, Ordering::SeqCst) < 2 {
+            return Err(Problem::new(ExitCode::Failed, "the disk fails"));
+        }
+        fs::remove_dir(&old).unwrap();
+        Ok(())
+    };
+    // It is looked at while the first pause goes on.
+    let pauses = (Duration::from_secs(3), Duration::from_secs(3));
+    let work = Work { pauses, clean: Some(&clean), ..service(&farm, &deploy, &nothing_missed, &stop, &heard) };
+    beside(&work, || until("it is removed", || !old.exists()));
+    assert_eq!(cleans.load(Ordering::SeqCst), 3);
+    assert_eq!(heard.all().matches("warning: cleaning up: the disk fails").count(), 2, "{}", heard.all());
+}
+
 #[test]
 fn nothing_is_cleaned_while_there_is_something_to_deploy() {
     let farm = Farm::new("");

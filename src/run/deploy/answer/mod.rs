@@ -1,5 +1,7 @@
 //! The answers of commands about deployed wikis: text for people, JSON for programs.
 
+mod wikis;
+
 use std::fmt::Write as _;
 
 use serde::Serialize;
@@ -12,14 +14,12 @@ use crate::deploy::create::{self, Created};
 use crate::deploy::engine::told;
 use crate::deploy::journal::Stage;
 use crate::deploy::name::Name;
-use crate::deploy::options::Backend;
-use crate::deploy::outdated::Outdated;
 use crate::deploy::reconcile::Reconciled;
 use crate::deploy::release::ReleaseId;
 use crate::deploy::retire::Deletion;
-use crate::deploy::status::{Detail, Line, Status};
-use crate::report::table::{self, Row};
 use crate::report::{ExitCode, Output, Problem, escaped};
+
+pub(super) use wikis::{detail, list, release, status, time};
 
 /// The version of the JSON forms.
 const SCHEMA: &str = "1.0.0";
@@ -251,184 +251,6 @@ pub(super) fn deletion(plan: &Deletion, format: Format) -> Answer {
     answer(format, text, &json)
 }
 
-/// The wikis, for `wiki list`.
-pub(super) fn list(status: &Status, format: Format) -> Answer {
-    let text = || {
-        let rows: Vec<Row> = status.wikis.iter().map(row).collect();
-        table::list(&["Wiki", "State", "Host", "Web", "Release", "Owners"], &rows)
-    };
-    answer(format, text, status)
-}
-
-fn row(line: &Line) -> Row {
-    let wiki = &line.wiki;
-    vec![
-        vec![wiki.name.to_string()],
-        vec![state(line)],
-        vec![wiki.host.to_string()],
-        vec![line.served_by.map_or("-", Backend::word).to_owned()],
-        vec![release(line.release.as_ref())],
-        wiki.owners.clone(),
-    ]
-}
-
-pub(super) fn release(release: Option<&ReleaseId>) -> String {
-    release.map_or_else(|| "-".to_owned(), ToString::to_string)
-}
-
-fn state(line: &Line) -> String {
-    let wiki = &line.wiki;
-    match (&wiki.broken, &wiki.held) {
-        (Some(broken), _) if broken.needs_operator.is_some() => "needs operator".to_owned(),
-        (Some(broken), _) if broken.step.starts_with("deploy of ") => {
-            format!("{}, last deploy failed", wiki.state.word())
-        }
-        (Some(_), _) => format!("{}, broken", wiki.state.word()),
-        (None, Some(_)) => format!("{}, held", wiki.state.word()),
-        (None, None) => wiki.state.word().to_owned(),
-    }
-}
-
-/// The farm, for `status`: one line for each wiki, and what is wrong below.
-pub(super) fn status(status: &Status, format: Format) -> Answer {
-    let text = || {
-        let rows: Vec<Row> = status
-            .wikis
-            .iter()
-            .map(|line| {
-                let wiki = &line.wiki;
-                let desired = wiki.desired.as_ref().map(|desired| desired.code.short().to_owned());
-                let served = line.release.as_ref().map(|release| release.short.clone());
-                let waits = desired.filter(|desired| Some(desired) != served.as_ref());
-                vec![
-                    vec![wiki.name.to_string()],
-                    vec![state(line)],
-                    vec![release(line.release.as_ref())],
-                    vec![waits.unwrap_or_else(|| "-".to_owned())],
-                ]
-            })
-            .collect();
-        let mut text = table::list(&["Wiki", "State", "Release", "Waits"], &rows);
-        for line in &status.wikis {
-            let wiki = &line.wiki;
-            if let Some(broken) = &wiki.broken {
-                let _ = writeln!(text, "\n{}: {} failed: {}", wiki.name, broken.step, escaped(&broken.error));
-                if let Some(hint) = &broken.needs_operator {
-                    let _ = writeln!(text, "  {}", escaped(hint));
-                }
-            }
-            if let Some(held) = &wiki.held {
-                let _ = writeln!(text, "\n{}: held by {}: {}", wiki.name, escaped(&held.by), escaped(&held.why));
-            }
-        }
-        let old: Vec<String> = status
-            .wikis
-            .iter()
-            .filter(|line| !line.outdated.is_empty())
-            .map(|line| format!("{} ({})", line.wiki.name, changed(&line.outdated)))
-            .collect();
-        if !old.is_empty() {
-            let shown = old.iter().take(MAX_OLD).cloned().collect::<Vec<_>>().join(", ");
-            let more = old.len().checked_sub(MAX_OLD).filter(|more| *more > 0);
-            let more = more.map(|more| format!(" and {more} more")).unwrap_or_default();
-            let _ = writeln!(
-                text,
-                "\nserved as before a change: {shown}{more}\n  `mwfarm deploy --all --again` makes new releases"
-            );
-        }
-        if status.queue > 0 {
-            let _ = writeln!(text, "\n{} pushes wait to be looked at", status.queue);
-        }
-        text
-    };
-    answer(format, text, status)
-}
-
-/// How many wikis are told that have releases of before a change.
-const MAX_OLD: usize = 10;
-
-/// What has changed since a release was made.
-fn changed(outdated: &[Outdated]) -> String {
-    outdated.iter().map(|outdated| outdated.words()).collect::<Vec<_>>().join(", ")
-}
-
-/// A wiki with all that is known of it.
-pub(super) fn detail(detail: &Detail, format: Format) -> Answer {
-    let text = || {
-        let wiki = &detail.wiki;
-        let mut text = String::new();
-        let mut field = |name: &str, value: String| {
-            let _ = writeln!(text, "{name:<10} {}", escaped(&value));
-        };
-        field("wiki", wiki.name.to_string());
-        field("state", wiki.state.word().to_owned());
-        field("host", wiki.host.to_string());
-        if let Some(backend) = detail.served_by {
-            field("web", backend.word().to_owned());
-        }
-        field("branch", wiki.branch.clone());
-        field("base", wiki.base.clone());
-        if let Some(uid) = wiki.uid {
-            field("user", format!("{} ({uid})", wiki.name.user()));
-        }
-        field("owners", wiki.owners.join(", "));
-        if let Some(expires) = wiki.expires {
-            field("expires", time(expires));
-        }
-        if let Some(release) = &detail.release {
-            field("release", release.release.to_string());
-            field("code", release.code.to_string());
-            field("config", release.config.as_ref().map_or_else(|| "the working file".to_owned(), ToString::to_string));
-            field("extensions", release.extensions.join(", "));
-            if !detail.outdated.is_empty() {
-                let hint = format!("`mwfarm deploy {} --again` makes a new release", wiki.name);
-                field("changed", format!("{}, since the release was made: {hint}", changed(&detail.outdated)));
-            }
-        }
-        let releases: Vec<String> = detail.releases.iter().map(ToString::to_string).collect();
-        field("releases", releases.join(", "));
-        for bad in &wiki.bad {
-            field("bad", format!("{}: {}", bad.code.short(), bad.why));
-        }
-        if let Some(held) = &wiki.held {
-            field("held", format!("by {} since {}: {}", held.by, time(held.since), held.why));
-        }
-        if let Some(broken) = &wiki.broken {
-            field("broken", format!("{}: {}", broken.step, broken.error));
-            if let Some(hint) = &broken.needs_operator {
-                field("operator", hint.clone());
-            }
-        }
-        for entry in &detail.audit {
-            field("used", format!("{} {}", time(entry.at), entry.why));
-        }
-        for entry in &detail.journal {
-            let release = entry.release.as_ref().map(|release| format!(" {release}")).unwrap_or_default();
-            let why = if entry.why.is_empty() { String::new() } else { format!(" ({})", entry.why) };
-            let error = entry.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
-            let line = format!("{} {} {}{release}{why}{error}", time(entry.at), entry.who, entry.stage.word());
-            let _ = writeln!(text, "{}", escaped(&line));
-        }
-        text
-    };
-    answer(format, text, detail)
-}
-
-/// Seconds since 1970 as `2026-11-25 21:56:13Z`: days by the civil calendar.
-pub(super) fn time(seconds: u64) -> String {
-    let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    // Years begin with March here, so that the odd day comes last.
-    let shifted = days + 719_468;
-    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    format!("{year}-{month:02}-{day:02} {:02}:{:02}:{:02}Z", rest / 3600, rest % 3600 / 60, rest % 60)
-}
-
 /// What was mended.
 pub(super) fn reconciled(found: Reconciled, format: Format) -> Answer {
     let text = || {
@@ -457,19 +279,4 @@ pub(super) fn expired(expired: &[Name], dry_run: bool, format: Format) -> Answer
         expired.iter().fold(String::new(), |text, name| text + &format!("`{name}` {word}: its time is over\n"))
     };
     answer(format, text, &json!({"schema": SCHEMA, "expired": expired, "dry_run": dry_run}))
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn times_are_those_of_the_calendar() {
-        for (seconds, text) in [
-            (0, "1970-01-01 00:00:00Z"),
-            (951_782_400, "2000-02-29 00:00:00Z"),
-            (1_735_689_599, "2024-12-31 23:59:59Z"),
-            (1_795_644_000, "2026-11-25 22:00:00Z"),
-        ] {
-            assert_eq!(super::time(seconds), text);
-        }
-    }
 }
