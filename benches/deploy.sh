@@ -95,6 +95,7 @@ follow() {
   "$mwfarm" watch worker --config-dir "$big" "${@:2}" >"$directory/$1.log" 2>&1 &
   worker=$!
 }
+trap 'kill "$worker" 2>/dev/null || true' EXIT
 follow remover -q --reconcile 0
 # idle: waits until no old release is to be removed any more
 idle() {
@@ -116,6 +117,8 @@ for ((round = 1; round <= rounds; round++)); do
     deploys+="$(seconds run "$big" deploy alpha)"$'\n'
   else
     deploys+="$(seconds run "$big" deploy alpha)"$'\n'
+    idle
+    sync
     archives+="$(seconds archive "$big/core.git" "$directory/tar$round" wiki/alpha)"$'\n'
   fi
 done

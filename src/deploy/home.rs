@@ -28,6 +28,7 @@ use super::system::{program, succeed, unusable};
 use super::users;
 use crate::disk::{self, Found, Guest, Owner};
 use crate::php::Value;
+use crate::process::User;
 use crate::report::{ExitCode, Problem};
 
 /// The work tree of the configuration, where a commit of it is live.
@@ -36,6 +37,9 @@ const WORK: &str = "config.git-work";
 /// What its name begins with before it is complete; the rest is of one attempt, so that a git which a kill has left at
 /// work does not meddle with the next one. Only the wiki's user looks into it.
 const UNFINISHED: &str = ".mwfarm-config-";
+
+/// How long the removal of one may take.
+const SWEEP: Duration = Duration::from_secs(10);
 
 /// What is in no directory but a wiki's home.
 pub(super) const PARTS: &[&str] = &["config", WORK];
@@ -276,33 +280,41 @@ fn ensure_repository(options: &Options, wiki: &Wiki) -> Result<bool, Problem> {
     let work = work_tree(options, &wiki.name);
     let owner = users::owner(options, wiki);
     let user = users::of(options, wiki);
-    let run = |file: &str, arguments: &[&str]| {
-        let mut program = program(file, arguments.iter().copied(), user);
-        program.directory.clone_from(&home);
-        succeed(&program, b"")
-    };
-    let sweep = || {
-        let names = disk::names(&home).map_err(unusable(&home))?;
-        let left = names.iter().filter(|name| name.starts_with(UNFINISHED)).take(100).map(String::as_str);
-        let left: Vec<&str> = left.collect();
-        // What an owner has put there himself only he can remove; it is in nobody's way.
-        Ok::<_, Problem>(!left.is_empty() && run("/bin/rm", &[&["-rf", "--"], &left[..]].concat()).is_ok())
-    };
     let is_missing = || Ok::<_, Problem>(disk::find(&work).map_err(unusable(&work))?.is_none());
-    let mut changed = sweep()?;
+    let mut changed = false;
     if is_missing()? {
         let template = hooks(options)?;
         let unfinished = format!("{UNFINISHED}{}", random_hex::<8>()?);
         commit_first(&Repository { user, ..Repository::ours(&home) }, options, wiki, &template, &unfinished)?;
-        let name = work.file_name().unwrap_or_default().to_string_lossy();
-        match run("/bin/mv", &["-T", "--", &unfinished, &name]) {
+        let name = work.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let mut rename = program("/bin/mv", ["-T", "--", &unfinished, &name], user);
+        rename.directory.clone_from(&home);
+        match succeed(&rename, b"") {
             // One that a kill has left at work was faster: its repository is as good.
-            Err(_) if !is_missing()? => drop(sweep()?),
+            Err(_) if !is_missing()? => {}
             result => drop(result?),
         }
         changed = true;
     }
+    sweep(&home, user);
     Ok(make_directory(&work, owner, 0o2770, None)? || changed)
+}
+
+/// Removes what attempts have left that were killed: after the rename, so that nobody renames what is being removed. As
+/// the wiki's user: what somebody else has put there is in nobody's way, and stays.
+fn sweep(home: &Path, user: Option<User>) {
+    let is_ours = |name: &&String| {
+        let attempt = name.strip_prefix(UNFINISHED);
+        attempt.is_some_and(|attempt| attempt.len() == 16 && attempt.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    };
+    for name in disk::names(home).unwrap_or_default().iter().filter(is_ours) {
+        let mut remove = program("/bin/rm", ["-rf", "--", name], user);
+        home.clone_into(&mut remove.directory);
+        // It is tried again with the next look.
+        if remove.capture(0, SWEEP).is_err() {
+            break;
+        }
+    }
 }
 
 fn commit_first(

@@ -1,7 +1,7 @@
 //! Locks: files that stay, held by open descriptors, so that no death leaves one behind.
 //!
 //! The order is fixed, so that nobody waits in a ring: wiki, farm, one ref, repository, web. Nobody waits for a wiki's
-//! lock who holds one of the others.
+//! lock who holds one of the others; and nobody waits at all for the one of removing, which a worker holds for its life.
 
 use std::path::Path;
 
@@ -68,8 +68,7 @@ pub fn web(layout: &Layout) -> Result<Held, Error> {
     take(layout, "web.lock", true, disk::Lock::take)
 }
 
-/// Not waited for, and taken by nobody who holds another one: whoever has it removes the files of releases that were
-/// taken away, and all others leave that to him.
+/// Whoever has this one removes the files of releases that were taken away, and all others leave that to him.
 ///
 /// # Errors
 /// As of [`wiki`].

@@ -119,7 +119,8 @@ pub fn unlink(link: &Path, name: &Name) -> Result<(), Problem> {
 }
 
 /// Takes a release away: one rename, so that no half of it is ever found under its name. Its files go later, as removing
-/// ten thousands of them takes longer than deploying them: [`empty`].
+/// ten thousands of them can take longer than deploying them: [`empty`]. One of each wiki at most is left for that, so that
+/// whoever pushes faster than the disk removes fills no disk. The wiki's lock has to be held.
 ///
 /// # Errors
 /// Those of the system.
@@ -130,8 +131,10 @@ pub fn remove(layout: &Layout, name: &Name, release: &ReleaseId) -> Result<(), P
         if disk::look(&from)?.is_none() {
             return Ok(());
         }
+        for before in of(layout, name)? {
+            disk::clear(&before)?;
+        }
         make_staging(layout)?;
-        disk::clear(&to)?;
         disk::relocate(&from, &to)
     };
     remove().map_err(|error| unusable(&from, &error))
@@ -150,19 +153,31 @@ pub fn removed(layout: &Layout) -> Result<Vec<PathBuf>, Problem> {
     Ok(names.iter().filter(|name| is_removed(name)).map(|name| staging.join(name)).collect())
 }
 
+/// Those of one wiki.
+fn of(layout: &Layout, name: &Name) -> io::Result<Vec<PathBuf>> {
+    let (staging, prefix) = (layout.staging(), format!("{name}."));
+    let names = disk::names(&staging)?;
+    let ours = names.iter().filter(|staged| staged.starts_with(&prefix) && is_removed(staged));
+    Ok(ours.map(|name| staging.join(name)).collect())
+}
+
 fn is_removed(staged: &str) -> bool {
     staged.rsplit('.').next() == Some(REMOVED)
 }
 
-/// Removes the files of releases that were taken away. No lock is needed: several may do so at a time.
+/// Removes the files of releases that were taken away, until it is to end. No lock is needed: several may do so at a time.
 ///
 /// # Errors
-/// Those of the system.
-pub fn empty(layout: &Layout) -> Result<(), Problem> {
+/// The first one of the system; the others are removed all the same.
+pub fn empty(layout: &Layout, ends: &dyn Fn() -> bool) -> Result<(), Problem> {
+    let mut result = Ok(());
     for path in removed(layout)? {
-        disk::clear(&path).map_err(|error| unusable(&path, &error))?;
+        if ends() {
+            break;
+        }
+        result = result.and(disk::clear(&path).map_err(|error| unusable(&path, &error)));
     }
-    Ok(())
+    result
 }
 
 /// The same, unless somebody else is at it: then that one does it, such as the worker, for as long as it runs.
@@ -170,16 +185,22 @@ pub fn empty(layout: &Layout) -> Result<(), Problem> {
 /// # Errors
 /// Those of the system.
 pub fn empty_unless_another_does(layout: &Layout) -> Result<(), Problem> {
-    while !removed(layout)?.is_empty() {
+    // Who came meanwhile has left something to us, which is not gone on with for ever.
+    for _ in 0..ROUNDS {
+        if removed(layout)?.is_empty() {
+            break;
+        }
         match lock::removing(layout) {
-            Ok(_lock) => empty(layout)?,
+            Ok(_lock) => empty(layout, &|| false)?,
             Err(disk::LockError::Held { .. }) => break,
             Err(error) => return Err(Problem::from_error(ExitCode::Failed, &error)),
         }
-        // Who came meanwhile has left something to us.
     }
     Ok(())
 }
+
+/// How often one looks for what others have left meanwhile.
+const ROUNDS: u32 = 3;
 
 /// Makes the directory of what is not finished, or no release any more. Unlike that of a wiki's releases, which a release
 /// gets into by its last rename, it keeps no wiki from what is another one's: only we come in.
@@ -221,10 +242,9 @@ pub fn clear_staging(layout: &Layout, name: &Name) -> Result<bool, Problem> {
 /// Those of the system.
 pub fn clear(layout: &Layout, name: &Name) -> Result<(), Problem> {
     clear_staging(layout, name)?;
-    let prefix = format!("{name}.");
-    let ours =
-        |path: &PathBuf| path.file_name().is_some_and(|file| file.as_encoded_bytes().starts_with(prefix.as_bytes()));
-    for path in removed(layout)?.into_iter().filter(ours).chain([layout.releases(name)]) {
+    let staging = layout.staging();
+    let removed = of(layout, name).map_err(|error| unusable(&staging, &error))?;
+    for path in removed.into_iter().chain([layout.releases(name)]) {
         disk::clear(&path).map_err(|error| unusable(&path, &error))?;
     }
     Ok(())

@@ -161,6 +161,7 @@ pub fn rotate(options: &Options, name: &Name) -> Result<Secrets, Problem> {
         Ok::<_, Problem>(String::from_utf8_lossy(&sha).trim_end().to_owned())
     };
     let begun = Instant::now();
+    let mut pause = Duration::from_millis(5);
     loop {
         // What a git that was killed left; one that is at work is waited for. Operators push here, too.
         bare::heal(&repository)?;
@@ -175,7 +176,11 @@ pub fn rotate(options: &Options, name: &Name) -> Result<Secrets, Problem> {
         match commit(name, &place, &new, &before) {
             // Somebody pushes just now, or has pushed: what they added stays.
             Err(problem)
-                if begun.elapsed() < PATIENCE && (problem.what.contains("cannot lock ref") || tip()? != before) => {}
+                if begun.elapsed() < PATIENCE && (problem.what.contains("File exists") || tip()? != before) =>
+            {
+                std::thread::sleep(pause);
+                pause = (pause * 2).min(Duration::from_millis(100));
+            }
             result => return result.map(|()| new),
         }
     }

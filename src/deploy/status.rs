@@ -105,8 +105,9 @@ pub fn status(engine: &Engine<'_>) -> Result<(Status, Vec<Problem>), Problem> {
 /// those who change something.
 fn stopped(options: &Options, wikis: &[Line]) -> Vec<Daemon> {
     let is_needed = |daemon: &Daemon| {
-        let serves = |line: &&Line| line.release.is_some() && line.served_by == daemon.backend();
-        options.web != Web::None && (*daemon == Daemon::Nginx || wikis.iter().any(|line| serves(&line)))
+        let serves = |line: &Line| line.wiki.state == State::Ready && line.served_by == daemon.backend();
+        let is_always = *daemon == Daemon::Nginx || web::is_usual(options, *daemon);
+        options.web != Web::None && (is_always || wikis.iter().any(serves))
     };
     let needed = web::DAEMONS.into_iter().filter(is_needed);
     needed.filter(|daemon| !web::daemon::is_running(options, *daemon)).collect()

@@ -42,9 +42,14 @@ pub fn deploy_all(
     request: &Request,
     jobs: NonZeroUsize,
 ) -> Result<All<Result<Outcome, Failure>>, Problem> {
-    each(engine, jobs, |wiki| match idle(wiki) {
-        Some(why) => Ok(Outcome::Skipped(why)),
-        None => deploy(engine, &wiki.name, request),
+    each(engine, jobs, |wiki| {
+        if let Some(why) = idle(wiki) {
+            return Ok(Outcome::Skipped(why));
+        }
+        let what = deploy(engine, &wiki.name, request);
+        // Not at the end only: all of them would need twice their place. There it is told what cannot be removed.
+        let _ = releases::empty_unless_another_does(&engine.options.layout);
+        what
     })
 }
 

@@ -32,6 +32,7 @@ pub mod worker;
 
 mod counts;
 mod metrics;
+mod removal;
 
 /// Why a wiki is deployed now.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use super::super::options::Options;
 use super::super::queue::{self, Entry, Queue, Taken};
 use super::super::record::{Desired, State, Wiki};
 use super::super::registry;
-use super::super::releases;
+use super::removal::Removal;
 use super::{Outcome, Pushed, Stop, notify};
 use crate::report::{ExitCode, Problem, Reporter, Verbosity};
 
@@ -55,8 +55,8 @@ pub struct Work<'a> {
     pub create: Option<Deploy<'a>>,
     /// Looks at the remote repository: [`super::missed`].
     pub reconcile: &'a (dyn Fn() -> Result<Vec<Event>, Problem> + Sync),
-    /// What is done beside that when a look has found nothing to deploy, or when releases were taken away whose files are
-    /// still there, and may take long. It decides itself what it is time for.
+    /// What is done beside that when a look has found nothing to deploy, and may take long. It decides itself whether it
+    /// is time for it.
     pub clean: Option<&'a (dyn Fn() -> Result<(), Problem> + Sync)>,
     /// Ends it. Deploys that run are waited for; what waits stays in the queue.
     pub stop: &'a Stop,
@@ -80,15 +80,19 @@ pub fn work(work: &Work<'_>) -> Result<Counts, Problem> {
         jobs: Mutex::new(Jobs::default()),
         changed: Condvar::new(),
         counts: Mutex::new((Counts::default(), Counts::read(&work.options.layout))),
+        removal: Removal::default(),
     };
+    worker.removal.begin(layout);
     let left = queue.left(work.reporter)?;
+    let worker = &worker;
     std::thread::scope(|scope| {
         for _ in 0..work.jobs.max(1) {
             scope.spawn(|| worker.run(Does::Deploys));
         }
-        // Of its own: deploys that come to no end, as a wiki's update.php may, keep back no look, nor does cleaning.
-        scope.spawn(|| worker.run(Does::Looks));
-        scope.spawn(|| worker.run(Does::Cleans));
+        // Of their own: deploys that come to no end, as a wiki's update.php may, keep back no look, nor does cleaning.
+        for does in [Does::Looks, Does::Cleans, Does::Removes] {
+            scope.spawn(move || worker.run(does));
+        }
         let followed = worker.admit(left).and_then(|()| worker.follow());
         worker.lock().ended = true;
         worker.changed.notify_all();
@@ -105,6 +109,7 @@ struct Worker<'a> {
     changed: Condvar,
     /// Those of this run, and those of the file.
     counts: Mutex<(Counts, Counts)>,
+    removal: Removal,
 }
 
 /// What is to be done.
@@ -116,6 +121,8 @@ enum Job {
     Look,
     /// [`Work::clean`].
     Clean,
+    /// Remove the files of releases that were taken away.
+    Remove,
 }
 
 impl Job {
@@ -129,6 +136,7 @@ impl Job {
             Self::Deploy(_) => Does::Deploys,
             Self::Look => Does::Looks,
             Self::Clean => Does::Cleans,
+            Self::Remove => Does::Removes,
         }
     }
 
@@ -138,6 +146,7 @@ impl Job {
             Self::Deploy(name) => format!("`{name}`"),
             Self::Look => "the look at all wikis".to_owned(),
             Self::Clean => "cleaning up".to_owned(),
+            Self::Remove => "removing old releases".to_owned(),
         }
     }
 }
@@ -148,6 +157,7 @@ enum Does {
     Deploys,
     Looks,
     Cleans,
+    Removes,
 }
 
 #[derive(Default)]
@@ -186,6 +196,11 @@ enum Ended {
 }
 
 impl Jobs {
+    /// Whether a job waits, or runs.
+    fn has(&self, job: &Job) -> bool {
+        self.waiting.contains_key(job) || self.running.contains(job)
+    }
+
     /// Adds a job. It takes the place of one that waits for the same wiki, whose entry is given back: that one is done
     /// with.
     fn add(&mut self, job: Job, mut new: Waiting) -> Option<String> {
@@ -236,8 +251,9 @@ impl Worker<'_> {
             if now >= listen {
                 listen = now + NOTIFY;
                 notify::listen(layout, &mut deaf, reporter);
-                if releases::removed(layout).is_ok_and(|removed| !removed.is_empty()) {
-                    self.add_cleaning()?;
+                // Once: it may have failed, and is tried again later then.
+                if Removal::is_due(layout) && !self.lock().has(&Job::Remove) {
+                    self.add(Job::Remove)?;
                 }
             }
             // In this order: what a job that has just ended has added is seen.
@@ -258,14 +274,6 @@ impl Worker<'_> {
         let superseded = self.lock().add(job, Waiting::new(None, Entry::of_all(Source::Reconcile)));
         self.changed.notify_all();
         superseded.map_or(Ok(()), |file| self.queue.done(&file))
-    }
-
-    /// Adds cleaning, unless it waits already: it may have failed, and is tried again later.
-    fn add_cleaning(&self) -> Result<(), Problem> {
-        if self.work.clean.is_none() || self.lock().waiting.contains_key(&Job::Clean) {
-            return Ok(());
-        }
-        self.add(Job::Clean)
     }
 
     fn lock(&self) -> MutexGuard<'_, Jobs> {
@@ -324,9 +332,10 @@ impl Worker<'_> {
                 Job::Deploy(name) => self.deploy(name, &waiting.pushed),
                 Job::Look => Ended::With(self.look()),
                 Job::Clean => Ended::With(self.clean()),
+                Job::Remove => Ended::With(self.removal.run(&self.work.options.layout, self.work.stop)),
             };
             let ended = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
-                let what = "a deploy came to no end: this is a bug of mwfarm";
+                let what = "came to no end: this is a bug of mwfarm";
                 Ended::With(Outcome::Failed(Problem::new(ExitCode::Failed, what)))
             });
             if let Err(problem) = self.end(job, waiting, &ended) {
@@ -342,7 +351,8 @@ impl Worker<'_> {
             Err(problem) => return Outcome::Later(problem),
         };
         if events.is_empty()
-            && let Err(problem) = self.add_cleaning()
+            && self.work.clean.is_some()
+            && let Err(problem) = self.add(Job::Clean)
         {
             return Outcome::Later(problem);
         }
@@ -359,7 +369,7 @@ impl Worker<'_> {
     fn clean(&self) -> Outcome {
         match self.work.clean.map_or(Ok(()), |clean| clean()) {
             Ok(()) => Outcome::Unchanged,
-            Err(problem) => Outcome::Later(problem),
+            Err(problem) => Outcome::Failed(problem),
         }
     }
 

@@ -44,19 +44,29 @@ fn with_engine<T>(
     action(&engine).map_err(|problem| vec![problem])
 }
 
-/// The same with a command that may take releases away, whose files go at its end: nobody waits for that.
+/// The same with a command that may take releases away. If it does, and no worker is there, it removes their files, and
+/// what others have left, at its end, when no wiki waits for it any more.
 fn changing<T>(
     config: &ConfigDir,
     reporter: &dyn Reporter,
     action: impl FnOnce(&Engine<'_>) -> Result<T, Problem>,
 ) -> Result<T, Vec<Problem>> {
     with_engine(config, reporter, |engine| {
+        let left = || releases::removed(&engine.options.layout).unwrap_or_default();
+        let before = left();
         let result = action(engine);
-        if let Err(problem) = releases::empty_unless_another_does(&engine.options.layout) {
-            reporter.warning(&format!("files of old releases are left: {}", engine::told(&problem)));
+        if left().iter().any(|path| !before.contains(path)) {
+            empty(engine);
         }
         result
     })
+}
+
+/// Removes the files of releases that were taken away, unless somebody else is at it.
+fn empty(engine: &Engine<'_>) {
+    if let Err(problem) = releases::empty_unless_another_does(&engine.options.layout) {
+        engine.reporter.warning(&format!("files of old releases are left: {}", engine::told(&problem)));
+    }
 }
 
 fn read(config: &ConfigDir) -> Result<Options, Vec<Problem>> {

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::{answer, changing, name, read, who};
+use super::{answer, empty, name, read, who, with_engine};
 use crate::cli::deploy::{Gerrit, Hook, HookKind, Reconcile, Serve, Watch, WatchCommand, Worker};
 use crate::deploy::attempt::{self, Request, What};
 use crate::deploy::create::{self, Asked};
@@ -25,9 +25,7 @@ use crate::deploy::release::Sha;
 use crate::deploy::watch::gerrit::{Follow, PAUSES, SETTLED};
 use crate::deploy::watch::worker::{self, Work};
 use crate::deploy::watch::{self, Known, Outcome, Pushed, Reminders, Stop, hook, serve};
-use crate::deploy::{
-    config_repository, home, journal, lock, reconcile, registry, releases, repository, retire, status, tree, users,
-};
+use crate::deploy::{config_repository, home, journal, reconcile, registry, repository, retire, status, tree, users};
 use crate::report::{ExitCode, Output, Problem, Reporter, Verbosity, escaped};
 
 /// `watch`
@@ -47,13 +45,15 @@ pub(in crate::run) fn watch(
 
 fn mend(flags: &Reconcile, reporter: &dyn Reporter) -> Result<Output, Vec<Problem>> {
     let only = flags.name.as_deref().map(name).transpose().map_err(|problem| vec![problem])?;
-    let found = changing(&flags.config, reporter, |engine| match flags {
+    let found = with_engine(&flags.config, reporter, |engine| match flags {
         Reconcile { boot: true, .. } => reconcile::boot(engine),
         Reconcile { dry_run: true, .. } => differences(engine, only.as_ref()),
         _ => {
             let opened = open_queue(engine.options);
             let mut found = reconcile::reconcile(engine, only.as_ref())?;
             found.problems.extend(opened.err());
+            // Also what others have left, who were killed.
+            empty(engine);
             Ok(found)
         }
     })?;
@@ -206,13 +206,11 @@ fn listen(flags: &Serve, reporter: &dyn Reporter) -> Result<Output, Vec<Problem>
 
 fn work(flags: &Worker, jobs: Option<NonZeroUsize>, reporter: &dyn Reporter) -> Result<Output, Vec<Problem>> {
     let stop = stop()?;
-    let counts = changing(&flags.config, reporter, |engine| {
+    let counts = with_engine(&flags.config, reporter, |engine| {
         let create = |name: &Name, _: &Pushed| make(engine, name);
         let told = Mutex::new(Reminders::default());
-        // As long as we are there, no other command removes old releases, but for one that is at it already.
-        let _removing = lock::removing(&engine.options.layout);
         open_queue(engine.options)?;
-        worker::work(&Work {
+        let counts = worker::work(&Work {
             options: engine.options,
             jobs: jobs.unwrap_or_else(self::jobs).get(),
             once: flags.once,
@@ -221,12 +219,14 @@ fn work(flags: &Worker, jobs: Option<NonZeroUsize>, reporter: &dyn Reporter) -> 
             deploy: &|name, pushed| follow(engine, name, pushed),
             create: if engine.options.create_from_branches { Some(&create) } else { None },
             reconcile: &|| look(engine, &mut told.lock().unwrap_or_else(PoisonError::into_inner)),
-            clean: Some(&|| {
-                releases::empty(&engine.options.layout).and_then(|()| repository::clean_daily(engine.options))
-            }),
+            clean: Some(&|| repository::clean_daily(engine.options)),
             stop: &stop,
             reporter,
-        })
+        })?;
+        if !stop.is_asked() {
+            empty(engine);
+        }
+        Ok(counts)
     })?;
     Ok(answer::line(&format!("{} deployed, {} failed", counts.deployed, counts.failed)))
 }

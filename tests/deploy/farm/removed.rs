@@ -42,20 +42,47 @@ fn one_command_removes_what_others_have_left() {
         // As a worker does, as long as it runs.
         let _removing = lock::removing(&layout).expect("nobody else");
         deploy(&farm, "a", 2);
-        assert_eq!(left(&farm, &layout, "a"), 2);
-        // What is unfinished is ended without a look at them, and what is asked changes nothing.
+        assert_eq!(left(&farm, &layout, "a"), 1, "more of one wiki would fill the disk");
+        // What is unfinished is ended without a look at them.
         farm.mwfarm(["watch", "reconcile"]).well();
-        farm.mwfarm(["status"]).well();
-        assert_eq!(left(&farm, &layout, "a"), 2);
+        assert_eq!(left(&farm, &layout, "a"), 1);
         // They are none to go back to.
         assert_eq!(farm.mwfarm(["deploy", &farm.name("a"), "--revert"]).well().lines().count(), 1);
         farm.mwfarm(["deploy", &farm.name("a"), "--revert"]).badly(4, "there is no release of");
         farm.mwfarm(["wiki", "resume", &farm.name("a")]).well();
     }
-    farm.mwfarm(["status"]).well();
-    assert_eq!(left(&farm, &layout, "a"), 2, "a question removes nothing");
-    deploy(&farm, "b", 1);
+    for question in [
+        &["status"][..],
+        &["watch", "reconcile", "--dry-run"],
+        &["watch", "reconcile", "--boot"],
+        &["deploy", "--all", "--dry-run"],
+        &["wiki", "expire", "--dry-run"],
+    ] {
+        farm.mwfarm(question).well();
+        assert_eq!(left(&farm, &layout, "a"), 1, "{question:?}");
+    }
+    farm.mwfarm(["deploy", &farm.name("none")]).badly(4, "there is no wiki");
+    assert_eq!(left(&farm, &layout, "a"), 1, "what is refused removes nothing");
+    deploy(&farm, "b", 2);
     assert_eq!(left(&farm, &layout, "a"), 0, "another wiki's deploy has removed them");
+    sound(&farm);
+}
+
+/// Several wikis at a time, where nobody else removes.
+#[test]
+fn all_wikis_at_once_remove_what_they_leave() {
+    let (farm, layout) = farm();
+    for _ in 0..3 {
+        farm.mwfarm(["deploy", "--all", "--again"]).well();
+    }
+    assert_eq!((left(&farm, &layout, "a"), left(&farm, &layout, "b")), (0, 0));
+    {
+        let _removing = lock::removing(&layout).expect("nobody else");
+        farm.mwfarm(["deploy", "--all", "--again"]).well();
+        assert_eq!((left(&farm, &layout, "a"), left(&farm, &layout, "b")), (1, 1));
+    }
+    // As after the death of who had left them.
+    farm.mwfarm(["watch", "reconcile"]).well();
     sound(&farm);
 }
 
@@ -101,7 +128,7 @@ fn a_death_meanwhile_is_made_good() {
     for number in [1, 3, 8] {
         farm.push_file("a", "includes/Page.php", &format!("<?php\necho {number};\n"));
         let said = trace::killed_at("unlinkat", number, &farm, &["deploy", &farm.name("a")]);
-        assert_eq!(said.code, -9, "{said:?}");
+        assert_eq!((said.code, left(&farm, &layout, "a")), (-9, 1), "{said:?}");
         farm.mwfarm(["watch", "reconcile"]).well();
         assert_eq!(left(&farm, &layout, "a"), 0);
         sound(&farm);

@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use mwfarm::deploy::layout::Layout;
+use mwfarm::deploy::{lock, releases};
 use serde_json::Value;
 
 use super::{Farm, git, running, wait};
@@ -39,9 +40,10 @@ pub(super) fn sound(farm: &Farm) {
     ] {
         same(place, names_in(&farm.at(place), end, &[".tmp", ".removed", "redis.password"]), &names);
     }
-    // A worker removes them when it has time for it.
+    let layout = Layout::new(farm.base.clone());
+    // Who removes them does so when it has time for it; if nobody does, nothing may be left.
     wait("old releases are removed", || {
-        mwfarm::deploy::releases::removed(&Layout::new(farm.base.clone())).is_ok_and(|old| old.is_empty())
+        releases::removed(&layout).is_ok_and(|old| old.is_empty()) || lock::removing(&layout).is_ok()
     });
     same("staging", names_in(&farm.at("srv/deployment/releases/.tmp"), "", &[]), &BTreeSet::new());
     same("removed homes", names_in(&farm.at("data/project/.removed"), "", &[]), &BTreeSet::new());

@@ -126,7 +126,7 @@ fn what_a_kill_left_is_finished() {
         }
         fs::create_dir(place.join("tmp")).expect("a directory");
         let script = format!(
-            "set -e; git init -q .mwfarm-config-0; [ {left} = init ] && exit 0; cd .mwfarm-config-0; echo x > LocalSettings.php;\n\
+            "set -e; git init -q .mwfarm-config-0123456789abcdef; [ {left} = init ] && exit 0; cd .mwfarm-config-0123456789abcdef; echo x > LocalSettings.php;\n\
              [ {left} = hash ] && exit 0; git add .; : > .git/index.lock; [ {left} = index ] && exit 0;\n\
              : > .git/refs/heads/main.lock"
         );
@@ -197,11 +197,11 @@ fn links_of_a_wiki_lead_root_nowhere() {
         sh(&format!("rm {name}; mv kept {name}"));
     }
     for scratch in [
-        "ln -s OUTSIDE .mwfarm-config-0",
-        "mkdir -p .mwfarm-config-0/a; ln -s OUTSIDE .mwfarm-config-0/.git",
-        ": > .mwfarm-config-0",
+        "ln -s OUTSIDE .mwfarm-config-0123456789abcdef",
+        "mkdir -p .mwfarm-config-0123456789abcdef/a; ln -s OUTSIDE .mwfarm-config-0123456789abcdef/.git",
+        ": > .mwfarm-config-0123456789abcdef",
     ] {
-        sh(&format!("rm -rf .mwfarm-config-0 config.git-work; {scratch}"));
+        sh(&format!("rm -rf .mwfarm-config-0123456789abcdef config.git-work; {scratch}"));
         assert!(home::ensure(&ground.options, &wiki).expect("a home"), "{scratch}");
         assert_eq!(look(), before, "{scratch}");
         assert!(place.join("config.git-work/.git/HEAD").is_file());

@@ -128,9 +128,9 @@ fn what_an_operator_pushes_is_not_lost_when_secrets_are_rotated() {
     push.args(["-c", "exec -a git-receive-pack sleep 60"]).current_dir(&private);
     let mut push = push.spawn().expect("a push");
     let words = format!("/proc/{}/cmdline", push.id());
-    while !fs::read(&words).expect("its words").starts_with(b"git-receive-pack") {
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    crate::deploy::farm::wait("the push is at work", || {
+        fs::read(&words).is_ok_and(|words| words.starts_with(b"git-receive-pack"))
+    });
     std::thread::scope(|scope| {
         let rotated = scope.spawn(|| secrets::rotate(&ground.options, &wiki.name));
         std::thread::sleep(Duration::from_secs(1));
