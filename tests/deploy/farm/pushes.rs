@@ -244,6 +244,8 @@ fn however_many_deploy_a_wiki_one_does_at_a_time() {
     let attempts = farm.attempts("a");
     assert!(attempts.len() > PUSHES / 2, "{attempts:?}");
     assert!(attempts.iter().all(|(_, stages)| stages.last().is_some_and(|stage| stage == "done")), "{attempts:?}");
+    // A worker that stops leaves files of old releases to whoever comes next.
+    assert_eq!(farm.mwfarm(["watch", "reconcile"]).well(), "nothing differs\n");
     super::sound::sound(&farm);
 }
 
