@@ -1,4 +1,6 @@
-//! Releases that are no longer needed: they are taken away at once, and their files go when nobody waits for it.
+//! Releases that are no longer needed: they are taken away by one rename, and their files are removed later.
+
+use std::fs;
 
 use mwfarm::deploy::layout::Layout;
 use mwfarm::deploy::{lock, releases};
@@ -132,5 +134,26 @@ fn a_death_meanwhile_is_made_good() {
         farm.mwfarm(["watch", "reconcile"]).well();
         assert_eq!(left(&farm, &layout, "a"), 0);
         sound(&farm);
+    }
+}
+
+/// A worker and a command may be at the same release.
+#[test]
+fn several_remove_the_same_files() {
+    let root = tempfile::tempdir().expect("a directory");
+    let release = root.path().join("release");
+    for _ in 0..10 {
+        for number in 0..400 {
+            let below = release.join(format!("{}/{}/{number}", number % 7, number % 5));
+            fs::create_dir_all(&below).expect("directories");
+            fs::write(below.join("file"), "").expect("a file");
+        }
+        std::thread::scope(|scope| {
+            let all: Vec<_> = (0..4).map(|_| scope.spawn(|| mwfarm::disk::clear(&release))).collect();
+            for one in all {
+                one.join().expect("an end").expect("it is removed");
+            }
+        });
+        assert!(!release.exists());
     }
 }
