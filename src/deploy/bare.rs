@@ -1,5 +1,6 @@
 //! Bare repositories that only we write to, and that nobody else reads: made whole, and healed after deaths.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -101,16 +102,33 @@ pub(super) fn heal(repository: &Repository) -> Result<(), Problem> {
 /// The same without giving time to a git that is at work: then nothing is done. Says whether it was not so.
 pub(super) fn heal_if_idle(repository: &Repository) -> Result<bool, Problem> {
     let directory = &repository.directory;
-    match left(directory) {
-        Ok(left) if left.is_empty() => Ok(true),
-        Ok(left) if !is_at_work(directory, |_| true).map_err(uncleanable(directory))? => {
-            left.iter().try_for_each(|path| disk::clear(path)).map_err(uncleanable(directory))?;
-            Ok(true)
+    let mend = || -> std::io::Result<bool> {
+        let left = left(directory)?.into_iter().map(|path| Ok((identity(&path)?, path)));
+        let left: Vec<(Option<Identity>, PathBuf)> = left.collect::<std::io::Result<_>>()?;
+        if !left.is_empty() && is_at_work(directory, |_| true)? {
+            return Ok(false);
         }
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(uncleanable(directory)(error)),
-        // It is at work, or something went while we looked.
-        Ok(_) | Err(_) => Ok(false),
+        for (found, path) in left {
+            // Whoever came after we looked who is at work has taken the name meanwhile.
+            if found.is_none() || identity(&path)? != found {
+                return Ok(false);
+            }
+            disk::clear(&path)?;
+        }
+        Ok(true)
+    };
+    match mend() {
+        // Something went while we looked.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        result => result.map_err(uncleanable(directory)),
     }
+}
+
+/// What tells a file from one that has its name later: device, inode (which is used again), and the nanosecond of its last change.
+type Identity = (u64, u64, i64, i64);
+
+fn identity(path: &Path) -> std::io::Result<Option<Identity>> {
+    Ok(disk::look(path)?.map(|found| (found.dev(), found.ino(), found.ctime(), found.ctime_nsec())))
 }
 
 /// The same for those who write one ref beside others who write other refs: what a git that was killed left of its lock

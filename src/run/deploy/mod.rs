@@ -16,7 +16,7 @@ use crate::deploy::engine::{self, Engine, ToBuild};
 use crate::deploy::lock;
 use crate::deploy::name::Name;
 use crate::deploy::options::{self, Options};
-use crate::deploy::order::Order;
+use crate::deploy::order::{Observed, Order};
 use crate::deploy::{agent, registry, releases, status};
 use crate::farm::NameError;
 use crate::report::{ExitCode, Output, Problem, Reporter, Verbosity};
@@ -174,10 +174,10 @@ pub(super) fn agent(agent: &cli::Agent, reporter: &dyn Reporter) -> Result<Outpu
             read.map_err(|error| wrong(error.to_string()))?;
             let order: Order = serde_json::from_slice(&json).map_err(|error| wrong(error.to_string()))?;
             let (followed, observed) = changing(&flags.config, reporter, |engine| {
-                let layout = &engine.options.layout;
-                let _lock = lock::wiki(layout, &order.wiki.name, true).map_err(|error| engine::of_lock(&error))?;
-                let followed = agent::follow(engine, &order)?;
-                Ok((followed, agent::observe_one(engine, &order.wiki)?))
+                let result = follow(engine, &order)?;
+                // Also what an agent has left that was killed: where only orders come, nobody reconciles.
+                empty(engine);
+                Ok(result)
             })?;
             observed::applied(&followed, &observed, flags.format)
         }
@@ -188,6 +188,14 @@ pub(super) fn agent(agent: &cli::Agent, reporter: &dyn Reporter) -> Result<Outpu
             Ok(observed::observed(&observed, flags.format)?.but(problems))
         }
     }
+}
+
+/// Follows one order, and sees what has come of it. Nobody else is at work on the wiki meanwhile.
+fn follow(engine: &Engine<'_>, order: &Order) -> Result<(agent::Followed, Observed), Problem> {
+    let layout = &engine.options.layout;
+    let _lock = lock::wiki(layout, &order.wiki.name, true).map_err(|error| engine::of_lock(&error))?;
+    let followed = agent::follow(engine, order)?;
+    Ok((followed, agent::observe_one(engine, &order.wiki)?))
 }
 
 /// The longest order, in bytes.

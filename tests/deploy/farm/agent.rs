@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{Farm, Plan, Said, ask, core, git, wait};
+use super::{Farm, Plan, Said, ask, core, git};
 use crate::meanwhile::End;
 
 /// Gives a server an order.
@@ -306,11 +306,18 @@ fn an_order_whose_agent_dies_is_followed_when_it_comes_again() {
         );
         assert!(engine.farm.page("z").starts_with(&new), "{}", engine.farm.page("z"));
         assert_eq!(told(&engine.farm, &document)["changed"], false);
+        // Nothing of it is left, neither what was begun nor what was taken away.
+        let left = fs::read_dir(engine.farm.at("srv/deployment/releases/.tmp")).expect("a directory");
+        let left: Vec<_> = left.map(|entry| entry.expect("an entry").path()).collect();
+        assert!(left.is_empty(), "{left:?}");
     }
-    // Nothing of it is left.
-    let staging = engine.farm.at("srv/deployment/releases/.tmp");
-    wait("what was begun has ended", || fs::read_dir(&staging).is_ok_and(|entries| entries.count() == 0));
     assert!(observed(&engine.farm)["releases"].as_array().is_some_and(|releases| releases.len() <= 5));
+    // Nor of an old release, should it have died as it removed that.
+    let removed = engine.farm.at("srv/deployment/releases/.tmp").join(format!("{}.1.removed", engine.farm.name("z")));
+    fs::create_dir_all(removed.join("includes")).expect("a directory");
+    let again = engine.order("ensure", u64::from(round) + 1, &engine.farm.tip("z"));
+    assert_eq!(told(&engine.farm, &again)["changed"], false);
+    assert!(!removed.exists());
 }
 
 #[test]
