@@ -34,7 +34,6 @@ pub use generations::{Gc, Rollback};
                   5 error in the farm's files, 6 out of date, 70 a bug in mwfarm.",
     subcommand_required = true,
     arg_required_else_help = true,
-    disable_help_subcommand = true,
     max_term_width = 100
 )]
 pub struct Arguments {
@@ -389,7 +388,8 @@ pub fn manual() -> std::io::Result<Vec<(String, Vec<u8>)>> {
     let mut main = Arguments::command();
     main.build();
     let mut commands = vec![main.clone()];
-    for command in main.get_subcommands() {
+    // The pages of `help` would be these again.
+    for command in main.get_subcommands().filter(|command| command.get_name() != "help") {
         commands.push(command.clone());
         commands.extend(command.get_subcommands().cloned());
     }

@@ -73,9 +73,19 @@ fn a_script_takes_its_own_arguments_behind_two_dashes() {
 
 #[test]
 fn commands_that_do_not_exist_yet_are_not_offered() {
-    for line in ["mwfarm update", "mwfarm help build"] {
+    for line in ["mwfarm update", "mwfarm help update"] {
         let error = read(line).unwrap_err();
         assert_eq!(error.kind(), clap::error::ErrorKind::InvalidSubcommand, "{line}");
+    }
+}
+
+#[test]
+fn help_is_a_command_as_of_git_and_cargo() {
+    for (line, tells) in
+        [("mwfarm help", "Commands:"), ("mwfarm help wiki create", "mwfarm wiki create [OPTIONS] <NAME>")]
+    {
+        let help = read(line).unwrap_err();
+        assert!(!help.use_stderr() && help.to_string().contains(tells), "{help}");
     }
 }
 
