@@ -108,5 +108,5 @@ say "cargo clippy"
 cargo clippy --locked --all-targets -- -D warnings
 say "cargo test"
 # More than twice what they take: one that comes to no end is told, and not waited for.
-timeout --verbose 75m cargo test --locked
+timeout --verbose 150m cargo test --locked
 say "all passed"

@@ -198,6 +198,7 @@ fn insist(address: &str, host: &str, path: &str, time: Duration) -> Result<Answe
     let silent = |reason: String| Unwell::Silent { host: host.to_owned(), reason };
     let url = url(address, path).map_err(silent)?;
     let deadline = Instant::now() + time;
+    let mut failed = None;
     loop {
         let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
         let error = match once(&url, host, left) {
@@ -206,8 +207,11 @@ fn insist(address: &str, host: &str, path: &str, time: Duration) -> Result<Answe
         };
         let again = matches!(error, ureq::Error::Io(_) | ureq::Error::ConnectionFailed);
         if !again || Instant::now() + PAUSE >= deadline {
+            // That there was no time left for a last try says less than what failed before.
+            let error = if matches!(error, ureq::Error::Timeout(_)) { failed.unwrap_or(error) } else { error };
             return Err(silent(error.to_string().escape_debug().to_string()));
         }
+        failed = Some(error);
         thread::sleep(PAUSE);
     }
 }

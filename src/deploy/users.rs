@@ -20,9 +20,9 @@ use crate::report::{ExitCode, Problem};
 const SHELL: &str = "/bin/bash";
 
 /// How often is tried what others are in the way of.
-const TRIES: u32 = 15;
+const TRIES: u32 = 50;
 
-/// How long is waited the first time, and how much longer each time after: some seconds in all.
+/// How long is waited the first time, and how much longer each time after: half a minute in all.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Whom a wiki runs as; `None` where all run as we do.

@@ -117,7 +117,7 @@ impl Lines {
     pub fn end(mut self) -> io::Result<Option<Status>> {
         let Some((running, _)) = &mut self.program else { return Ok(None) };
         // One that closed its output is about to end by itself.
-        let deadline = Instant::now() + Duration::from_millis(500);
+        let deadline = Instant::now() + Duration::from_secs(5);
         while self.ended && Instant::now() < deadline {
             if let Some(status) = running.child.try_wait()? {
                 running.reaped = true;

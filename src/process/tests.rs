@@ -66,7 +66,7 @@ fn much_output_on_both_streams_at_once_does_not_block() {
 fn too_much_output_stops_it() {
     let begun = Instant::now();
     assert!(matches!(shell("yes").capture(100_000, Duration::from_secs(20)), Err(Error::Output { .. })));
-    assert!(begun.elapsed() < Duration::from_secs(10));
+    assert!(begun.elapsed() < Duration::from_secs(40));
     assert_eq!(shell("printf abc").capture(3, Duration::from_secs(20)).unwrap().output, b"abc");
 }
 
@@ -76,9 +76,9 @@ fn one_that_takes_too_long_is_killed_with_what_it_started() {
     let file = scratch.path().join("pid");
     let script = format!("sleep 60 & echo $! > {}; wait", file.display());
     let begun = Instant::now();
-    let error = shell(&script).capture(100, Duration::from_millis(500)).unwrap_err();
+    let error = shell(&script).capture(100, Duration::from_secs(3)).unwrap_err();
     assert!(matches!(error, Error::Late { .. }), "{error}");
-    assert!(begun.elapsed() < Duration::from_secs(10));
+    assert!(begun.elapsed() < Duration::from_secs(40));
     assert!(gone(&file));
 }
 
@@ -89,7 +89,7 @@ fn what_it_leaves_behind_is_killed_and_not_waited_for() {
     let begun = Instant::now();
     let captured = capture(&format!("sleep 60 & echo $! > {}; echo done", file.display())).unwrap();
     assert_eq!(captured.output, b"done\n");
-    assert!(begun.elapsed() < Duration::from_secs(10));
+    assert!(begun.elapsed() < Duration::from_secs(40));
     assert!(gone(&file));
 }
 

@@ -19,7 +19,7 @@ use crate::key::Key;
 use crate::report::{ExitCode, Problem, summary};
 
 /// How long a pool has to answer: it may be busy.
-const TIMEOUT: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How much of a wrong answer is shown, in characters.
 const EXCERPT: usize = 200;

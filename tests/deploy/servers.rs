@@ -92,7 +92,7 @@ pub(super) fn mariadb_again(root: &Path) -> Child {
 }
 
 fn wait(socket: &Path) {
-    for _ in 0..600 {
+    for _ in 0..3600 {
         if std::os::unix::net::UnixStream::connect(socket).is_ok() {
             return;
         }

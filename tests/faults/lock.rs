@@ -65,7 +65,7 @@ fn until<T>(mut found: impl FnMut() -> Option<T>) -> T {
         if let Some(found) = found() {
             return found;
         }
-        assert!(begun.elapsed() < Duration::from_secs(30), "it does not happen");
+        assert!(begun.elapsed() < Duration::from_secs(120), "it does not happen");
         thread::sleep(Duration::from_millis(2));
     }
 }
@@ -98,7 +98,8 @@ fn the_holder_is_named_and_its_death_gives_the_lock_up() {
         longest = longest.max(begun.elapsed());
         assert!(!tree.vendor().join(STAGING).exists());
     }
-    assert!(longest < Duration::from_secs(1), "{longest:?}");
+    // Whoever waits for the holder's children waits for strace's minute.
+    assert!(longest < Duration::from_secs(20), "{longest:?}");
     tree.mwfarm(&["verify"]).well();
 }
 

@@ -60,8 +60,8 @@ fn eight_builds_with_collections_and_readers_come_to_what_one_build_comes_to() {
                         thread::sleep(delay);
                         tree.mwfarm(&["build"]).well();
                         if build % 4 == 0 {
-                            // What was served before stays: no reader reads for as long as two rounds take.
-                            tree.mwfarm(&["gc", "--grace", "0", "--keep", "2"]).well();
+                            // What was served before stays: no reader reads for as long as ten rounds take.
+                            tree.mwfarm(&["gc", "--grace", "0", "--keep", "10"]).well();
                         }
                     });
                 }

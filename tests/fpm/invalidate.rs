@@ -215,7 +215,7 @@ fn pools_that_cannot_be_told_are_named_and_the_others_are_told() {
         (good.address().to_string(), None),
         (unix("none"), Some("No such file or directory")),
         (unix("refusing"), Some("Connection refused")),
-        (unix("silent"), Some("did not answer within 5 s")),
+        (unix("silent"), Some("did not answer within 15 s")),
         (unix("web"), Some("what answers there is not FastCGI")),
         (extensions.address().to_string(), Some("invalidate.php` (status 403: ")),
         (elsewhere.address().to_string(), Some("open_basedir restriction in effect")),

@@ -45,9 +45,6 @@ fn a_pool_that_looks_at_files_now_and_then_serves_one_generation_per_request() {
 /// Every so many publications there is a collection.
 const COLLECTED: usize = 5;
 
-/// How long a request may take.
-const REQUEST: Duration = Duration::from_secs(2);
-
 /// When a pool has to serve what was published.
 #[derive(Debug, Clone, Copy)]
 enum Noticed {
@@ -65,7 +62,12 @@ struct Progress {
     ended: Mutex<Vec<Instant>>,
     /// How long a pool may go on with the one before.
     lag: Duration,
+    /// What the request of each client must see, at least.
+    asked: [AtomicUsize; WORKERS],
 }
+
+/// What a client must see that has no request.
+const NONE: usize = usize::MAX;
 
 impl Progress {
     /// The latest publication that a request which begins now must see, at least.
@@ -75,11 +77,25 @@ impl Progress {
         ended.iter().rposition(|&end| end + self.lag <= now).unwrap_or(0)
     }
 
-    /// How many generations, the latest, requests may be served or go on with.
+    /// A client begins a request. Gives the latest publication that it must see, at least.
+    fn ask(&self, client: usize) -> usize {
+        // Until it is known, everything may be.
+        self.asked[client].store(0, Ordering::SeqCst);
+        let oldest = self.oldest();
+        self.asked[client].store(oldest, Ordering::SeqCst);
+        oldest
+    }
+
+    /// Its request has ended.
+    fn answered(&self, client: usize) {
+        self.asked[client].store(NONE, Ordering::SeqCst);
+    }
+
+    /// How many generations, the latest, requests may be served or go on with, however long they take.
     fn in_use(&self) -> usize {
-        let now = Instant::now();
-        let ended = self.ended.lock().expect("no panic while it is held");
-        2 + ended.iter().filter(|end| **end + self.lag + REQUEST > now).count()
+        let asked = self.asked.iter().map(|asked| asked.load(Ordering::SeqCst));
+        let oldest = asked.fold(self.oldest(), usize::min);
+        (self.newest() - oldest + 1).max(2)
     }
 
     /// The latest publication that a request which has ended can have seen.
@@ -108,7 +124,12 @@ fn serves_one_generation(settings: &Settings, noticed: Noticed) {
         Noticed::WhenTold => (&[&pool], Duration::ZERO),
         Noticed::Within(lag) => (&[], lag),
     };
-    let progress = Progress { begun: AtomicUsize::new(0), ended: Mutex::new(vec![Instant::now()]), lag };
+    let progress = Progress {
+        begun: AtomicUsize::new(0),
+        ended: Mutex::new(vec![Instant::now()]),
+        lag,
+        asked: [const { AtomicUsize::new(NONE) }; WORKERS],
+    };
     let over = AtomicBool::new(false);
     let root = tree.root();
     let seen: Vec<Seen> = thread::scope(|scope| {
@@ -116,10 +137,11 @@ fn serves_one_generation(settings: &Settings, noticed: Noticed) {
             let mut seen = Seen::default();
             while !over.load(Ordering::SeqCst) && seen.wrong.is_empty() {
                 let wiki = (client + seen.requests) % HOSTS.len();
-                let oldest = progress.oldest();
+                let oldest = progress.ask(client);
                 // Now and then time goes by inside the request, so that publications happen there.
                 let pause = if seen.requests.is_multiple_of(8) { 30_000 } else { 0 };
                 let shown = shown(&pool, &root, wiki, pause);
+                progress.answered(client);
                 seen.add(wiki, &shown, oldest..=progress.newest());
             }
             if !seen.wrong.is_empty() {

@@ -16,7 +16,7 @@ use mwfarm::fastcgi::{self, Address, Response};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 /// How long a pool may take to start or to reload, and for one request.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How a pool is to be. PHP's other settings are those of the system's php-fpm, its modules with them.
 #[derive(Debug, Clone)]

@@ -108,7 +108,7 @@ impl Server {
         let output = (output.try_clone().expect("a log"), output);
         let child = command.stdin(Stdio::null()).stdout(output.0).stderr(output.1).spawn().expect("php runs");
         let server = Self { child, port, log };
-        for _ in 0..500 {
+        for _ in 0..6000 {
             if TcpStream::connect(("127.0.0.1", port)).is_ok() {
                 return server;
             }

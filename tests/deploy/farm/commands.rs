@@ -261,6 +261,7 @@ fn a_worker_archives_and_cleans_up() {
         if again {
             wait("it is cleaned again", || text() != said_before);
         } else {
+            worker.until_it_says("the look at all wikis");
             std::thread::sleep(std::time::Duration::from_secs(2));
             assert_eq!(text(), said_before);
         }

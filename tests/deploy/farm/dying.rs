@@ -48,7 +48,7 @@ fn pushes_are_served_however_often_the_worker_dies() {
         assert!(pushed.iter().all(Result::is_ok), "not all was pushed");
         workers.join().expect("workers")
     });
-    let worker = farm.worker("3");
+    let worker = farm.service(&["watch", "worker", "-v", "-j", "3", "--reconcile", "1"]);
     wait("all is served", || {
         // Two deaths within update.php, for the same commits, let pushes wait for a person.
         for wiki in WIKIS {

@@ -357,7 +357,7 @@ fn what_a_tenant_makes_of_its_configuration_hurts_nobody() {
     let deploy = || {
         let begun = std::time::Instant::now();
         let said = farm.deploy("a");
-        assert!(begun.elapsed().as_secs() < 30, "{said:?}");
+        assert!(begun.elapsed().as_secs() < 120, "{said:?}");
         by_the_tenant_only();
         said
     };
@@ -427,7 +427,7 @@ fn what_a_tenant_makes_of_its_configuration_hurts_nobody() {
 #[test]
 fn what_a_tenant_saves_where_settings_belong_hurts_nobody() {
     let plan = Plan { users: true, ..Plan::plain() };
-    let plan = plan.with("config: seed").with("schema-seconds: 2");
+    let plan = plan.with("config: seed").with("schema-seconds: 8");
     let farm = Farm::with_core(&plan, &small_core());
     for wiki in ["a", "b"] {
         farm.create(wiki);
@@ -456,7 +456,7 @@ fn what_a_tenant_saves_where_settings_belong_hurts_nobody() {
         tenant(&format!("rm -rf LocalSettings.php; {saved}"));
         let begun = std::time::Instant::now();
         let said = farm.deploy("a").badly(1, "update.php failed");
-        assert!(begun.elapsed().as_secs() < 60, "{saved}: {said}");
+        assert!(begun.elapsed().as_secs() < 120, "{saved}: {said}");
         assert!(!said.contains("root:"), "{saved}: {said}");
         assert_eq!(farm.release("a"), before, "{saved}");
         // Neither does what all wikis have in common wait for it.

@@ -263,7 +263,7 @@ fn a_worker() {
     };
     let begun = Instant::now();
     trace::ended(&mut work()).well();
-    let whole = begun.elapsed();
+    let mut whole = begun.elapsed();
     let waiting = || {
         let entries =
             ["new", "cur"].map(|place| fs::read_dir(farm.at("var/lib/mwfarm/queue").join(place)).expect("a spool"));
@@ -282,6 +282,8 @@ fn a_worker() {
             left += 1;
         } else {
             assert_ne!(farm.release("a"), before.release, "the entry is gone, and nothing came of it");
+            // It took less time than the first one.
+            whole = whole * 9 / 10;
         }
         farm.mwfarm(["watch", "worker", "--once"]).well();
         assert_eq!(waiting(), 0);

@@ -56,7 +56,7 @@ const FIRST_USER: u32 = 1_000_000;
 const USERS: u32 = 1000;
 
 /// How long anything may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// How a farm is to be.
 #[derive(Debug, Clone)]
@@ -216,7 +216,7 @@ impl Farm {
         };
         let yaml = format!(
             "php: {php}\ndeploy:\n  root: .\n  zone: wiki.test\n  core: core.git\n  base: refs/heads/main\n  web: {web}\n  \
-             users: {users}\n  health: {{seconds: 20}}\n{options}  services:\n    \
+             users: {users}\n  health: {{seconds: 120}}\n{options}  services:\n    \
              nginx-check: [nginx, -t, -q, -c, {nginx}, -p, {base}]\n    nginx-pid: {pid}/nginx.pid\n    \
              fpm-check: [{fpm_program}, -t, -y, {fpm}]\n    fpm-pid: {pid}/fpm.pid\n    \
              apache-check: [apache2, -t, -f, {apache}]\n    apache-pid: {pid}/apache.pid\n    \
@@ -506,10 +506,16 @@ pub(super) fn write(directory: &Path, files: &BTreeMap<String, String>) {
 
 /// Waits for what is observed.
 #[track_caller]
-pub(super) fn wait(what: &str, mut is: impl FnMut() -> bool) {
+pub(super) fn wait(what: &str, is: impl FnMut() -> bool) {
+    wait_for(PATIENCE, what, is);
+}
+
+/// The same, with another patience.
+#[track_caller]
+fn wait_for(patience: Duration, what: &str, mut is: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !is() {
-        assert!(begun.elapsed() < PATIENCE, "waited in vain: {what}");
+        assert!(begun.elapsed() < patience, "waited in vain: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }

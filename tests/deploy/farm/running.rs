@@ -12,7 +12,7 @@ use crate::deploy::servers::{mariadb_says, redis_says};
 use crate::deploy::web::daemons::ask;
 
 /// How long processes of a wiki that is gone may take to end: PHP-FPM lets requests end first.
-const ENDS: Duration = Duration::from_secs(15);
+const ENDS: Duration = Duration::from_secs(60);
 
 /// Adds what is wrong with what runs. `served` are the wikis that are to be.
 pub(super) fn runs(farm: &Farm, wikis: &BTreeMap<String, Value>, served: &BTreeSet<String>, wrong: &mut Vec<String>) {

@@ -16,7 +16,7 @@ struct Remote {
 
 impl Remote {
     fn start() -> Self {
-        let farm = Farm::start(&Plan::plain().with("remote-seconds: 100"));
+        let farm = Farm::start(&Plan::plain().with("remote-seconds: 3600"));
         let programs = farm.at("programs");
         fs::create_dir(&programs).expect("a directory");
         let program = |name: &str, text: &str| {

@@ -5,11 +5,12 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use super::{Farm, git, wait};
+use super::{Farm, git, wait, wait_for};
 
 /// A process of the program that runs until it is stopped.
 pub(in crate::deploy) struct Service {
@@ -235,7 +236,8 @@ impl Clone {
     /// Pushes, on top of whatever others have pushed.
     pub(super) fn push(&self) -> String {
         let to = format!("refs/heads/{}", self.branch);
-        wait("git takes the push", || {
+        // Whoever has to take in what others have pushed needs longer than they do.
+        wait_for(Duration::from_secs(900), "git takes the push", || {
             let (taken, said) = self.try_push(&[], &to);
             let raced = ["fetch first", "non-fast-forward", "lock", "failed to update ref"];
             assert!(taken || raced.iter().any(|why| said.contains(why)), "{said}");

@@ -342,7 +342,7 @@ fn a_repository_gets_another_remote_while_a_fetch_hangs() {
         let ensured: Vec<_> = moved.iter().map(|options| scope.spawn(|| ensure(options))).collect();
         let begun = Instant::now();
         while !ensured.iter().all(std::thread::ScopedJoinHandle::is_finished)
-            && begun.elapsed() < Duration::from_secs(10)
+            && begun.elapsed() < Duration::from_secs(60)
         {
             std::thread::sleep(Duration::from_millis(10));
         }

@@ -40,7 +40,7 @@ impl Web {
             .spawn()
             .expect("php runs");
         let web = Self { server, port };
-        for _ in 0..500 {
+        for _ in 0..6000 {
             if TcpStream::connect(("127.0.0.1", port)).is_ok() {
                 return web;
             }

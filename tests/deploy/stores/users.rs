@@ -43,7 +43,10 @@ fn a_user_is_made_once_and_goes_with_its_processes() {
         .stdout(Stdio::null())
         .spawn()
         .expect("setpriv runs");
-    std::thread::sleep(std::time::Duration::from_millis(100));
+    crate::deploy::farm::wait("it is at work", || {
+        let its = output("ps", &["-o", "comm=", "-U", &uid.to_string()]).stdout;
+        String::from_utf8_lossy(&its).lines().any(|name| name == "sleep")
+    });
     assert!(users::remove(&ground.options, &wiki).expect("it goes"));
     busy.wait().expect("it ended");
     // What is dead counts for nothing, whether it was waited for or not.

@@ -96,7 +96,9 @@ fn a_server_that_refuses_is_asked_again_less_and_less_often_and_no_wiki_is_looke
             until("it was tried four times", || heard.all().matches("is cut").count() >= 4);
             stop.ask();
         });
-        follow(&farm, &reconcile, &stop, &heard).command(&command).unwrap()
+        // However long it takes to refuse.
+        let patient = Follow { settled: Duration::from_secs(3600), ..follow(&farm, &reconcile, &stop, &heard) };
+        patient.command(&command).unwrap()
     });
     assert_eq!((followed.connections, looks.load(Ordering::SeqCst)), (0, 0));
     for text in ["exit code 255: Permission denied", "again in 0.1 s", "again in 0.2 s", "again in 0.4 s"] {

@@ -28,7 +28,7 @@ use mwfarm::farm::Host;
 use mwfarm::report::{Problem, Reporter, Verbosity};
 
 /// How long anything may take before a test gives it up.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A farm's options and state in a temporary directory.
 struct Farm {
@@ -129,6 +129,8 @@ struct Engine {
     together: AtomicUsize,
     most_together: AtomicUsize,
     takes: Duration,
+    /// How many have to have been at work together before the first one ends.
+    meet: usize,
 }
 
 impl Engine {
@@ -142,6 +144,7 @@ impl Engine {
         self.most_together.fetch_max(together, Ordering::SeqCst);
         self.deploys.lock().unwrap().push((name.clone(), pushed.clone()));
         let newest = self.remote.lock().unwrap()[name].clone();
+        until("as many as are to meet are at work", || self.most_together.load(Ordering::SeqCst) >= self.meet);
         std::thread::sleep(self.takes);
         let before = self.served.lock().unwrap().insert(name.clone(), newest.clone());
         self.together.fetch_sub(1, Ordering::SeqCst);

@@ -191,7 +191,7 @@ fn those_who_say_nothing_keep_nobody_out_for_long() {
         let begun = Instant::now();
         assert_eq!(get(address, "/healthz").0, 200);
         assert!(begun.elapsed() > Duration::from_secs(1), "64 connections are served at a time");
-        assert!(begun.elapsed() < Duration::from_secs(12), "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
         drop(silent);
     });
 }

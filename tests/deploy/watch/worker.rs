@@ -1,6 +1,7 @@
 //! The worker: whatever the order, the repetitions and the losses, each wiki ends with what its branch has.
 
 use super::*;
+use std::sync::atomic::AtomicBool;
 
 use mwfarm::deploy::event::{Kind, Source};
 use mwfarm::deploy::lock;
@@ -76,9 +77,13 @@ fn order_repetitions_and_losses_do_not_matter() {
 fn a_push_during_a_deploy_is_deployed_right_after() {
     let farm = Farm::new("");
     farm.wiki("alpha", |_| ());
-    let engine = Engine { takes: Duration::from_millis(700), ..Engine::default() };
+    let (engine, told) = (Engine::default(), AtomicBool::new(false));
     let (heard, stop) = (Heard::default(), Stop::default());
-    let deploy = |name: &Name, pushed: &Pushed| engine.deploy(name, pushed);
+    let deploy = |name: &Name, pushed: &Pushed| {
+        let outcome = engine.deploy(name, pushed);
+        until("all is told", || told.load(Ordering::SeqCst));
+        outcome
+    };
     beside(&service(&farm, &deploy, &nothing_missed, &stop, &heard), || {
         engine.push("alpha", 1);
         farm.add(&pushed("alpha", 0, 1));
@@ -87,6 +92,7 @@ fn a_push_during_a_deploy_is_deployed_right_after() {
             engine.push("alpha", number);
             farm.add(&pushed("alpha", number - 1, number));
         }
+        told.store(true, Ordering::SeqCst);
         until("the last one is served", || engine.is_current());
     });
     assert!(engine.deploys_of("alpha") <= 3, "{:?}", engine.deploys);
@@ -96,7 +102,8 @@ fn a_push_during_a_deploy_is_deployed_right_after() {
 #[test]
 fn several_wikis_are_deployed_at_a_time() {
     let farm = Farm::new("");
-    let engine = Engine { takes: Duration::from_millis(300), ..Engine::default() };
+    // A fifth would be seen as long as these take.
+    let engine = Engine { takes: Duration::from_millis(300), meet: 4, ..Engine::default() };
     for number in 0..8 {
         let wiki = format!("w{number}");
         farm.wiki(&wiki, |_| ());
@@ -152,7 +159,7 @@ fn the_look_waits_for_no_deploy() {
     // All jobs there are wait for what only a look can bring.
     let deploy = |_: &Name, _: &Pushed| {
         let (before, begun) = (looks.load(Ordering::SeqCst), std::time::Instant::now());
-        while looks.load(Ordering::SeqCst) < before + 2 && begun.elapsed() < Duration::from_secs(20) {
+        while looks.load(Ordering::SeqCst) < before + 2 && begun.elapsed() < Duration::from_secs(120) {
             std::thread::sleep(Duration::from_millis(5));
         }
         assert!(looks.load(Ordering::SeqCst) >= before + 2, "nobody looks while a wiki is deployed");
@@ -180,7 +187,7 @@ fn looks_and_deploys_wait_for_no_cleaning() {
         looks.fetch_add(1, Ordering::SeqCst);
         Ok(Vec::new())
     };
-    let ended = std::sync::atomic::AtomicBool::new(false);
+    let ended = AtomicBool::new(false);
     let clean = || {
         cleans.fetch_add(1, Ordering::SeqCst);
         until("what goes on meanwhile has ended", || ended.load(Ordering::SeqCst));

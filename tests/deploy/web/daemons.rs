@@ -20,7 +20,7 @@ use mwfarm::farm::Host;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 /// How long anything may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A farm whose daemons run.
 pub(super) struct World {
@@ -93,7 +93,7 @@ impl World {
         let farm = if web == "both" { "fpm" } else { web };
         let yaml = format!(
             "deploy:\n  root: .\n  zone: wiki.test\n  core: core.git\n  web: {farm}\n  users: {users}\n  \
-             health: {{seconds: 5}}\n  services:\n    \
+             health: {{seconds: 30}}\n  services:\n    \
              nginx-check: [nginx, -t, -q, -c, {nginx}, -p, {base}]\n    nginx-pid: {pid}/nginx.pid\n    \
              fpm-check: [{fpm_program}, -t, -y, {fpm}]\n    fpm-pid: {pid}/fpm.pid\n    \
              apache-check: [apache2, -t, -f, {apache}]\n    apache-pid: {pid}/apache.pid\n    \

@@ -25,7 +25,7 @@ fn pools_are_closed_to_each_other() {
     let log = world.execute(alpha, "error_log('said'); echo ini_get('error_log');");
     assert!(fs::read_to_string(&log).is_ok_and(|text| text.contains("said")), "{log}");
     // The test sees a leak, and it is this setting which prevents it.
-    assert_eq!(included_with(&world, Daemon::Fpm, &["[opcache.validate_permission] = "]), "secret of beta");
+    leaks(|| included_with(&world, Daemon::Fpm, &["[opcache.validate_permission] = "]));
     assert_eq!(included_with(&world, Daemon::Fpm, &[]), "nothing");
 }
 
@@ -37,7 +37,7 @@ fn requests_of_apache_are_closed_to_each_other() {
     // Either setting prevents it: what is looked for by its path is looked for as the wiki's user.
     let settings = ["opcache.validate_permission ", "opcache.revalidate_path "];
     assert_eq!(included_with(&world, Daemon::Apache, &settings[1..]), "nothing");
-    assert_eq!(included_with(&world, Daemon::Apache, &settings), "secret of beta");
+    leaks(|| included_with(&world, Daemon::Apache, &settings));
     assert_eq!(included_with(&world, Daemon::Apache, &[]), "nothing");
 }
 
@@ -48,6 +48,12 @@ fn wikis_of_both_kinds_are_closed_to_each_other() {
     assert_ne!(alpha.backend, beta.backend);
     is_closed(&world, alpha, beta);
     is_closed(&world, beta, alpha);
+}
+
+/// What is included without the settings: OPcache gives it away until it looks at the file again, two seconds after, and
+/// so it can take some tries.
+fn leaks(included: impl Fn() -> String) {
+    assert!((0..20).any(|_| included() == "secret of beta"), "{}", included());
 }
 
 fn is_closed(world: &World, who: &Site, whose: &Site) {
@@ -174,7 +180,7 @@ fn processes(wiki: &Site, script: &Script) -> Vec<u32> {
         if found.len() > 1 && found.contains(&script.child.id()) {
             return found;
         }
-        assert!(begun.elapsed().as_secs() < 10, "{found:?}");
+        assert!(begun.elapsed().as_secs() < 60, "{found:?}");
         thread::sleep(std::time::Duration::from_millis(20));
     }
 }

@@ -15,7 +15,7 @@ use crate::meanwhile::End;
 pub(super) const CLIENTS: usize = 4;
 
 /// How long something may take that the test waits for.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// What a client was told by the wiki that changes. They come in this order, whatever client is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -110,7 +110,7 @@ fn what_a_killed_program_has_started_may_still_be_at_work() {
     for program in ["git", "mariadb", "redis-cli"] {
         let path = slow.join(program);
         let script = format!(
-            "#!/bin/sh\nsleep 0.15\n[ -d /proc/$PPID ] || until [ -e '{}' ] || [ ! -e '{}' ]; do sleep 0.02; done\n\
+            "#!/bin/sh\nsleep 0.5\n[ -d /proc/$PPID ] || until [ -e '{}' ] || [ ! -e '{}' ]; do sleep 0.02; done\n\
              exec /usr/bin/{program} \"$@\"\n",
             go.display(),
             slow.display()
