@@ -39,13 +39,15 @@ impl Counts {
         disk::replace(&path(layout), &serde_json::to_vec(self)?, 0o644)
     }
 
-    /// Removes what deaths left of it. The queue's lock has to be held.
+    /// Removes what deaths left of it, and of the time of the last cleaning, which a worker notes as well. The queue's lock
+    /// has to be held, and nothing may be cleaned meanwhile.
     ///
     /// # Errors
     /// Those of the system.
     pub(in crate::deploy) fn tidy(layout: &Layout) -> std::io::Result<()> {
         let mut left = disk::left(&layout.state())?;
-        left.retain(|(_, name)| name == FILE);
+        let cleaned = layout.cleaned();
+        left.retain(|(_, name)| name == FILE || cleaned.file_name().is_some_and(|cleaned| cleaned == name.as_str()));
         left.iter().try_for_each(|(path, _)| disk::discard(path))
     }
 

@@ -1,8 +1,9 @@
 //! Workers that die while pushes come and are deployed: the next one finds all that is left to do.
 
+use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::sound::sound;
 use super::watching::{Clone, small_core};
@@ -69,6 +70,15 @@ fn pushes_are_served_however_often_the_worker_dies() {
             "{attempts:?}"
         );
     }
+    // Entries that nobody has finished go when they are old.
+    let new = farm.at("var/lib/mwfarm/queue/new");
+    let files = || fs::read_dir(&new).expect("a spool").map(|entry| entry.expect("an entry").path());
+    for file in files() {
+        let old = SystemTime::now() - Duration::from_secs(2 * 3600);
+        fs::File::open(file).expect("a file").set_modified(old).expect("a time");
+    }
+    farm.mwfarm(["watch", "worker", "--once"]).well();
+    assert_eq!(files().count(), 0);
     let said = farm.mwfarm(["watch", "reconcile"]).well();
     assert_eq!(said, "nothing differs\n");
     sound(&farm);
