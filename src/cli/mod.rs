@@ -385,11 +385,11 @@ pub fn completions(shell: clap_complete::Shell) -> Vec<u8> {
 /// # Errors
 /// Those of writing to memory: none that are known.
 pub fn manual() -> std::io::Result<Vec<(String, Vec<u8>)>> {
-    let mut main = Arguments::command();
+    // The pages of `help` would be these again.
+    let mut main = Arguments::command().disable_help_subcommand(true);
     main.build();
     let mut commands = vec![main.clone()];
-    // The pages of `help` would be these again.
-    for command in main.get_subcommands().filter(|command| command.get_name() != "help") {
+    for command in main.get_subcommands() {
         commands.push(command.clone());
         commands.extend(command.get_subcommands().cloned());
     }

@@ -130,6 +130,9 @@ fn every_command_has_a_manual_page() {
         expected.extend(inner.map(|inner| format!("mwfarm-{}-{}.1", command.get_name(), inner.get_name())));
     }
     assert_eq!(names, expected);
+    for (name, page) in manual().unwrap() {
+        assert!(!String::from_utf8(page).unwrap().contains("\\-help(1)"), "{name} names a page that there is not");
+    }
 }
 
 #[test]

@@ -99,7 +99,8 @@ pub(super) fn heal(repository: &Repository) -> Result<(), Problem> {
     Err(at_work(&repository.directory))
 }
 
-/// The same without giving time to a git that is at work: then nothing is done. Says whether it was not so.
+/// The same without giving time to a git that is at work. Says whether all was removed: when one is at work nothing is,
+/// and when one has come or gone meanwhile not all.
 pub(super) fn heal_if_idle(repository: &Repository) -> Result<bool, Problem> {
     let directory = &repository.directory;
     let mend = || -> std::io::Result<bool> {

@@ -208,8 +208,9 @@ fn insist(address: &str, host: &str, path: &str, time: Duration) -> Result<Answe
         let again = matches!(error, ureq::Error::Io(_) | ureq::Error::ConnectionFailed);
         if !again || Instant::now() + PAUSE >= deadline {
             // That there was no time left for a last try says less than what failed before.
-            let error = if matches!(error, ureq::Error::Timeout(_)) { failed.unwrap_or(error) } else { error };
-            return Err(silent(error.to_string().escape_debug().to_string()));
+            let before = failed.filter(|_| matches!(error, ureq::Error::Timeout(_)));
+            let before = before.map_or_else(String::new, |before: ureq::Error| format!("; before that: {before}"));
+            return Err(silent(format!("{error}{before}").escape_debug().to_string()));
         }
         failed = Some(error);
         thread::sleep(PAUSE);

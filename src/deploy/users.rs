@@ -180,7 +180,7 @@ fn change(program: &Program) -> Result<(), Problem> {
         if !is_locked(&captured) || tries == TRIES {
             return Err(failed(program, &captured));
         }
-        thread::sleep(PAUSE * tries * 4);
+        thread::sleep(PAUSE * tries);
     }
     Ok(())
 }

@@ -152,6 +152,7 @@ fn serves_one_generation(settings: &Settings, noticed: Noticed) {
         let clients: Vec<_> = (0..WORKERS).map(|client| scope.spawn(move || ask(client))).collect();
         // However this ends, the clients do.
         let end = End(&over);
+        let mut collected = 0;
         for publication in 1..=publications {
             if over.load(Ordering::SeqCst) {
                 break;
@@ -161,7 +162,7 @@ fn serves_one_generation(settings: &Settings, noticed: Noticed) {
             tree.build(told);
             progress.ended.lock().expect("no panic while it is held").push(Instant::now());
             if publication.is_multiple_of(COLLECTED) {
-                tree.collect(progress.in_use());
+                collected += tree.collect(progress.in_use());
             }
         }
         // Nothing tells when a pool has noticed the last one; it has this long.
@@ -170,6 +171,10 @@ fn serves_one_generation(settings: &Settings, noticed: Noticed) {
             if !over.load(Ordering::SeqCst) {
                 assert_eq!(tree.shown(&pool, wiki), state(publications).shown(wiki), "the last publication");
             }
+        }
+        // Where pools go on with what was before, all that was published may be in use.
+        if matches!(noticed, Noticed::WhenTold) && !over.load(Ordering::SeqCst) {
+            assert!(collected > 0, "nothing was collected");
         }
         drop(end);
         clients.into_iter().map(|client| client.join().expect("a client")).collect()

@@ -154,9 +154,11 @@ impl Tree {
 
     /// Removes all generations but so many.
     #[track_caller]
-    pub(super) fn collect(&self, keep: usize) {
-        let output = self.run(&["gc", "--grace", "0", "--keep", &keep.to_string()]);
+    pub(super) fn collect(&self, keep: usize) -> usize {
+        let output = self.run(&["gc", "--grace", "0", "--keep", &keep.to_string(), "--format", "json"]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let said: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        said["directories"][0]["removed"].as_array().expect("generations").len()
     }
 
     /// What a pool shows for a wiki.

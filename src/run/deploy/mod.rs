@@ -175,7 +175,7 @@ pub(super) fn agent(agent: &cli::Agent, reporter: &dyn Reporter) -> Result<Outpu
             let order: Order = serde_json::from_slice(&json).map_err(|error| wrong(error.to_string()))?;
             let (followed, observed) = changing(&flags.config, reporter, |engine| {
                 let result = follow(engine, &order)?;
-                // Also what an agent has left that was killed: where only orders come, nobody reconciles.
+                // Also what one has left that was killed: where only orders come, nobody reconciles.
                 empty(engine);
                 Ok(result)
             })?;

@@ -75,9 +75,9 @@ const CREATE: &[Cause] = &[
     Cause {
         step: "user",
         says: "is not this farm's",
-        bring: |_, name| {
+        bring: |farm, name| {
             let user = format!("wiki-{name}");
-            run("useradd", &["-M", "-u", "690001", &user]);
+            run("useradd", &["-M", "-u", &(farm.uids.end - 1).to_string(), &user]);
             Some(Box::new(move |_| run("userdel", &[&user])))
         },
     },
@@ -300,7 +300,7 @@ fn owners_come_and_go() {
     let farm = Farm::with_core(&plan, &small_core());
     let name = farm.name("a");
     let leaver = format!("leaver-{}", farm.tag());
-    run("useradd", &["-M", "-u", "690002", &leaver]);
+    run("useradd", &["-M", "-u", &(farm.uids.end - 2).to_string(), &leaver]);
     farm.mwfarm(["wiki", "create", &name, "--owner", &leaver, "--owner", "daemon"]).well();
     let group = || {
         let output = Command::new("getent").args(["group", &format!("wiki-{name}")]).output().expect("getent");

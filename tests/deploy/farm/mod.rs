@@ -162,7 +162,7 @@ impl Farm {
     pub(super) fn with_core(plan: &Plan, files: &BTreeMap<String, String>) -> Self {
         static FARMS: AtomicU32 = AtomicU32::new(0);
         assert!(rustix::process::geteuid().is_root(), "these tests make processes of other users: run them as root");
-        let number = std::process::id() % 30_000 * 100 + FARMS.fetch_add(1, Ordering::Relaxed);
+        let number = std::process::id() % 30_000 * 200 + FARMS.fetch_add(1, Ordering::Relaxed);
         let root = tempfile::Builder::new().prefix("mwf").tempdir().expect("a temporary directory");
         chmod(root.path(), 0o755);
         let base = fs::canonicalize(root.path()).expect("the root");
@@ -475,7 +475,7 @@ impl Drop for Farm {
             let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
             let ours = format!("-{}", self.tag);
             for user in users.lines().filter_map(|line| line.split(':').next()) {
-                if user.starts_with("wiki-") && user.ends_with(&ours) {
+                if user.ends_with(&ours) {
                     // What it still runs would keep it.
                     let _ = Command::new("pkill").args(["-KILL", "-u", user]).status();
                     let _ = Command::new("userdel").arg(user).stderr(Stdio::null()).status();

@@ -73,7 +73,7 @@ fn several_wikis_are_deployed_at_a_time() {
     }
     // What is new is parsed: none gets on before all are there.
     let (php, go) = (farm.at("slow-php"), farm.at("go"));
-    let waits = format!("until [ -e '{}' ]; do sleep 0.02; done", go.display());
+    let waits = format!("until [ -e '{}' ] || [ ! -e '{}' ]; do sleep 0.02; done", go.display(), php.display());
     fs::write(&php, format!("#!/bin/sh\n{waits}\nexec /usr/bin/php \"$@\"\n")).unwrap();
     super::chmod(&php, 0o755);
     let options = fs::read_to_string(farm.at("mwfarm.yml")).unwrap();

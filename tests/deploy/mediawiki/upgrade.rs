@@ -14,7 +14,7 @@ fn a_wiki_is_closed_while_its_database_is_upgraded() {
     let farm = Farm::start(&Plan::of_core("fpm", mediawiki_39_and_43(), &["database: sqlite"]));
     farm.create("a");
     farm.maintain("a", "edit", &["--user", "Admin", "Written"], "Text of 1.39.").well();
-    assert_eq!(generator(&farm), "MediaWiki 1.39.17");
+    assert!(generator(&farm).starts_with("MediaWiki 1.39."), "{}", generator(&farm));
     let branch = format!("refs/heads/wiki/{}", farm.name("a"));
     git(&farm.at("core.git"), ["update-ref", &branch, "refs/heads/new"]);
 

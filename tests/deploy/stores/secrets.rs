@@ -95,7 +95,7 @@ fn what_an_operator_pushes_is_not_lost_when_secrets_are_rotated() {
     let (ended, allowed) = (AtomicBool::new(false), AtomicU32::new(0));
     let added = std::thread::scope(|scope| {
         let operator = scope.spawn(|| {
-            let mut added = 0;
+            let (mut added, mut tries) = (0, 0);
             loop {
                 if added >= allowed.load(Ordering::Relaxed) {
                     if ended.load(Ordering::Relaxed) {
@@ -104,6 +104,8 @@ fn what_an_operator_pushes_is_not_lost_when_secrets_are_rotated() {
                     std::thread::sleep(Duration::from_millis(1));
                     continue;
                 }
+                tries += 1;
+                assert!(tries < 10_000, "nothing is taken of what is pushed");
                 let tip = git(&["rev-parse", "refs/heads/main"], "").1;
                 let json = git(&["cat-file", "blob", &format!("{tip}:secrets.json")], "").1;
                 let mut json: serde_json::Value = serde_json::from_str(&json).expect("JSON");

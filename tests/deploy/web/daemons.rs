@@ -1,5 +1,6 @@
 //! nginx, PHP-FPM and Apache of our own in a temporary root, on loopback.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::hash::{BuildHasher as _, RandomState};
@@ -9,6 +10,7 @@ use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -417,14 +419,17 @@ pub(in crate::deploy) fn apache_conf(base: &Path) -> String {
     text
 }
 
-/// Ports that nobody listens on. They are below those that the system gives to connections: of these, another test's
+/// Ports that nobody listens on, and that no other test of this process was given. They are below those that the system gives to connections: of these, another test's
 /// connection could take one before a daemon does.
 pub(in crate::deploy) fn ports() -> [u16; 3] {
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
     let random = |seed: u8| {
         let number = RandomState::new().hash_one(seed);
         u16::try_from(10_000 + number % 22_000).expect("a port")
     };
-    let mut free = (0..=u8::MAX).map(random).filter_map(|port| TcpListener::bind(("127.0.0.1", port)).ok());
+    let is_new = |port: &u16| GIVEN.lock().expect("no panic").insert(*port);
+    let ports = (0..=u8::MAX).map(random).filter(is_new);
+    let mut free = ports.filter_map(|port| TcpListener::bind(("127.0.0.1", port)).ok());
     let listeners = [(); 3].map(|()| free.next().expect("a port"));
     listeners.map(|listener| listener.local_addr().expect("its address").port())
 }

@@ -107,8 +107,8 @@ fn everything_else_is_told_with_what_came() {
 
 #[test]
 fn a_server_that_is_late_is_waited_for_and_one_that_never_comes_is_not() {
-    // Nobody listens yet; the port is not given to anybody else meanwhile, as it was just in use.
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    // Nobody listens yet, and nobody else is given a port of this address meanwhile.
+    let listener = TcpListener::bind("127.9.9.9:0").expect("a port");
     let options = asked(&listener, 2, "");
     let address = listener.local_addr().expect("its address");
     drop(listener);
