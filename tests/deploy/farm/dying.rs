@@ -70,7 +70,8 @@ fn pushes_are_served_however_often_the_worker_dies() {
             "{attempts:?}"
         );
     }
-    // Entries that nobody has finished go when they are old.
+    // Of an entry that is not finished nobody knows whether its writer is dead, as no lock is held for it: it goes when it
+    // is an hour old.
     let new = farm.at("var/lib/mwfarm/queue/new");
     let files = || fs::read_dir(&new).expect("a spool").map(|entry| entry.expect("an entry").path());
     for file in files() {

@@ -186,8 +186,7 @@ fn left_over(base: &Path) -> Vec<String> {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let below = |place: &str| path.starts_with(base.join(place));
             let repository = below("srv") || below("data");
-            // Of an entry nobody knows whether its writer, who holds no lock, is dead, until it is an hour old.
-            let left = (name.starts_with(".mwfarm-") && !below("var/lib/mwfarm/queue/new"))
+            let left = name.starts_with(".mwfarm-")
                 || [".new", ".install", ".removed"].iter().any(|end| name.ends_with(end) && name != *end)
                 || [".new.", ".old."].iter().any(|begin| name.starts_with(begin))
                 || (repository
